@@ -1,0 +1,45 @@
+# Every target sets itself up in .venv; a second call finds the stamp files and starts at once.
+PYTHON ?= $(shell for p in python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+DATA ?= build/quickstart/data
+MODEL ?= build/quickstart/model
+# Where the CPU build of torch comes from, for instance TORCH_FLAGS="--index-url https://download.pytorch.org/whl/cpu".
+TORCH_FLAGS ?=
+PYTEST_FLAGS ?= -n 2 -q
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: install quickstart test lint bench clean
+.DELETE_ON_ERROR:
+
+install: $(VENV)/.core
+
+$(VENV)/.core: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@# torch first and alone: the pin decides the build, before another package can ask for a CUDA one.
+	$(PIP) torch==2.13.0 -c constraints.txt $(TORCH_FLAGS)
+	$(PIP) -e '.[report]' -c constraints.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	$(PIP) -e '.[report,parquet,serve,dev]' -c constraints.txt
+	@touch $@
+
+quickstart: $(VENV)/.core
+	PATH="$(CURDIR)/$(BIN):$$PATH" DATA="$(DATA)" MODEL="$(MODEL)" bash experiments/quickstart.sh
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.core
+	$(BIN)/python experiments/bench.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
