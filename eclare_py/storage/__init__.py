@@ -1,0 +1,25 @@
+"""Low-level saving: plain arrays and JSON, atomic files and folders, checksums. Nothing here can run code on load."""
+
+from __future__ import annotations
+
+from eclare_py.storage.files import atomic_file, read_json, write_json
+from eclare_py.storage.folder import atomic_folder, recover
+from eclare_py.storage.manifest import MANIFEST, SCHEMA, verify_manifest
+from eclare_py.storage.state import JSON, State, csr_from_arrays, csr_to_arrays, read_state, write_state
+
+__all__ = [
+    "JSON",
+    "MANIFEST",
+    "SCHEMA",
+    "State",
+    "atomic_file",
+    "atomic_folder",
+    "csr_from_arrays",
+    "csr_to_arrays",
+    "read_json",
+    "read_state",
+    "recover",
+    "verify_manifest",
+    "write_json",
+    "write_state",
+]
