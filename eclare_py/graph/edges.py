@@ -1,0 +1,93 @@
+"""Choosing the edges of a label graph: top-k per row, and pruning by label text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from eclare_py.errors import UsageError
+from eclare_py.types import Csr, FloatArray
+
+_EDGE_BLOCK = 65_536  # edges whose vectors are held at once
+
+
+def row_ids(matrix: Csr) -> npt.NDArray[np.int64]:
+    """(E,) row of every stored entry."""
+    return np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
+
+
+def select_entries(matrix: Csr, kept: npt.NDArray[np.bool_]) -> Csr:
+    """The matrix with only the stored entries of the (E,) mask."""
+    pointers = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])[matrix.indptr]
+    return sp.csr_array((matrix.data[kept], matrix.indices[kept], pointers), shape=matrix.shape)
+
+
+def top_k_rows(matrix: Csr, top_k: int | None, *, first_row: int = 0) -> Csr:
+    """Keep the diagonal and the `top_k` largest other entries of each row, ties by lower column.
+
+    Args:
+        matrix: (R, L) rows first_row..first_row+R of a graph, sorted unique indices.
+        top_k: Entries kept besides the diagonal; None keeps all.
+        first_row: Label of row 0, which tells where the diagonal lies.
+
+    Returns:
+        (R, L) CSR, sorted unique indices.
+    """
+    if top_k is None:
+        return matrix
+    rows = row_ids(matrix)
+    diagonal = matrix.indices == rows + first_row
+    # The diagonal sorts last in its row, so that it never takes a neighbour's place.
+    order = np.lexsort((matrix.indices, -matrix.data, diagonal, rows))
+    place = np.arange(matrix.nnz) - matrix.indptr[rows]
+    kept = np.zeros(matrix.nnz, dtype=bool)
+    kept[order] = place < top_k
+    return select_entries(matrix, kept | diagonal)
+
+
+def edge_cosines(graph: Csr, label_vectors: FloatArray | Csr) -> FloatArray:
+    """Cosine of the label vectors at both ends of every edge; NaN where one of them is zero (no text, nothing known).
+
+    Args:
+        graph: (L, L) graph of E edges.
+        label_vectors: (L, d) dense or (L, V) sparse, of any length.
+
+    Returns:
+        (E,) float32, edges in CSR order. Memory: E floats and one block of vectors.
+    """
+    if label_vectors.shape[0] != graph.shape[0]:
+        raise UsageError(f"label_vectors has {label_vectors.shape[0]} rows, the graph {graph.shape[0]} labels")
+    sparse = sp.issparse(label_vectors)
+    vectors: Any = sp.csr_array(label_vectors) if sparse else np.asarray(label_vectors)
+    norms = np.sqrt(vectors.multiply(vectors).sum(axis=1)) if sparse else np.linalg.norm(vectors, axis=1)
+    rows, result = row_ids(graph), np.empty(graph.nnz, dtype=np.float32)
+    for first in range(0, graph.nnz, _EDGE_BLOCK):
+        part = slice(first, first + _EDGE_BLOCK)
+        left, right = rows[part], graph.indices[part]
+        if sparse:
+            products = np.asarray(vectors[left].multiply(vectors[right]).sum(axis=1)).ravel()
+        else:
+            products = np.einsum("ed,ed->e", vectors[left], vectors[right])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            result[part] = products / (norms[left] * norms[right])
+    return result
+
+
+def prune_by_text(graph: Csr, label_vectors: FloatArray | Csr, prune_below: float) -> Csr:
+    """Drop the edges between labels whose texts are unlike (ECLARE: cosine below 0 of its text embeddings).
+
+    Self loops stay. Edges of a label whose vector is zero stay too: its text says nothing for or against them.
+
+    Args:
+        graph: (L, L) graph.
+        label_vectors: (L, d) dense or (L, V) sparse label text vectors.
+        prune_below: Edges with a smaller cosine are dropped.
+
+    Returns:
+        (L, L) CSR.
+    """
+    cosines = edge_cosines(graph, label_vectors)
+    return select_entries(graph, ~(cosines < prune_below) | (graph.indices == row_ids(graph)))
