@@ -1,0 +1,243 @@
+"""The data set: texts, a label matrix, label texts and filter pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from eclare_py.data.lines import lone_surrogate
+from eclare_py.data.problems import Report, show
+from eclare_py.errors import DataError, UsageError
+from eclare_py.types import Csr, IntArray, as_csr, check_csr
+
+DEFAULT_PROPENSITY_A = 0.55
+DEFAULT_PROPENSITY_B = 1.5
+
+
+def no_pairs() -> IntArray:
+    """(0, 2) filter pairs."""
+    return np.empty((0, 2), dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Documents and their relevant labels.
+
+    Attributes:
+        texts: N document texts.
+        labels: (N, L) CSR float32, sorted unique indices; an entry is the relevance, 1 unless the data say otherwise.
+        label_texts: L label texts.
+        ids: N document ids, where the data have them.
+        label_ids: L label ids, where the data have them.
+        filter_pairs: (F, 2) int64, sorted unique rows (document, label) to ignore in training and evaluation.
+
+    Raises:
+        ValueError: The parts do not fit each other.
+    """
+
+    texts: list[str]
+    labels: Csr
+    label_texts: list[str]
+    ids: list[str] | None = None
+    label_ids: list[str] | None = None
+    filter_pairs: IntArray = field(default_factory=no_pairs)
+
+    def __post_init__(self) -> None:
+        shape = (len(self.texts), len(self.label_texts))
+        check_csr(self.labels, name="labels", shape=shape)
+        for name, ids, expected in (("ids", self.ids, shape[0]), ("label_ids", self.label_ids, shape[1])):
+            if ids is not None and len(ids) != expected:
+                raise ValueError(f"{name} has {len(ids)} entries, expected {expected}")
+        pairs = self.filter_pairs
+        if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype != np.int64:
+            raise ValueError(f"filter_pairs must be (F, 2) int64, got {pairs.shape} {pairs.dtype}")
+        if len(pairs) and (pairs.min() < 0 or bool(np.any(pairs.max(axis=0) >= shape))):
+            raise ValueError(
+                f"filter_pairs reach {pairs.max(axis=0).tolist()}, outside a {shape[0]} x {shape[1]} matrix"
+            )
+        steps = np.diff(pairs, axis=0)
+        if np.any((steps[:, 0] < 0) | ((steps[:, 0] == 0) & (steps[:, 1] <= 0))):
+            raise ValueError("filter_pairs must be sorted and unique")
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @property
+    def n_documents(self) -> int:
+        """N."""
+        return len(self.texts)
+
+    @property
+    def n_labels(self) -> int:
+        """L."""
+        return len(self.label_texts)
+
+    @cached_property
+    def label_frequencies(self) -> IntArray:
+        """(L,) int64, documents of each label."""
+        return np.bincount(self.labels.indices, minlength=self.n_labels).astype(np.int64)
+
+    def subset(self, rows: npt.ArrayLike) -> Dataset:
+        """The documents `rows` (row numbers, any order, or a mask of N booleans), with all labels kept."""
+        picked = np.asarray(rows)
+        picked = np.flatnonzero(picked) if picked.dtype == np.bool_ else picked.astype(np.int64)
+        if len(picked) and (picked.min() < 0 or picked.max() >= len(self)):
+            raise UsageError(f"row {int(picked.max())} is outside the {len(self)} documents")
+        places = picked.tolist()
+        return replace(
+            self,
+            texts=[self.texts[row] for row in places],
+            labels=as_csr(self.labels[picked]),
+            ids=None if self.ids is None else [self.ids[row] for row in places],
+            filter_pairs=_pick_pairs(self.filter_pairs, picked, (len(self), self.n_labels)),
+        )
+
+    def split(self, validation: int | float, *, seed: int) -> tuple[Dataset, Dataset]:
+        """Set a random part aside; both parts keep all labels and the order of the documents.
+
+        Args:
+            validation: Documents wanted (int), or their share (float between 0 and 1).
+            seed: The same seed gives the same parts.
+
+        Returns:
+            The remaining train part and the validation part.
+
+        Raises:
+            UsageError: One of the two parts would be empty.
+        """
+        total = len(self)
+        wanted = validation if isinstance(validation, int) else round(validation * total)
+        if not 0 < wanted < total:
+            raise UsageError(
+                f"validation={validation!r} of {total} documents leaves one part empty: "
+                "give a share between 0 and 1 or a number of documents below that"
+            )
+        chosen = np.zeros(total, dtype=bool)
+        chosen[np.random.default_rng(seed).choice(total, size=wanted, replace=False)] = True
+        return self.subset(~chosen), self.subset(chosen)
+
+    @classmethod
+    def from_texts(
+        cls,
+        texts: Sequence[str],
+        label_lists: Sequence[Sequence[str] | Sequence[int]],
+        label_texts: Sequence[str] | Mapping[str, str] | None = None,
+    ) -> Dataset:
+        """Build from plain lists.
+
+        Args:
+            texts: N texts.
+            label_lists: N lists of label names, or of row numbers of `label_texts`.
+            label_texts: L texts in label order, or a mapping name -> text. Without it the labels are the sorted
+                distinct names, each its own text.
+
+        Raises:
+            DataError: An empty text, an unknown or repeated label; the message names the document, from 0.
+            UsageError: Lists of unequal length, or row numbers without `label_texts`.
+        """
+        if len(texts) != len(label_lists):
+            raise UsageError(f"{len(texts)} texts but {len(label_lists)} label lists: give one list for each text")
+        if isinstance(label_texts, str) or any(isinstance(row, str) for row in label_lists):
+            raise UsageError("labels must be lists: a single name is written ['name']")
+        named = any(isinstance(label, str) for row in label_lists for label in row)
+        if label_texts is None and not named and any(len(row) for row in label_lists):
+            raise UsageError("labels given as row numbers need label_texts: pass it, or use label names")
+        names, contents = _label_space(label_lists, label_texts)
+        _check_texts(texts, "document")
+        _check_texts(contents, "label")
+        columns = {name: column for column, name in enumerate(names if names is not None else contents)}
+        indices: list[int] = []
+        indptr = [0]
+        for row, labels in enumerate(label_lists):
+            indices.extend(_columns(row, labels, columns, len(contents), named))
+            indptr.append(len(indices))
+        values = np.ones(len(indices), dtype=np.float32)
+        matrix = sp.csr_array(
+            (values, np.array(indices, dtype=np.int64), np.array(indptr, dtype=np.int64)),
+            shape=(len(texts), len(contents)),
+        )
+        return cls(list(texts), as_csr(matrix), contents, label_ids=names)
+
+
+@dataclass(frozen=True, eq=False)
+class DataFolder:
+    """A data folder in memory.
+
+    Attributes:
+        train: The train split.
+        test: The test split, over the same labels; None where the folder has none.
+        name: What the card calls it, else the folder's name.
+        path: The folder.
+        propensity_a: A of the propensity model of Jain et al. (KDD 2016), from the card.
+        propensity_b: B of it.
+    """
+
+    train: Dataset
+    test: Dataset | None
+    name: str
+    path: Path
+    propensity_a: float = DEFAULT_PROPENSITY_A
+    propensity_b: float = DEFAULT_PROPENSITY_B
+
+
+def load_dataset(path: str | Path) -> DataFolder:
+    """Load a data folder (LF raw format, or XC sparse labels with raw texts), strictly.
+
+    Raises:
+        DataError: The first problem, with file, line, the bad value and the mend. `validate_folder` lists all.
+    """
+    from eclare_py.data.folder import read_folder, to_data_folder  # the readers build on Dataset
+
+    return to_data_folder(read_folder(Path(path), Report()))
+
+
+def _pick_pairs(pairs: IntArray, rows: IntArray, shape: tuple[int, int]) -> IntArray:
+    """Filter pairs of the documents `rows`, renumbered; a row picked twice keeps its pairs twice."""
+    if not len(pairs):
+        return no_pairs()
+    marks = sp.csr_array((np.ones(len(pairs), dtype=np.int8), (pairs[:, 0], pairs[:, 1])), shape=shape)[rows].tocoo()
+    picked = np.stack([marks.row, marks.col], axis=1).astype(np.int64)
+    return picked[np.lexsort((picked[:, 1], picked[:, 0]))]
+
+
+def _label_space(
+    label_lists: Sequence[Sequence[str] | Sequence[int]], label_texts: Sequence[str] | Mapping[str, str] | None
+) -> tuple[list[str] | None, list[str]]:
+    """Label ids (None where the labels have only texts) and label texts."""
+    if label_texts is None:
+        names = sorted({str(label) for row in label_lists for label in row})
+        return names, list(names)
+    if isinstance(label_texts, Mapping):
+        return list(label_texts), list(label_texts.values())
+    return None, list(label_texts)
+
+
+def _check_texts(texts: Sequence[str], kind: str) -> None:
+    for row, text in enumerate(texts):
+        if not isinstance(text, str) or not text.strip():
+            raise DataError(f"{kind} {row} has the text {show(text)}: give it some text or leave it out")
+        if not text.isascii() and (half := lone_surrogate(text)) is not None:
+            raise DataError(f"{kind} {row} holds the lone surrogate {half}: decode the text again or remove it")
+
+
+def _columns(row: int, labels: Sequence[object], columns: dict[str, int], total: int, named: bool) -> list[int]:
+    found: list[int] = []
+    for label in labels:
+        if named:
+            column = columns.get(label, -1) if isinstance(label, str) else -1
+        else:
+            integral = isinstance(label, (int, np.integer)) and not isinstance(label, bool)
+            column = int(label) if integral else -1  # type: ignore[call-overload]
+        if not 0 <= column < total:
+            kind = "known label name" if named else f"row number in 0..{total - 1}"
+            raise DataError(f"document {row}: label {show(label)} is not a {kind}: correct it or add it to label_texts")
+        found.append(column)
+    if len(set(found)) < len(found):
+        raise DataError(f"document {row} lists a label twice in {show(list(labels))}: keep it once")
+    return found
