@@ -1,0 +1,27 @@
+"""Clustered label index: representations, balanced tree, beam search."""
+
+from __future__ import annotations
+
+from eclare_py.index.beam import beam_search, candidates, exact_search, labels_scored, search, search_counted
+from eclare_py.index.clustering import balanced_kmeans
+from eclare_py.index.config import IndexConfig
+from eclare_py.index.representations import label_centroids, label_representations
+from eclare_py.index.routing import centroid_routers, label_targets
+from eclare_py.index.tree import LabelTree, build_tree
+
+__all__ = [
+    "IndexConfig",
+    "LabelTree",
+    "balanced_kmeans",
+    "beam_search",
+    "build_tree",
+    "candidates",
+    "centroid_routers",
+    "exact_search",
+    "label_centroids",
+    "label_representations",
+    "label_targets",
+    "labels_scored",
+    "search",
+    "search_counted",
+]

@@ -1,0 +1,165 @@
+"""Search: beam down the tree, exact scores for the labels of the leaves reached, or for all labels of a small set."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eclare_py.errors import UsageError
+from eclare_py.index import kernels
+from eclare_py.index.tree import LabelTree
+from eclare_py.types import PADDING, FloatArray, IntArray, Ranking
+
+_BLOCK_CELLS = 1 << 24  # scores held at once by exact_search (64 MiB)
+
+
+def beam_search(tree: LabelTree, x: FloatArray, *, beam: int) -> tuple[IntArray, FloatArray]:
+    """The leaves with the best paths (PECOS' beam search; methods.md 4.4 calls it a masked product).
+
+    A node's score is the log-sigmoid (or the product itself, `tree.score`) of <x, router> + bias, summed along the
+    path; on every level the `beam` best nodes are kept, ties by node id.
+
+    Args:
+        tree: The index.
+        x: (B, d) documents.
+        beam: Nodes kept on each level.
+
+    Returns:
+        Leaves (B, b) and path scores (B, b), b = min(beam, C), score descending, ties by leaf id ascending.
+
+    Raises:
+        UsageError: Wrong shape, values not finite, beam below 1.
+    """
+    x = _documents(x, tree.routers.shape[1])
+    if beam < 1:
+        raise UsageError(f"beam={beam} must be at least 1")
+    beam = min(beam, tree.n_leaves)
+    leaves = np.empty((len(x), beam), dtype=np.int64)
+    scores = np.empty((len(x), beam), dtype=np.float32)
+    arrays = (tree.level_ptr, tree.child_ptr, tree.routers, tree.bias, tree.score == "log-sigmoid")
+    if len(x) == 1:  # no threads: less overhead, and safe to call from several Python threads
+        kernels.descend(*arrays, x[0], beam, leaves[0], scores[0])
+    else:
+        kernels.descend_rows(*arrays, x, beam, leaves, scores)
+    return leaves, scores
+
+
+def labels_scored(tree: LabelTree, leaves: IntArray) -> IntArray:
+    """(B,) number of labels under the (B, b) leaves: what scoring them costs."""
+    return np.asarray(np.diff(tree.leaf_ptr)[leaves].sum(axis=1), dtype=np.int64)
+
+
+def candidates(tree: LabelTree, leaves: IntArray) -> tuple[IntArray, IntArray]:
+    """Labels under the leaves of each document, in the order of the leaves.
+
+    Args:
+        tree: The index.
+        leaves: (B, b) leaves from `beam_search`.
+
+    Returns:
+        `indptr` (B+1,) and `labels`: those of document i are `labels[indptr[i]:indptr[i+1]]`. A label's path score is
+        `np.repeat(scores.ravel(), np.diff(tree.leaf_ptr)[leaves.ravel()])`.
+    """
+    indptr = np.concatenate([[0], np.cumsum(labels_scored(tree, leaves))]).astype(np.int64)
+    chosen = leaves.ravel()
+    sizes = np.diff(tree.leaf_ptr)[chosen]
+    inside = np.arange(indptr[-1]) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return indptr, tree.label_order[np.repeat(tree.leaf_ptr[chosen], sizes) + inside]
+
+
+def search(
+    tree: LabelTree, x: FloatArray, *, beam: int, label_vectors: FloatArray, label_bias: FloatArray, k: int
+) -> Ranking:
+    """The k best labels by <x, v_l> + bias_l among those in the beam's leaves; see `search_counted`."""
+    return search_counted(tree, x, beam=beam, label_vectors=label_vectors, label_bias=label_bias, k=k)[0]
+
+
+def search_counted(
+    tree: LabelTree, x: FloatArray, *, beam: int, label_vectors: FloatArray, label_bias: FloatArray, k: int
+) -> tuple[Ranking, IntArray]:
+    """Search, and say what it cost.
+
+    All labels are scored where there are fewer than `tree.exact_below`, or where the beam holds every leaf anyway.
+
+    Args:
+        tree: The index.
+        x: (B, d) documents.
+        beam: Leaves kept.
+        label_vectors: (L, d).
+        label_bias: (L,); -inf hides a label.
+        k: Labels wanted.
+
+    Returns:
+        The ranking (B, k) and (B,) the number of labels scored for each document.
+
+    Raises:
+        UsageError: Wrong shapes, values not finite, beam or k below 1.
+    """
+    if beam < 1:
+        raise UsageError(f"beam={beam} must be at least 1")
+    x, vectors, bias = _scorer(x, label_vectors, label_bias, k)
+    if len(vectors) != tree.n_labels:
+        raise UsageError(f"{len(vectors)} label vectors for a tree of {tree.n_labels} labels")
+    if tree.n_labels < tree.exact_below or beam >= tree.n_leaves:
+        ranking = exact_search(x, label_vectors=vectors, label_bias=bias, k=k)
+        return ranking, np.full(len(x), tree.n_labels, dtype=np.int64)
+    leaves, _ = beam_search(tree, x, beam=beam)
+    ranking = _empty(len(x), k)
+    scored = np.zeros(len(x), dtype=np.int64)
+    arrays = (tree.leaf_ptr, tree.label_order, vectors, bias)
+    if len(x) == 1:
+        scored[0] = kernels.rank_leaves(leaves[0], *arrays, x[0], ranking.indices[0], ranking.scores[0])
+    else:
+        kernels.rank_leaves_rows(leaves, *arrays, x, ranking.indices, ranking.scores, scored)
+    return ranking, scored
+
+
+def exact_search(x: FloatArray, *, label_vectors: FloatArray, label_bias: FloatArray, k: int) -> Ranking:
+    """The k best of all labels by <x, v_l> + bias_l, by BLAS in blocks of documents.
+
+    Args:
+        x: (B, d) documents.
+        label_vectors: (L, d).
+        label_bias: (L,); -inf hides a label.
+        k: Labels wanted.
+
+    Raises:
+        UsageError: Wrong shapes, values not finite, k below 1.
+    """
+    x, vectors, bias = _scorer(x, label_vectors, label_bias, k)
+    ranking = _empty(len(x), k)
+    block = max(1, _BLOCK_CELLS // max(1, len(vectors)))
+    for start in range(0, len(x), block):
+        rows = slice(start, start + block)
+        products = x[rows] @ vectors.T
+        products += bias
+        if len(products) == 1:
+            kernels.top_k_row(products[0], ranking.indices[start], ranking.scores[start])
+        else:
+            kernels.top_k_rows(products, ranking.indices[rows], ranking.scores[rows])
+    return ranking
+
+
+def _empty(rows: int, k: int) -> Ranking:
+    return Ranking(np.full((rows, k), PADDING, dtype=np.int64), np.full((rows, k), -np.inf, dtype=np.float32))
+
+
+def _documents(x: FloatArray, dimension: int) -> FloatArray:
+    if x.ndim != 2 or x.shape[1] != dimension:
+        raise UsageError(f"documents {x.shape} must be (B, {dimension})")
+    x = np.ascontiguousarray(x, dtype=np.float32)
+    if not np.isfinite(x).all():
+        raise UsageError("document vectors hold NaN or infinity")
+    return x
+
+
+def _scorer(
+    x: FloatArray, label_vectors: FloatArray, label_bias: FloatArray, k: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The arguments of label scoring, checked; values of the (large) label vectors are not looked at."""
+    vectors = np.ascontiguousarray(label_vectors, dtype=np.float32)
+    bias = np.ascontiguousarray(label_bias, dtype=np.float32)
+    if vectors.ndim != 2 or bias.shape != vectors.shape[:1]:
+        raise UsageError(f"label vectors {vectors.shape} and biases {bias.shape} must be (L, d) and (L,)")
+    if k < 1:
+        raise UsageError(f"k={k} must be at least 1")
+    return _documents(x, vectors.shape[1]), vectors, bias

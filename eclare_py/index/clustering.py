@@ -1,0 +1,138 @@
+"""Balanced spherical 2-means, level by level (Parabel; PECOS; ECLARE libs/tree.py)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eclare_py.errors import UsageError
+from eclare_py.index.splits import split_node, split_nodes
+from eclare_py.types import FloatArray, IntArray
+
+_WIDE_FROM = 16384  # nodes of this size use all threads inside; a constant, so that results never depend on threads
+_MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+def balanced_kmeans(
+    points: FloatArray,
+    *,
+    n_clusters: int | None = None,
+    max_leaf: int | None = None,
+    seed: int = 0,
+    max_iter: int = 20,
+    tolerance: float = 1e-4,
+) -> IntArray:
+    """Cluster rows into groups whose sizes differ by at most one.
+
+    Args:
+        points: (L, d) rows; their direction counts, not their length. Zero rows are allowed.
+        n_clusters: Number of clusters; either this or `max_leaf`.
+        max_leaf: Most rows of a cluster; gives the least power of two of clusters that respects it.
+        seed: Picks the first centres.
+        max_iter: Most rounds of one split.
+        tolerance: A split stops once its mean similarity grows by less than this.
+
+    Returns:
+        (L,) cluster of each row; clusters split late are numbered side by side.
+
+    Raises:
+        UsageError: No rows, more clusters than rows, or both or neither of `n_clusters` and `max_leaf`.
+    """
+    n_points = len(points)
+    if (n_clusters is None) == (max_leaf is None):
+        raise UsageError("balanced_kmeans needs exactly one of n_clusters and max_leaf")
+    if n_clusters is None:
+        n_clusters = clusters_for(n_points, int(max_leaf or 0))
+    order = balanced_order(points, n_clusters, seed=seed, max_iter=max_iter, tolerance=tolerance)
+    assignment = np.empty(n_points, dtype=np.int64)
+    assignment[order] = np.repeat(np.arange(n_clusters), np.diff(cluster_bounds(n_points, n_clusters)))
+    return assignment
+
+
+def clusters_for(n_points: int, max_leaf: int) -> int:
+    """Least power of two C with ceil(L / C) <= max_leaf, at most L."""
+    if max_leaf < 1:
+        raise UsageError(f"max_leaf={max_leaf} must be at least 1")
+    clusters = 1
+    while clusters * max_leaf < n_points:
+        clusters *= 2
+    return max(1, min(clusters, n_points))
+
+
+def cluster_bounds(n_points: int, n_clusters: int) -> IntArray:
+    """(C+1,) ends of the clusters in the order of `balanced_order`: floor(i L / C), so sizes differ by at most one."""
+    return np.arange(n_clusters + 1, dtype=np.int64) * n_points // n_clusters
+
+
+def balanced_order(
+    points: FloatArray, n_clusters: int, *, seed: int = 0, max_iter: int = 20, tolerance: float = 1e-4
+) -> IntArray:
+    """Order rows so that cluster i holds positions `cluster_bounds(L, C)[i:i+2]`; ids ascend inside a cluster.
+
+    A node of c clusters is split into ceil(c/2) and floor(c/2) of them. One split: two random members are the first
+    centres; rows are sorted by similarity to the right minus similarity to the left centre, ties by id; the lowest go
+    left; centres become the unit means; repeat. Where C is a power of two, halves differ by at most one row.
+
+    Deviations from ECLARE: the stop criterion is growth of the *mean* similarity (ECLARE compares the sum over the
+    node with a constant, so large nodes never meet it), a split also stops when nothing moves, and rounds are capped.
+
+    Returns:
+        (L,) permutation of the rows.
+
+    Raises:
+        UsageError: No rows, values not finite, or C outside 1..L.
+    """
+    if points.ndim != 2 or len(points) == 0:
+        raise UsageError(f"points must be (L, d) with at least one row, got shape {points.shape}")
+    if not 1 <= n_clusters <= len(points):
+        raise UsageError(f"n_clusters={n_clusters} must lie in 1..{len(points)}, the number of rows")
+    unit = unit_rows(points)
+    order = np.arange(len(points), dtype=np.int64)
+    low, high = np.zeros(1, dtype=np.int64), np.full(1, n_clusters, dtype=np.int64)
+    depth = 0
+    while len(low):
+        open_nodes = high - low >= 2
+        low, high = low[open_nodes], high[open_nodes]
+        middle = (low + high + 1) // 2
+        bounds = np.stack([low, middle, high], axis=1) * len(points) // n_clusters
+        starts = _first_centres(bounds[:, 2] - bounds[:, 0], low, depth, seed)
+        wide = bounds[:, 2] - bounds[:, 0] >= _WIDE_FROM
+        for (begin, cut, end), (first, second) in zip(bounds[wide].tolist(), starts[wide].tolist(), strict=True):
+            split_node(unit, order[begin:end], cut - begin, first, second, max_iter, tolerance, True)
+        split_nodes(unit, order, bounds[~wide], starts[~wide], max_iter, tolerance)
+        low, high = np.stack([low, middle], axis=1).ravel(), np.stack([middle, high], axis=1).ravel()
+        depth += 1
+    return order
+
+
+def unit_rows(matrix: FloatArray) -> FloatArray:
+    """Rows scaled to length one (zero rows stay); the matrix itself when they already are.
+
+    Raises:
+        UsageError: NaN or infinity in it.
+    """
+    matrix = np.ascontiguousarray(matrix, dtype=np.float32)
+    norms = np.sqrt(np.einsum("ij,ij->i", matrix, matrix))
+    if not np.isfinite(norms).all():
+        raise UsageError(f"row {int(np.argmin(np.isfinite(norms)))} of the vectors holds NaN, infinity or is too long")
+    if np.all((np.abs(norms - 1) < 1e-6) | (norms == 0)):
+        return matrix
+    return matrix / np.where(norms > 0, norms, 1).astype(np.float32)[:, None]
+
+
+def _first_centres(sizes: IntArray, nodes: IntArray, depth: int, seed: int) -> IntArray:
+    """(M, 2) two distinct positions in each node, a function of seed, depth and node alone."""
+    key = _mix(np.full(len(nodes), seed & int(_MASK), dtype=np.uint64))
+    key = _mix(key ^ _mix(nodes.astype(np.uint64) * np.uint64(128) + np.uint64(depth)))
+    count = sizes.astype(np.uint64)
+    first = key % np.maximum(count, 1)
+    second = (first + np.uint64(1) + _mix(key) % np.maximum(count - np.uint64(1), 1)) % np.maximum(count, 1)
+    return np.stack([first, second], axis=1).astype(np.int64)
+
+
+def _mix(values: np.ndarray) -> np.ndarray:
+    """The splitmix64 finaliser: a well-mixed 64-bit hash, the same on every machine."""
+    with np.errstate(over="ignore"):
+        mixed = values + np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return mixed ^ (mixed >> np.uint64(31))

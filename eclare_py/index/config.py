@@ -1,0 +1,38 @@
+"""Settings of the label index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class IndexConfig:
+    """How labels are represented, clustered and searched.
+
+    Attributes:
+        branching: Children of a node; a power of two.
+        max_leaf: Most labels in one leaf.
+        beam: Leaves kept for a document by default.
+        score: What a node adds to its path: `log-sigmoid` of router product and bias, or the product itself (`dot`).
+        exact_below: With fewer labels than this every label is scored and the tree is not asked.
+        max_iter: Most rounds of one balanced 2-means split.
+        tolerance: A split stops once the mean similarity of a label to its centre grows by less than this.
+        combine: How the parts of a label's representation are joined: side by side (`concat`) or added (`mix`).
+        centroid_weight: Weight of the mean of the label's documents.
+        text_weight: Weight of the label text's vector.
+        graph_weight: Weight of the representation averaged over the label's neighbours in the label graph.
+        pifa: Let a document with m labels vote with 1/sqrt(m) in the centroids instead of 1.
+    """
+
+    branching: int = field(default=16, metadata={"choices": (2, 4, 8, 16, 32, 64, 128, 256)})
+    max_leaf: int = field(default=16, metadata={"low": 2})
+    beam: int = field(default=64, metadata={"low": 1})
+    score: str = field(default="log-sigmoid", metadata={"choices": ("log-sigmoid", "dot")})
+    exact_below: int = field(default=2000, metadata={"low": 0})
+    max_iter: int = field(default=20, metadata={"low": 1})
+    tolerance: float = field(default=1e-4, metadata={"low": 0.0})
+    combine: str = field(default="mix", metadata={"choices": ("concat", "mix")})
+    centroid_weight: float = field(default=1.0, metadata={"low": 0.0})
+    text_weight: float = field(default=1.0, metadata={"low": 0.0})
+    graph_weight: float = field(default=0.5, metadata={"low": 0.0})
+    pifa: bool = True

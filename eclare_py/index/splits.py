@@ -1,0 +1,175 @@
+"""Compiled inner loops of balanced 2-means.
+
+Every loop runs over a fixed partition of the work, so results do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit, prange
+
+from eclare_py.index.kernels import dot_row
+from eclare_py.types import FloatArray, IntArray
+
+_CHUNK = 2048  # rows added up by one task; fixed, or sums would depend on the number of threads
+
+
+@njit(cache=True, nogil=True)
+def _measure_chunk(
+    points: FloatArray, members: IntArray, direction: FloatArray, chunk: int, scores: FloatArray
+) -> None:
+    for i in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, members.shape[0])):
+        scores[i] = dot_row(points, members[i], direction)
+
+
+@njit(cache=True, nogil=True)
+def _add_chunk(points: FloatArray, members: IntArray, left: np.ndarray, chunk: int, partial: FloatArray) -> None:
+    for i in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, members.shape[0])):
+        if left[i]:
+            row = members[i]
+            for j in range(points.shape[1]):
+                partial[chunk, j] += points[row, j]
+
+
+@njit(cache=True, parallel=True)
+def _measure_wide(
+    points: FloatArray, members: IntArray, direction: FloatArray, n_chunks: int, scores: FloatArray
+) -> None:
+    for chunk in prange(n_chunks):
+        _measure_chunk(points, members, direction, chunk, scores)
+
+
+@njit(cache=True, parallel=True)
+def _add_wide(points: FloatArray, members: IntArray, left: np.ndarray, n_chunks: int, partial: FloatArray) -> None:
+    for chunk in prange(n_chunks):
+        _add_chunk(points, members, left, chunk, partial)
+
+
+@njit(cache=True)
+def _sum_left(points: FloatArray, members: IntArray, left: np.ndarray, n_chunks: int, wide: bool) -> FloatArray:
+    partial = np.zeros((n_chunks, points.shape[1]), np.float32)
+    if wide:
+        _add_wide(points, members, left, n_chunks, partial)
+    else:
+        for chunk in range(n_chunks):
+            _add_chunk(points, members, left, chunk, partial)
+    for chunk in range(1, n_chunks):
+        partial[0] += partial[chunk]
+    return partial[0]
+
+
+@njit(cache=True)
+def _halve(scores: FloatArray, n_left: int, left: np.ndarray) -> bool:
+    """Mark the `n_left` lowest scores, ties by position; says whether any mark changed."""
+    threshold = np.partition(scores, n_left - 1)[n_left - 1]
+    room = n_left
+    for i in range(scores.shape[0]):
+        if scores[i] < threshold:
+            room -= 1
+    changed = False
+    for i in range(scores.shape[0]):
+        goes_left = scores[i] < threshold
+        if scores[i] == threshold and room > 0:
+            goes_left = True
+            room -= 1
+        if goes_left != left[i]:
+            left[i] = goes_left
+            changed = True
+    return changed
+
+
+@njit(cache=True)
+def _norm(vector: FloatArray) -> float:
+    total = 0.0
+    for j in range(vector.shape[0]):
+        total += float(vector[j]) * float(vector[j])
+    return math.sqrt(total)
+
+
+@njit(cache=True)
+def split_node(
+    points: FloatArray,
+    members: IntArray,
+    n_left: int,
+    first: int,
+    second: int,
+    max_iter: int,
+    tolerance: float,
+    wide: bool,
+) -> None:
+    """Balanced spherical 2-means of one node; reorders `members` in place, left half first, order kept inside.
+
+    Args:
+        points: (L, d) unit or zero rows.
+        members: (n,) rows of this node.
+        n_left: Size of the left half, 0 < n_left < n.
+        first: Position in `members` of the left half's first centre.
+        second: Position of the right half's.
+        max_iter: Most rounds.
+        tolerance: Least growth of the mean similarity to go on.
+        wide: Use all threads inside this node (the result is the same).
+    """
+    n = members.shape[0]
+    n_chunks = (n + _CHUNK - 1) // _CHUNK
+    left = np.ones(n, np.bool_)
+    scores = np.empty(n, np.float32)
+    total = _sum_left(points, members, left, n_chunks, wide).copy()
+    direction = points[members[second]] - points[members[first]]
+    before = -np.inf
+    for _ in range(max_iter):
+        if wide:
+            _measure_wide(points, members, direction, n_chunks, scores)
+        else:
+            for chunk in range(n_chunks):
+                _measure_chunk(points, members, direction, chunk, scores)
+        changed = _halve(scores, n_left, left)
+        left_sum = _sum_left(points, members, left, n_chunks, wide)
+        right_sum = total - left_sum
+        left_norm, right_norm = _norm(left_sum), _norm(right_sum)
+        # The summed similarity of a half with its own unit centre is the length of the half's sum.
+        after = left_norm + right_norm
+        if not changed or after - before < tolerance * n:
+            break
+        before = after
+        for j in range(direction.shape[0]):
+            to_right = right_sum[j] / right_norm if right_norm > 0 else 0.0
+            to_left = left_sum[j] / left_norm if left_norm > 0 else 0.0
+            direction[j] = to_right - to_left
+    ordered = np.empty_like(members)
+    next_left, next_right = 0, n_left
+    for i in range(n):
+        if left[i]:
+            ordered[next_left] = members[i]
+            next_left += 1
+        else:
+            ordered[next_right] = members[i]
+            next_right += 1
+    members[:] = ordered
+
+
+@njit(cache=True, parallel=True)
+def split_nodes(
+    points: FloatArray,
+    order: IntArray,
+    bounds: IntArray,
+    starts: IntArray,
+    max_iter: int,
+    tolerance: float,
+) -> None:
+    """`split_node` over many nodes, one thread each.
+
+    Args:
+        points: (L, d) unit or zero rows.
+        order: (L,) permutation of the rows, changed in place.
+        bounds: (M, 3) begin, middle and end of each node in `order`.
+        starts: (M, 2) positions of the first centres inside each node.
+        max_iter: Most rounds.
+        tolerance: Least growth of the mean similarity to go on.
+    """
+    for node in prange(bounds.shape[0]):
+        begin, middle, end = bounds[node, 0], bounds[node, 1], bounds[node, 2]
+        split_node(
+            points, order[begin:end], middle - begin, starts[node, 0], starts[node, 1], max_iter, tolerance, False
+        )

@@ -1,0 +1,214 @@
+"""The label tree: plain arrays, one router vector a node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from eclare_py.errors import ModelError, UsageError
+from eclare_py.index.clustering import balanced_order, cluster_bounds, clusters_for
+from eclare_py.index.config import IndexConfig
+from eclare_py.index.routing import centroid_routers
+from eclare_py.storage import State
+from eclare_py.types import FloatArray, IntArray
+
+_SCORES = ("log-sigmoid", "dot")
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTree:
+    """Levels of nodes under an unstored root, labels under the nodes of the last level (the leaves).
+
+    Nodes are numbered over all levels, top level first; M is their number, C_t that of level t, C that of leaves.
+
+    Attributes:
+        level_ptr: (T+1,) nodes of level t are `level_ptr[t]` .. `level_ptr[t+1] - 1`.
+        child_ptr: (M-C+1,) children of the inner node i are nodes `child_ptr[i]` .. `child_ptr[i+1] - 1`.
+        leaf_ptr: (C+1,) labels of leaf c are `label_order[leaf_ptr[c]:leaf_ptr[c+1]]`.
+        label_order: (L,) permutation of the labels that puts those of one leaf side by side.
+        routers: (M, d) vector of each node.
+        bias: (M,) added to the node's product.
+        score: `log-sigmoid` or `dot`: what a node adds to the score of its path.
+        exact_below: With fewer labels than this `search` scores them all.
+    """
+
+    level_ptr: IntArray
+    child_ptr: IntArray
+    leaf_ptr: IntArray
+    label_order: IntArray
+    routers: FloatArray
+    bias: FloatArray
+    score: str = "log-sigmoid"
+    exact_below: int = 0
+
+    @property
+    def n_levels(self) -> int:
+        """Number of levels T."""
+        return len(self.level_ptr) - 1
+
+    @property
+    def n_labels(self) -> int:
+        """Number of labels L."""
+        return len(self.label_order)
+
+    @property
+    def n_leaves(self) -> int:
+        """Number of leaves C."""
+        return len(self.leaf_ptr) - 1
+
+    def level_size(self, level: int) -> int:
+        """Number of nodes C_t of a level; negative levels count from the leaves."""
+        level = range(self.n_levels)[level]
+        return int(self.level_ptr[level + 1] - self.level_ptr[level])
+
+    def router(self, level: int) -> tuple[FloatArray, FloatArray]:
+        """Views of one level's router vectors (C_t, d) and biases (C_t,)."""
+        level = range(self.n_levels)[level]
+        nodes = slice(int(self.level_ptr[level]), int(self.level_ptr[level + 1]))
+        return self.routers[nodes], self.bias[nodes]
+
+    def parents(self, level: int) -> IntArray:
+        """(C_t,) parent of each node of a level, numbered inside the level above; zeros (the root) for level 0."""
+        level = range(self.n_levels)[level]
+        if level == 0:
+            return np.zeros(self.level_size(0), dtype=np.int64)
+        counts = np.diff(self.child_ptr[self.level_ptr[level - 1] : self.level_ptr[level] + 1])
+        return np.repeat(np.arange(len(counts)), counts)
+
+    def node_of_label(self, level: int = -1) -> IntArray:
+        """(L,) the node above each label, numbered inside the level; the last level by default."""
+        level = range(self.n_levels)[level]
+        nodes = np.arange(self.n_leaves)
+        for below in range(self.n_levels - 1, level, -1):
+            nodes = self.parents(below)[nodes]
+        found = np.empty(self.n_labels, dtype=np.int64)
+        found[self.label_order] = np.repeat(nodes, np.diff(self.leaf_ptr))
+        return found
+
+    def with_routers(self, routers: Sequence[tuple[FloatArray, FloatArray]]) -> LabelTree:
+        """The same tree with other (for instance trained) routers.
+
+        Args:
+            routers: For every level vectors (C_t, d) and biases (C_t,); d may differ from the present one.
+
+        Raises:
+            UsageError: Wrong number of levels or shapes, values not finite.
+        """
+        if len(routers) != self.n_levels:
+            raise UsageError(f"{len(routers)} levels of routers for a tree of {self.n_levels}")
+        for level, (vectors, bias) in enumerate(routers):
+            expected = (self.level_size(level), routers[0][0].shape[1])
+            if vectors.shape != expected or bias.shape != expected[:1]:
+                raise UsageError(f"level {level}: routers {vectors.shape} and bias {bias.shape}, expected {expected}")
+        stacked = np.ascontiguousarray(np.concatenate([vectors for vectors, _ in routers]), dtype=np.float32)
+        biases = np.ascontiguousarray(np.concatenate([bias for _, bias in routers]), dtype=np.float32)
+        if not (np.isfinite(stacked).all() and np.isfinite(biases).all()):
+            raise UsageError("routers hold NaN or infinity")
+        return replace(self, routers=stacked, bias=biases)
+
+    def state(self) -> State:
+        """Plain arrays and settings, for saving."""
+        arrays = {name: getattr(self, name) for name in ("level_ptr", "child_ptr", "leaf_ptr", "label_order")}
+        arrays |= {"routers": self.routers, "bias": self.bias}
+        return State(arrays=arrays, meta={"score": self.score, "exact_below": self.exact_below})
+
+    @classmethod
+    def from_state(cls, state: State) -> LabelTree:
+        """Rebuild a saved tree.
+
+        Raises:
+            ModelError: An array is missing, or pointers, permutation or routers are not those of a tree.
+        """
+        integers: dict[str, IntArray] = {}
+        for name in ("level_ptr", "child_ptr", "leaf_ptr", "label_order"):
+            array = _stored(state, name)
+            if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
+                raise ModelError(f"label tree: {name} must be one row of integers, found {array.dtype} {array.shape}")
+            integers[name] = np.ascontiguousarray(array, dtype=np.int64)
+        routers = np.ascontiguousarray(_stored(state, "routers"), dtype=np.float32)
+        bias = np.ascontiguousarray(_stored(state, "bias"), dtype=np.float32)
+        score, exact_below = state.meta.get("score"), state.meta.get("exact_below")
+        if score not in _SCORES:
+            raise ModelError(f"label tree: score {score!r} is not one of {', '.join(_SCORES)}")
+        if isinstance(exact_below, bool) or not isinstance(exact_below, int) or exact_below < 0:
+            raise ModelError(f"label tree: exact_below {exact_below!r} is not a number of labels")
+        tree = cls(**integers, routers=routers, bias=bias, score=str(score), exact_below=exact_below)
+        _check(tree)
+        return tree
+
+
+def build_tree(
+    representations: FloatArray,
+    config: IndexConfig | None = None,
+    *,
+    seed: int = 0,
+    router_vectors: FloatArray | None = None,
+) -> LabelTree:
+    """Cluster labels into a tree of balanced levels (PECOS' hierarchical k-means, adjacent binary levels merged).
+
+    Args:
+        representations: (L, e) what is clustered.
+        config: Branching, leaf size, stop criteria, node score.
+        seed: Picks first centres.
+        router_vectors: (L, d) vectors in the space of documents that default routers are the unit means of;
+            the representations where not given.
+
+    Raises:
+        UsageError: No labels, row counts differ, values not finite, a branching that is no power of two.
+    """
+    config = config or IndexConfig()
+    step = config.branching.bit_length() - 1
+    if config.branching < 2 or config.branching != 1 << step:
+        raise UsageError(f"branching={config.branching} must be a power of two from 2 on")
+    if config.max_leaf < 2:
+        raise UsageError(f"max_leaf={config.max_leaf} must be at least 2")
+    n_labels = len(representations)
+    n_leaves = clusters_for(n_labels, config.max_leaf)
+    order = balanced_order(representations, n_leaves, seed=seed, max_iter=config.max_iter, tolerance=config.tolerance)
+    depth = n_leaves.bit_length() - 1
+    sizes = [1 << bits for bits in range(depth % step or min(step, depth), depth + 1, step)]
+    level_ptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    counts = [np.full(upper, lower // upper) for upper, lower in zip(sizes[:-1], sizes[1:], strict=True)]
+    child_ptr = sizes[0] + np.concatenate([[0], np.cumsum(np.concatenate([np.empty(0), *counts]))]).astype(np.int64)
+    nodes = int(level_ptr[-1])
+    tree = LabelTree(
+        level_ptr=level_ptr,
+        child_ptr=child_ptr,
+        leaf_ptr=cluster_bounds(n_labels, n_leaves),
+        label_order=order,
+        routers=np.zeros((nodes, 1), dtype=np.float32),
+        bias=np.zeros(nodes, dtype=np.float32),
+        score=config.score,
+        exact_below=config.exact_below,
+    )
+    return tree.with_routers(centroid_routers(tree, representations if router_vectors is None else router_vectors))
+
+
+def _stored(state: State, name: str) -> np.ndarray:
+    if name not in state.arrays:
+        raise ModelError(f"label tree: array {name} is missing")
+    return state.arrays[name]
+
+
+def _check(tree: LabelTree) -> None:
+    """Refuse arrays that are not a tree; compiled loops would read outside of them."""
+    level_ptr, child_ptr, leaf_ptr = tree.level_ptr, tree.child_ptr, tree.leaf_ptr
+    if len(level_ptr) < 2 or level_ptr[0] != 0 or np.any(np.diff(level_ptr) < 1):
+        raise ModelError("label tree: level_ptr must start at 0 and increase")
+    nodes, inner = int(level_ptr[-1]), int(level_ptr[-2])
+    if len(child_ptr) != inner + 1 or np.any(np.diff(child_ptr) < 1):
+        raise ModelError(f"label tree: child_ptr must increase over {inner} inner nodes")
+    if not np.array_equal(child_ptr[level_ptr[:-1]], level_ptr[1:]):
+        raise ModelError("label tree: child_ptr does not match the levels")
+    if len(leaf_ptr) != nodes - inner + 1 or leaf_ptr[0] != 0 or np.any(np.diff(leaf_ptr) < 0):
+        raise ModelError(f"label tree: leaf_ptr must start at 0 and not decrease over {nodes - inner} leaves")
+    if leaf_ptr[-1] != tree.n_labels or tree.n_labels == 0:
+        raise ModelError(f"label tree: leaf_ptr ends at {leaf_ptr[-1]}, but there are {tree.n_labels} labels")
+    if not np.array_equal(np.sort(tree.label_order), np.arange(tree.n_labels)):
+        raise ModelError("label tree: label_order is not a permutation of the labels")
+    if tree.routers.ndim != 2 or len(tree.routers) != nodes or tree.bias.shape != (nodes,):
+        raise ModelError(f"label tree: routers {tree.routers.shape} and bias {tree.bias.shape} for {nodes} nodes")
+    if not (np.isfinite(tree.routers).all() and np.isfinite(tree.bias).all()):
+        raise ModelError("label tree: routers hold NaN or infinity")
