@@ -21,9 +21,11 @@ _HOMES = {
     "normalize_edges": "normalize",
     "set_self_loops": "normalize",
     "Propagation": "propagate",
+    "PropagationConfig": "propagate",
     "PROPAGATIONS": "propagate",
     "to_torch_csr": "propagate",
     "summary": "analysis",
+    "GraphSummary": "analysis",
     "to_networkx": "analysis",
     "to_pyg_data": "analysis",
 }

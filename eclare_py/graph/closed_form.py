@@ -1,8 +1,8 @@
 """The walk graph without sampling: the expected visits of a random walk with restart, for small label sets.
 
 Source: the stationary expectation of ECLARE's walk. With T = Dl^-1 Y^T Dd^-1 Y (label -> document -> label) and
-restart r the share of visits is r T (I - (1 - r) T)^-1 = r * sum_j (1 - r)^j T^(j+1). A sampled walk starts at its label
-instead of in the stationary state, which moves its expectation by less than 1 / (r * walk_length).
+restart r the share of visits is r T (I - (1 - r) T)^-1 = r * sum_j (1 - r)^j T^(j+1). A sampled walk starts at its
+label instead of in the stationary state, which moves its expectation by less than 1 / (r * walk_length).
 """
 
 from __future__ import annotations

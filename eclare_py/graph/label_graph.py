@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eclare_py.errors import ModelError
 from eclare_py.graph.edges import row_ids
-from eclare_py.graph.normalize import normalize_edges
+from eclare_py.graph.normalize import NORMALIZATIONS, normalize_edges
+from eclare_py.storage import State, csr_from_arrays, csr_to_arrays
 from eclare_py.types import Csr, FloatArray, IntArray, check_csr
-
-if TYPE_CHECKING:
-    from eclare_py.storage import State
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,11 @@ class LabelGraph:
         """Check a weight matrix and normalise it.
 
         Raises:
-            ValueError: The matrix is not square or not a valid CSR.
+            ValueError: The matrix is not square, not a valid CSR or has weights of 0 or less.
         """
         check_csr(adjacency, name="label graph", shape=(adjacency.shape[0], adjacency.shape[0]))
+        if adjacency.nnz and adjacency.data.min() <= 0:
+            raise ValueError(f"label graph holds a weight of {adjacency.data.min()}; edges must be positive")
         return cls(adjacency, normalize_edges(adjacency, normalization), kind, normalization)
 
     @property
@@ -85,17 +85,23 @@ class LabelGraph:
 
     def state(self) -> State:
         """What is saved; the normalised matrix is made again on loading."""
-        from eclare_py.storage import State, csr_to_arrays
-
         arrays = csr_to_arrays("adjacency", self.adjacency)
         return State(arrays=arrays, meta={"kind": self.kind, "normalization": self.normalization})
 
     @classmethod
     def from_state(cls, state: State) -> LabelGraph:
-        """Load from a checked state."""
-        from eclare_py.storage import csr_from_arrays
+        """Load from a state, checked again.
 
+        Raises:
+            ModelError: The arrays are not a square CSR of positive weights, or the meta is incomplete.
+        """
+        kind, normalization = state.meta.get("kind"), state.meta.get("normalization")
+        if not isinstance(kind, str) or normalization not in NORMALIZATIONS:
+            raise ModelError(
+                f"label graph: kind {kind!r}, normalization {normalization!r} are not known; save it again"
+            )
         adjacency = csr_from_arrays(state.arrays, "adjacency", "label graph")
-        return cls.from_adjacency(
-            adjacency, kind=str(state.meta["kind"]), normalization=str(state.meta["normalization"])
-        )
+        try:
+            return cls.from_adjacency(adjacency.astype(np.float32), kind=kind, normalization=normalization)
+        except ValueError as error:
+            raise ModelError(f"{error}; restore the file or save it again") from error
