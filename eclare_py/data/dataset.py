@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 from eclare_py.data.lines import lone_surrogate
 from eclare_py.data.problems import Report, show
+from eclare_py.data.rows import compact_csr
 from eclare_py.errors import DataError, UsageError
 from eclare_py.types import Csr, IntArray, as_csr, check_csr
 
@@ -158,11 +159,8 @@ class Dataset:
             indices.extend(_columns(row, labels, columns, len(contents), named))
             indptr.append(len(indices))
         values = np.ones(len(indices), dtype=np.float32)
-        matrix = sp.csr_array(
-            (values, np.array(indices, dtype=np.int64), np.array(indptr, dtype=np.int64)),
-            shape=(len(texts), len(contents)),
-        )
-        return cls(list(texts), as_csr(matrix), contents, label_ids=names)
+        flat, pointers = np.array(indices, dtype=np.int64), np.array(indptr, dtype=np.int64)
+        return cls(list(texts), compact_csr(values, flat, pointers, len(contents)), contents, label_ids=names)
 
 
 @dataclass(frozen=True, eq=False)

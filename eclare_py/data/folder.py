@@ -20,10 +20,11 @@ from eclare_py.types import IntArray
 
 @dataclass(frozen=True, eq=False)
 class FolderParts:
-    """A data folder as read, maybe with errors told on the way; `files` says where the documents came from."""
+    """A data folder as read, maybe with errors told on the way; `files` hold the texts of the documents."""
 
     path: Path
     labels: LabelRows
+    label_file: Path
     documents: dict[Split, DocumentRows]
     filters: dict[Split, IntArray]
     files: dict[Split, Path]
@@ -35,12 +36,12 @@ def read_folder(path: Path, report: Report) -> FolderParts:
     if not path.is_dir():
         report.error(path, None, "is not a folder: name a folder with trn.json.gz and lbl.json.gz")
     elif not (path / TRAIN).exists() and (path / xc.LABEL_MATRICES["train"]).exists():
-        return _finish(path, *_read_xc(path, report), report)
+        return _finish(path, path / xc.LABEL_TEXTS, *_read_xc(path, report), report)
     elif not any((path / name).exists() for name in (LABELS, TRAIN, TEST)):
         report.error(path, None, f"no data set in it: {TRAIN} and {LABELS} are missing{_unpacked(path)}")
     else:
-        return _finish(path, *_read_lf(path, report), report)
-    return FolderParts(path, LabelRows([], None, False), {}, {}, {}, Card(path.name))
+        return _finish(path, path / LABELS, *_read_lf(path, report), report)
+    return FolderParts(path, LabelRows([], None, False), path, {}, {}, {}, Card(path.name))
 
 
 def to_data_folder(parts: FolderParts) -> DataFolder:
@@ -77,6 +78,7 @@ def _read_xc(path: Path, report: Report) -> tuple[LabelRows, dict[Split, Documen
 
 def _finish(
     path: Path,
+    label_file: Path,
     labels: LabelRows,
     documents: dict[Split, DocumentRows],
     files: dict[Split, Path],
@@ -90,7 +92,7 @@ def _finish(
             report.error(path / name, None, f"there is no {DOCUMENTS[split]} for it: add that or remove this file")
         else:
             filters[split] = read_filter(path / name, documents[split].known, labels.known, report)
-    return FolderParts(path, labels, documents, filters, files, read_card(path, report))
+    return FolderParts(path, labels, label_file, documents, filters, files, read_card(path, report))
 
 
 def read_filter(path: Path, n_documents: int | None, n_labels: int | None, report: Report) -> IntArray:

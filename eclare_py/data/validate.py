@@ -1,0 +1,64 @@
+"""Every problem of a data folder: the reader's own errors, all of them, and what only a whole folder shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from eclare_py.data.folder import FolderParts, read_folder
+from eclare_py.data.problems import Collector, Problem
+
+_SHOWN = 5
+
+
+def validate_folder(path: str | Path) -> list[Problem]:
+    """List all problems of a data folder.
+
+    Errors are those that `load_dataset` would stop at, the first of them the one that it names. Warnings are
+    summaries, one for a file and kind: a text of train again in test (a leak), texts or ids that occur twice,
+    documents without labels.
+    """
+    collector = Collector()
+    parts = read_folder(Path(path), collector)
+    faulty = {(problem.path, problem.line) for problem in collector.problems}
+    for split, rows in parts.documents.items():
+        file = parts.files[split]
+        _warn_repeated(rows.texts, "text", file, collector)
+        _warn_repeated(rows.ids or [], "uid", file, collector)
+        empty = [row for row in np.flatnonzero(np.diff(rows.labels.indptr) == 0).tolist() if row < len(rows.texts)]
+        empty = [row for row in empty if rows.texts[row] and (str(file), row + 1) not in faulty]
+        _warn(empty, "documents have no label; they teach nothing and are scored as misses", file, collector)
+    if parts.labels.texts:
+        _warn_repeated(parts.labels.texts, "text", parts.label_file, collector)
+    _warn_leak(parts, collector)
+    return collector.problems
+
+
+def _warn_leak(parts: FolderParts, collector: Collector) -> None:
+    if not {"train", "test"} <= set(parts.documents):
+        return
+    train = set(parts.documents["train"].texts) - {""}
+    leaked = [row for row, text in enumerate(parts.documents["test"].texts) if text in train]
+    name = parts.files["train"].name
+    message = f"documents have a text that is also in {name} (train/test leak); remove them from one of the two"
+    _warn(leaked, message, parts.files["test"], collector)
+
+
+def _warn_repeated(values: Sequence[str], kind: str, file: Path, collector: Collector) -> None:
+    if len(set(values)) == len(values):
+        return
+    seen = {""}
+    again = []
+    for row, value in enumerate(values):
+        if value in seen and value:
+            again.append(row)
+        seen.add(value)
+    _warn(again, f"rows repeat the {kind} of a row before", file, collector)
+
+
+def _warn(rows: Sequence[int], message: str, file: Path, collector: Collector) -> None:
+    if rows:
+        lines = ", ".join(str(row + 1) for row in rows[:_SHOWN]) + (", ..." if len(rows) > _SHOWN else "")
+        collector.warning(file, rows[0] + 1, f"{len(rows)} {message} (lines {lines})")
