@@ -72,7 +72,8 @@ def edge_cosines(graph: Csr, label_vectors: FloatArray | Csr) -> FloatArray:
         else:
             products = np.einsum("ed,ed->e", vectors[left], vectors[right])
         with np.errstate(invalid="ignore", divide="ignore"):
-            result[part] = products / (norms[left] * norms[right])
+            # Rounding may leave -1..1, and a threshold of -1 must keep everything.
+            result[part] = np.clip(products / (norms[left] * norms[right]), -1.0, 1.0)
     return result
 
 

@@ -2,8 +2,9 @@
 
 PyG calls the sparse matrix it wants `adj_t`: row = receiving node, column = sending node. A `LabelGraph` holds the
 neighbours that label l listens to in row l, so its CSR is passed as it is and a layer computes `normalized @ x`:
-there is nothing to transpose, symmetric or not. The adjacency is normalised once, beforehand; the layers do not do it again.
-The edge-list path of the same layers takes several times the time and memory, because it holds (E, d) messages.
+there is nothing to transpose, symmetric or not. The adjacency is normalised once, beforehand; the layers
+do not do it again. The edge-list path of the same layers takes several times the time and memory, because it holds
+(E, d) messages.
 """
 
 from __future__ import annotations
