@@ -7,7 +7,7 @@ import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any
 
 from eclare_py.data.problems import Place, Report
 
@@ -51,7 +51,7 @@ class LineReader:
         except OSError as error:
             self._broken(None, f"cannot be read ({error.strerror or error})")
 
-    def _decode(self, raw: bytes, stream: BinaryIO) -> str | None:
+    def _decode(self, raw: bytes, stream: io.BufferedReader[Any]) -> str | None:
         if len(raw) > MAX_LINE_BYTES:
             while raw and not raw.endswith(b"\n"):
                 raw = stream.readline(MAX_LINE_BYTES)
@@ -73,11 +73,32 @@ class LineReader:
         self.place.fault(message)
 
 
-def _open(path: Path) -> BinaryIO:
+class _Unpacked(io.RawIOBase):
+    """A gzip file read in pieces, so that all that stands before a damage is seen, and its line is known.
+
+    A BufferedReader around this has a compiled readline, which GzipFile has not.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._gzip = gzip.GzipFile(path, "rb")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._gzip.read1(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        self._gzip.close()
+        super().close()
+
+
+def _open(path: Path) -> io.BufferedReader[Any]:
     if path.suffix == ".gz":
-        # A BufferedReader around the gzip file: its readline is compiled, that of GzipFile is not.
-        return cast(BinaryIO, io.BufferedReader(gzip.GzipFile(path, "rb"), _BUFFER_BYTES))
-    return open(path, "rb", buffering=_BUFFER_BYTES)
+        return io.BufferedReader(_Unpacked(path), _BUFFER_BYTES)
+    return io.BufferedReader(io.FileIO(path), _BUFFER_BYTES)
 
 
 def lone_surrogate(text: str) -> str | None:
