@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eclare_py.storage.files import atomic_file, read_json, write_json
+from eclare_py.storage.files import atomic_file, read_json, render_json, write_json
 from eclare_py.storage.folder import atomic_folder, recover
 from eclare_py.storage.manifest import MANIFEST, SCHEMA, verify_manifest
 from eclare_py.storage.state import JSON, State, csr_from_arrays, csr_to_arrays, read_state, write_state
@@ -19,6 +19,7 @@ __all__ = [
     "read_json",
     "read_state",
     "recover",
+    "render_json",
     "verify_manifest",
     "write_json",
     "write_state",

@@ -1,0 +1,88 @@
+"""The outcome of an evaluation as a value, and its JSON form."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eclare_py.errors import DataError, ModelError
+from eclare_py.metrics.rare import FrequencyBin
+from eclare_py.storage import read_json, render_json, write_json
+
+# The figures of a result file, in the order in which they are shown.
+METRICS = (
+    *(f"{name}@{k}" for name in ("P", "nDCG", "PSP", "PSnDCG") for k in (1, 3, 5)),
+    "R@10", "R@100", "tail_R@10", "coverage@10", "tail_coverage@10", "macro_F1@5",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Quality of one ranking on one test set.
+
+    Attributes:
+        metrics: The figures of `METRICS`, in percent.
+        bins: Quality by label frequency, rare to frequent.
+        settings: What the figures depend on: propensity A and B, tail threshold, filter pairs, sizes of the test set.
+        cost: Seconds, memory and the like, where someone measured them.
+    """
+
+    metrics: dict[str, float]
+    bins: list[FrequencyBin]
+    settings: dict[str, Any]
+    cost: dict[str, Any] = field(default_factory=dict)
+
+    def with_cost(self, cost: Mapping[str, Any]) -> Evaluation:
+        """The same with measured cost."""
+        return dataclasses.replace(self, cost=dict(cost))
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain data with the keys metrics, bins, settings, cost."""
+        return dataclasses.asdict(self)
+
+    def to_json(self) -> str:
+        """The text of a result file; the same evaluation gives the same text."""
+        return render_json(self.to_mapping(), indent=2)
+
+    def save(self, path: str | Path) -> None:
+        """Write a result file atomically."""
+        write_json(path, self.to_mapping(), indent=2)
+
+    @classmethod
+    def from_mapping(cls, mapping: Any, where: str = "result") -> Evaluation:
+        """Build from plain data; metrics that this version does not know are kept.
+
+        Raises:
+            DataError: Not the form of a result.
+        """
+        if not isinstance(mapping, dict) or not isinstance(mapping.get("metrics"), dict):
+            raise DataError("is not a result of `evaluate`: it has no metrics", path=where)
+        for name, value in mapping["metrics"].items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise DataError(f"metric {name} is {value!r}, expected a number", path=where)
+        names = {one.name for one in dataclasses.fields(FrequencyBin)}
+        bins = mapping.get("bins", [])
+        if not isinstance(bins, list) or not all(isinstance(one, dict) and set(one) == names for one in bins):
+            raise DataError(f"bins must be a list of objects with {', '.join(sorted(names))}", path=where)
+        settings, cost = mapping.get("settings", {}), mapping.get("cost", {})
+        if not isinstance(settings, dict) or not isinstance(cost, dict):
+            raise DataError("settings and cost must be objects", path=where)
+        metrics = {name: float(value) for name, value in mapping["metrics"].items()}
+        return cls(metrics, [FrequencyBin(**one) for one in bins], settings, cost)
+
+
+def read_evaluation(path: str | Path) -> Evaluation:
+    """Read a result file that `Evaluation.save` wrote.
+
+    Raises:
+        DataError: Missing, not JSON, or not the form of a result; names the file.
+    """
+    try:
+        mapping = read_json(path)
+    except ModelError as error:
+        raise DataError(str(error)) from error
+    return Evaluation.from_mapping(mapping, where=str(path))
