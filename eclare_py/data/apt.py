@@ -10,6 +10,7 @@ import platform
 import re
 import shutil
 import subprocess
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ def open_list(path: Path) -> Iterator[Iterable[str]]:
         else:
             with openers.get(path.suffix, open)(path, "rb") as stream:
                 yield io.TextIOWrapper(stream, encoding="utf-8")
-    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeDecodeError) as error:
         raise AptIndexError(f"the package list cannot be read ({error}); {ADVICE}", path=path) from error
 
 

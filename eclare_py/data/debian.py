@@ -31,7 +31,7 @@ class DebianSettings:
     """Settings of `debian-related`; without `labels` and `documents` the whole set is built."""
 
     labels: int | None = setting(None, "labels of a small connected subset, at most", low=2)
-    documents: int | None = setting(None, "train and test documents of a small subset, at most", low=2)
+    documents: int | None = setting(None, "train and test documents of a small subset, at most", low=5)
     seed: int = setting(0, "seed of the subset", low=0)
     suite: str | None = setting(None, "suite of the package list, such as bookworm")
     component: str | None = setting(None, "component, such as main (preferred) or universe")
