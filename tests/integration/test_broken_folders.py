@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+import random
 from pathlib import Path
 
 import pytest
@@ -107,3 +109,32 @@ def test_no_folder(target: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not a folder"):
         load_dataset(tmp_path / target)
     assert [p.severity for p in validate_folder(tmp_path / target)] == ["error"]
+
+
+JUNK = (b"NaN", b"-", b"1e999", b'"', b"[", b"{}", b"\n", b"\\ud800", b"\xff", b":", b",", b"9" * 30, b"null", b"true")
+
+
+@pytest.mark.parametrize("build", [build_good, build_sparse])
+def test_random_damage_is_a_data_error_or_nothing(build: object, tmp_path: Path) -> None:
+    folder, random_ = build(tmp_path / "data"), random.Random(0)  # type: ignore[operator]
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    refused = 0
+    for _ in range(250):
+        path = random_.choice(files)
+        before = path.read_bytes()
+        inside = path.suffix == ".gz" and random_.random() < 0.8
+        data = bytearray(gzip.decompress(before) if inside else before)
+        for _ in range(random_.randint(1, 3)):
+            place = random_.randrange(len(data))
+            data[place : place + random_.randint(0, 3)] = random_.choice(JUNK)
+        path.write_bytes(gzip.compress(data) if inside else data)
+        try:
+            load_dataset(folder)
+            told = None
+        except DataError as error:
+            told, refused = str(error), refused + 1
+        errors = [problem for problem in validate_folder(folder) if problem.severity == "error"]
+        assert (not errors) == (told is None)
+        assert told is None or (told.startswith(errors[0].path) and told.endswith(errors[0].message))
+        path.write_bytes(before)
+    assert refused > 100
