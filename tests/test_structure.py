@@ -52,7 +52,7 @@ def part_of(path: Path) -> str:
 
 
 def imported_modules(tree: ast.AST, package: list[str]) -> set[str]:
-    """Full names of all that a file of `package` imports, relative imports resolved, wherever in the file they stand."""
+    """Full names of all that a file of `package` imports, wherever it does; relative imports are resolved."""
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -120,7 +120,9 @@ def test_parts_of_one_rung_do_not_import_each_other() -> None:
 
 
 def test_relative_imports_are_resolved() -> None:
-    source = "from ..types import Csr\nfrom . import bag\ndef f():\n    from eclare_py.data import dataset\n    import torch"
+    source = (
+        "from ..types import Csr\nfrom . import bag\ndef f():\n    from eclare_py.data import dataset\n    import torch"
+    )
     found = imported_modules(ast.parse(source), ["eclare_py", "features"])
     assert found == {"eclare_py.types.Csr", "eclare_py.features.bag", "eclare_py.data.dataset", "torch"}
     assert imported_parts(PACKAGE / "types.py") == set()

@@ -1,0 +1,261 @@
+"""TF-IDF over word and character n-grams: one vocabulary for documents and labels, compiled look-up, plain arrays.
+
+The numbers are scikit-learn's (`TfidfVectorizer` with sublinear_tf, smooth idf and l2 norm; `to_sklearn` builds it).
+The code that counts is our own: several times faster in a batch, and no milliseconds of set-up for one short text.
+One compiled path serves training and serving, hence their results are equal bit by bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eclare_py.config import load_config, option, to_mapping
+from eclare_py.errors import ConfigError, ModelError, TrainingError, UsageError
+from eclare_py.features.counting import fit_vocabulary
+from eclare_py.features.ngrams import TOKEN_PATTERN, Int32Array, Int64Array, NgramRange, compiled, slices, text_blocks
+from eclare_py.features.vocabulary import Vocabulary
+from eclare_py.storage import State
+from eclare_py.types import Csr, FloatArray, IntArray
+
+_TRANSFORM_BLOCK = 1 << 19  # characters worked on at once: some 50 MB of temporaries with character n-grams
+
+
+@dataclass(frozen=True)
+class FeatureConfig:
+    """What becomes a feature, and how much it weighs."""
+
+    word_ngrams: int = option(2, "longest word n-gram; 0 leaves words out", low=0, high=5)
+    characters: bool = option(False, "count character n-grams within words too")
+    character_low: int = option(3, "shortest character n-gram", low=1, high=8)
+    character_high: int = option(5, "longest character n-gram", low=1, high=8)
+    min_df: int = option(2, "training texts (documents and labels) that a feature must occur in", low=1)
+    max_features: int | None = option(None, "most word features, by document frequency; none is no limit", low=1)
+    max_character_features: int | None = option(None, "most character features, by document frequency", low=1)
+    sublinear: bool = option(True, "1 + ln(count) instead of the count")
+    word_weight: float = option(1.0, "l2 norm of the word part of a row", low=0.0)
+    character_weight: float = option(0.5, "l2 norm of the character part of a row", low=0.0)
+
+    def __post_init__(self) -> None:
+        if self.character_low > self.character_high:
+            raise ValueError(f"character_low {self.character_low} is above character_high {self.character_high}")
+        if not self.word_ngrams and not self.characters:
+            raise ValueError("word_ngrams is 0 and characters is false: that leaves no features")
+
+    def blocks(self) -> dict[str, tuple[NgramRange, int | None, float]]:
+        """The feature blocks in column order: name -> n-grams, most features, weight."""
+        found: dict[str, tuple[NgramRange, int | None, float]] = {}
+        if self.word_ngrams:
+            found["word"] = (NgramRange(False, 1, self.word_ngrams), self.max_features, self.word_weight)
+        if self.characters:
+            ngrams = NgramRange(True, self.character_low, self.character_high)
+            found["character"] = (ngrams, self.max_character_features, self.character_weight)
+        return found
+
+
+class TfidfFeatures:
+    """Fitted TF-IDF features; build with `fit` or `from_state`.
+
+    Args:
+        config: The settings they were fitted with.
+        vocabularies: One per block of `config.blocks()`.
+        idf: Inverse document frequencies of each block, float32.
+    """
+
+    def __init__(self, config: FeatureConfig, vocabularies: dict[str, Vocabulary], idf: dict[str, FloatArray]) -> None:
+        self.config = config
+        self.vocabularies = vocabularies
+        self.idf = idf
+
+    @classmethod
+    def fit(
+        cls, texts: Sequence[str], label_texts: Sequence[str] = (), *, config: FeatureConfig | None = None
+    ) -> TfidfFeatures:
+        """Choose the vocabulary and its weights from training texts alone.
+
+        idf(t) = ln((1 + n) / (1 + df(t))) + 1 over all n = N + L texts, as scikit-learn smooths it.
+
+        Args:
+            texts: N training documents.
+            label_texts: L label texts.
+            config: What to count.
+
+        Raises:
+            TrainingError: No feature is left.
+        """
+        config = config or FeatureConfig()
+        corpus = [*_checked(texts, "texts"), *_checked(label_texts, "label_texts")]
+        vocabularies, idf = {}, {}
+        for name, (ngrams, limit, _) in config.blocks().items():
+            vocabularies[name], frequencies = fit_vocabulary(corpus, ngrams, min_df=config.min_df, max_features=limit)
+            idf[name] = (np.log((1 + len(corpus)) / (1 + frequencies)) + 1).astype(np.float32)
+        features = cls(config, vocabularies, idf)
+        if not features.n_features:
+            raise TrainingError(f"no word occurs in {config.min_df} of {len(corpus)} texts; lower features.min_df")
+        return features
+
+    @property
+    def n_features(self) -> int:
+        """V, columns of all blocks."""
+        return sum(len(vocabulary) for vocabulary in self.vocabularies.values())
+
+    def feature_names(self) -> list[str]:
+        """The n-gram of each of the V columns."""
+        return [term for vocabulary in self.vocabularies.values() for term in vocabulary.terms]
+
+    def transform(self, texts: Sequence[str]) -> Csr:
+        """TF-IDF rows; each block of columns has its weight as l2 norm, or is empty.
+
+        Args:
+            texts: N texts.
+
+        Returns:
+            (N, V) CSR, float32.
+        """
+        texts = _checked(texts, "texts")
+        counts, columns, values = [np.zeros(1, np.int64)], [np.zeros(0, np.int32)], [np.zeros(0, np.float32)]
+        for start, stop in text_blocks(texts, _TRANSFORM_BLOCK):
+            block_counts, block_columns, block_values = self._rows(texts[start:stop])
+            counts.append(block_counts)
+            columns.append(block_columns)
+            values.append(block_values)
+        pointers, indices = np.cumsum(np.concatenate(counts)), np.concatenate(columns)
+        columns.clear()  # matters: with character n-grams the pieces are as large as the whole
+        return Csr((np.concatenate(values), indices, pointers), shape=(len(texts), self.n_features))
+
+    def transform_one(self, text: str) -> Csr:
+        """The (1, V) row of one text, equal to that of `transform`."""
+        columns, values = self.row(text)
+        return Csr((values, columns, np.array([0, len(columns)])), shape=(1, self.n_features))
+
+    def row(self, text: str) -> tuple[IntArray, FloatArray]:
+        """Sorted columns and values of one text: `transform_one` without the cost of a matrix."""
+        _, columns, values = self._rows(_checked([text], "texts"))
+        return columns.astype(np.int64), values
+
+    def _rows(self, texts: Sequence[str]) -> tuple[IntArray, Int32Array, FloatArray]:
+        """Entries per row (B,), columns and values of a few texts."""
+        parts, offset = [], 0
+        for name, (ngrams, _, weight) in self.config.blocks().items():
+            found = slices(texts, ngrams)
+            columns = self.vocabularies[name].columns(found)
+            parts.append(_weigh(columns, found.pointers, self.idf[name], offset, self.config.sublinear, weight))
+            offset += len(self.vocabularies[name])
+        return parts[0] if len(parts) == 1 else _side_by_side(parts)
+
+    def state(self) -> State:
+        """Plain arrays and settings."""
+        arrays: dict[str, npt.NDArray[Any]] = {}
+        for name, vocabulary in self.vocabularies.items():
+            arrays |= {f"{name}.{key}": array for key, array in vocabulary.to_arrays().items()}
+            arrays[f"{name}.idf"] = self.idf[name]
+        return State(arrays, {"config": to_mapping(self.config)})
+
+    @classmethod
+    def from_state(cls, state: State) -> TfidfFeatures:
+        """Read back what `state` gave.
+
+        Raises:
+            ModelError: A part is missing or does not fit the others.
+        """
+        try:
+            config = load_config(FeatureConfig, state.meta.get("config", {}), "features")
+        except ConfigError as error:
+            raise ModelError(f"settings of the features are damaged: {error}") from error
+        vocabularies, idf = {}, {}
+        for name, (ngrams, _, _) in config.blocks().items():
+            missing = [key for key in ("terms", "offsets", "idf") if f"{name}.{key}" not in state.arrays]
+            if missing:
+                raise ModelError(f"features: array {name}.{missing[0]} is missing; save the model again")
+            terms, offsets, weights = (state.arrays[f"{name}.{key}"] for key in ("terms", "offsets", "idf"))
+            vocabularies[name] = Vocabulary.from_arrays(terms, offsets, ngrams)
+            if weights.dtype != np.float32 or weights.shape != (len(vocabularies[name]),):
+                raise ModelError(f"features: {name}.idf is {weights.dtype} {weights.shape}, not one float32 per term")
+            if not (np.isfinite(weights) & (weights > 0)).all():
+                raise ModelError(f"features: {name}.idf holds values that are not finite and positive")
+            idf[name] = weights
+        return cls(config, vocabularies, idf)
+
+    def to_sklearn(self) -> dict[str, Any]:
+        """The same features as fitted scikit-learn `TfidfVectorizer`s, one per block (block weights not applied)."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        found = {}
+        for name, vocabulary in self.vocabularies.items():
+            ngrams = vocabulary.ngrams
+            found[name] = TfidfVectorizer(
+                analyzer="char_wb" if ngrams.characters else "word",
+                token_pattern=TOKEN_PATTERN,
+                ngram_range=(ngrams.low, ngrams.high),
+                sublinear_tf=self.config.sublinear,
+                vocabulary={term: column for column, term in enumerate(vocabulary.terms)},
+                dtype=np.float32,
+            )
+            found[name].idf_ = self.idf[name]
+        return found
+
+
+def _checked(texts: Sequence[str], name: str) -> Sequence[str]:
+    """Refuse one string in place of a list, and entries that are no strings."""
+    if isinstance(texts, str):
+        raise UsageError(f"{name} is one string; pass a list of strings")
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise UsageError(f"{name}[{position}] is {text!r}, not a string")
+    return texts
+
+
+def _side_by_side(
+    parts: list[tuple[IntArray, Int32Array, FloatArray]],
+) -> tuple[IntArray, Int32Array, FloatArray]:
+    """Join blocks of columns row by row."""
+    counts = np.sum([part[0] for part in parts], axis=0)
+    columns = np.empty(int(counts.sum()), dtype=np.int32)
+    values = np.empty(len(columns), dtype=np.float32)
+    begins = np.cumsum(counts) - counts
+    for part_counts, part_columns, part_values in parts:
+        shift = np.repeat(begins - (np.cumsum(part_counts) - part_counts), part_counts)
+        places = shift + np.arange(len(part_columns))
+        columns[places], values[places] = part_columns, part_values
+        begins = begins + part_counts
+    return counts, columns, values
+
+
+@compiled
+def _weigh(
+    found: Int32Array, pointers: Int64Array, idf: FloatArray, offset: int, sublinear: bool, weight: float
+) -> Any:
+    """Count the columns of each text, weigh them and scale the row to l2 norm `weight`."""
+    n_texts = len(pointers) - 1
+    counts = np.zeros(n_texts, dtype=np.int64)
+    columns = np.empty(len(found), dtype=np.int32)
+    values = np.empty(len(found), dtype=np.float32)
+    present = np.empty(np.max(pointers[1:] - pointers[:-1]), dtype=np.int32)
+    written = 0
+    for text in range(n_texts):
+        size = 0
+        for position in range(pointers[text], pointers[text + 1]):
+            present[size] = found[position]
+            size += found[position] >= 0
+        present[:size].sort()
+        first, squares, position = written, 0.0, 0
+        while position < size:
+            column, start = present[position], position
+            while position < size and present[position] == column:
+                position += 1
+            count = position - start
+            value = float(idf[column])
+            if count > 1:
+                value *= 1.0 + np.log(count) if sublinear else float(count)
+            columns[written], values[written] = offset + column, value
+            squares += value * value
+            written += 1
+        scale = weight / np.sqrt(squares) if squares > 0 else 0.0
+        for place in range(first, written):
+            values[place] *= scale
+        counts[text] = written - first
+    return counts, columns[:written].copy(), values[:written].copy()
