@@ -35,6 +35,8 @@ def _pmi(both: _Values, left: _Values, right: _Values, n: float) -> _Values:
     return np.log(both * n / (left * right))
 
 
+_SERIES_ROWS = 256  # rows of the power series fill up more than rows of counts
+
 # (c(l, m), f(l), f(m), n) -> weight; weights of 0 or less are no edge.
 WEIGHTINGS: dict[str, Callable[[_Values, _Values, _Values, float], _Values]] = {
     "conditional": lambda both, left, right, n: both / left,
@@ -103,7 +105,7 @@ def cooccurrence_graph(
             head_mode=head_mode,
             hub_documents=hub_documents,
             hub_mode=hub_mode,
-            block_rows=block_rows,
+            block_rows=min(block_rows, _SERIES_ROWS),
         )
     parts = bipartite(
         labels, head_threshold=head_threshold, head_mode=head_mode, hub_documents=hub_documents, hub_mode=hub_mode
