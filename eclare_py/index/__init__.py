@@ -6,7 +6,7 @@ from eclare_py.index.beam import beam_search, candidates, exact_search, labels_s
 from eclare_py.index.clustering import balanced_kmeans
 from eclare_py.index.config import IndexConfig
 from eclare_py.index.representations import label_centroids, label_representations
-from eclare_py.index.routing import centroid_routers, label_targets
+from eclare_py.index.routing import centroid_routers, label_targets, mass_routers
 from eclare_py.index.tree import LabelTree, build_tree
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "label_representations",
     "label_targets",
     "labels_scored",
+    "mass_routers",
     "search",
     "search_counted",
 ]

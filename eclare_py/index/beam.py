@@ -6,7 +6,7 @@ import numpy as np
 
 from eclare_py.errors import UsageError
 from eclare_py.index import kernels
-from eclare_py.index.tree import LabelTree
+from eclare_py.index.tree import SCORES, LabelTree
 from eclare_py.types import PADDING, FloatArray, IntArray, Ranking
 
 _BLOCK_CELLS = 1 << 24  # scores held at once by exact_search (64 MiB)
@@ -15,8 +15,8 @@ _BLOCK_CELLS = 1 << 24  # scores held at once by exact_search (64 MiB)
 def beam_search(tree: LabelTree, x: FloatArray, *, beam: int) -> tuple[IntArray, FloatArray]:
     """The leaves with the best paths (PECOS' beam search; methods.md 4.4 calls it a masked product).
 
-    A node's score is the log-sigmoid (or the product itself, `tree.score`) of <x, router> + bias, summed along the
-    path; on every level the `beam` best nodes are kept, ties by node id.
+    With p = <x, router> + bias of a node, a path scores the sum of log-sigmoids of p (`tree.score` is `log-sigmoid`),
+    the sum of p (`dot`) or the p of its last node (`last`). On every level the `beam` best are kept, ties by node id.
 
     Args:
         tree: The index.
@@ -35,7 +35,7 @@ def beam_search(tree: LabelTree, x: FloatArray, *, beam: int) -> tuple[IntArray,
     beam = min(beam, tree.n_leaves)
     leaves = np.empty((len(x), beam), dtype=np.int64)
     scores = np.empty((len(x), beam), dtype=np.float32)
-    arrays = (tree.level_ptr, tree.child_ptr, tree.routers, tree.bias, tree.score == "log-sigmoid")
+    arrays = (tree.level_ptr, tree.child_ptr, tree.routers, tree.bias, SCORES.index(tree.score))
     if len(x) == 1:  # no threads: less overhead, and safe to call from several Python threads
         kernels.descend(*arrays, x[0], beam, leaves[0], scores[0])
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eclare_py.errors import UsageError
-from eclare_py.index.splits import split_node, split_nodes
+from eclare_py.index.splits import split_nodes, split_wide
 from eclare_py.types import FloatArray, IntArray
 
 _WIDE_FROM = 16384  # nodes of this size use all threads inside; a constant, so that results never depend on threads
@@ -97,7 +97,7 @@ def balanced_order(
         starts = _first_centres(bounds[:, 2] - bounds[:, 0], low, depth, seed)
         wide = bounds[:, 2] - bounds[:, 0] >= _WIDE_FROM
         for (begin, cut, end), (first, second) in zip(bounds[wide].tolist(), starts[wide].tolist(), strict=True):
-            split_node(unit, order[begin:end], cut - begin, first, second, max_iter, tolerance, True)
+            split_wide(unit, order[begin:end], cut - begin, first, second, max_iter, tolerance)
         split_nodes(unit, order, bounds[~wide], starts[~wide], max_iter, tolerance)
         low, high = np.stack([low, middle], axis=1).ravel(), np.stack([middle, high], axis=1).ravel()
         depth += 1

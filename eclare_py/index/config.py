@@ -13,7 +13,8 @@ class IndexConfig:
         branching: Children of a node; a power of two.
         max_leaf: Most labels in one leaf.
         beam: Leaves kept for a document by default.
-        score: What a node adds to its path: `log-sigmoid` of router product and bias, or the product itself (`dot`).
+        score: Score of a path: the sum of its nodes' `log-sigmoid`, of their products (`dot`), or the product of its
+            `last` node alone. Trained routers want `log-sigmoid`, `mass_routers` want `last`.
         exact_below: With fewer labels than this every label is scored and the tree is not asked.
         max_iter: Most rounds of one balanced 2-means split.
         tolerance: A split stops once the mean similarity of a label to its centre grows by less than this.
@@ -27,7 +28,7 @@ class IndexConfig:
     branching: int = field(default=16, metadata={"choices": (2, 4, 8, 16, 32, 64, 128, 256)})
     max_leaf: int = field(default=16, metadata={"low": 2})
     beam: int = field(default=64, metadata={"low": 1})
-    score: str = field(default="log-sigmoid", metadata={"choices": ("log-sigmoid", "dot")})
+    score: str = field(default="log-sigmoid", metadata={"choices": ("log-sigmoid", "dot", "last")})
     exact_below: int = field(default=2000, metadata={"low": 0})
     max_iter: int = field(default=20, metadata={"low": 1})
     tolerance: float = field(default=1e-4, metadata={"low": 0.0})

@@ -100,13 +100,18 @@ def top_k_rows(values: FloatArray, ids: IntArray, scores: FloatArray) -> None:
 # --- beam search --------------------------------------------------------------------------------------------------
 
 
+LOG_SIGMOID, DOT, LAST = 0, 1, 2  # how a node's product enters the score of its path
+
+
 @njit(cache=True, nogil=True)
-def _node_score(product: float, log_sigmoid: bool) -> np.float32:
-    if not log_sigmoid:
+def _path_score(parent: float, product: float, mode: int) -> np.float32:
+    if mode == LAST:
         return np.float32(product)
+    if mode == DOT:
+        return np.float32(parent + product)
     if product >= 0:
-        return np.float32(-math.log1p(math.exp(-product)))
-    return np.float32(product - math.log1p(math.exp(product)))
+        return np.float32(parent - math.log1p(math.exp(-product)))
+    return np.float32(parent + product - math.log1p(math.exp(product)))
 
 
 @njit(cache=True, nogil=True)
@@ -115,7 +120,7 @@ def descend(
     child_ptr: IntArray,
     routers: FloatArray,
     bias: FloatArray,
-    log_sigmoid: bool,
+    mode: int,
     x: FloatArray,
     beam: int,
     leaves: IntArray,
@@ -128,7 +133,7 @@ def descend(
         child_ptr: (M-C+1,) children of the inner nodes.
         routers: (M, d) node vectors.
         bias: (M,) node biases.
-        log_sigmoid: Sum log-sigmoids along the path, else products.
+        mode: `LOG_SIGMOID` or `DOT`: summed along the path; `LAST`: the last node's product alone.
         x: (d,) document.
         beam: Nodes kept on each level.
         leaves: (b,) receives the best leaves, b = min(beam, C); ties by leaf id.
@@ -138,13 +143,13 @@ def descend(
     next_scores, next_ids = np.empty(beam, np.float32), np.empty(beam, np.int64)
     kept = 0
     for node in range(level_ptr[0], level_ptr[1]):
-        score = _node_score(dot_row(routers, node, x) + bias[node], log_sigmoid)
+        score = _path_score(0.0, dot_row(routers, node, x) + bias[node], mode)
         kept = offer(kept_scores, kept_ids, kept, score, node)
     for _ in range(1, level_ptr.shape[0] - 1):
         found = 0
         for slot in range(kept):
             for node in range(child_ptr[kept_ids[slot]], child_ptr[kept_ids[slot] + 1]):
-                score = kept_scores[slot] + _node_score(dot_row(routers, node, x) + bias[node], log_sigmoid)
+                score = _path_score(kept_scores[slot], dot_row(routers, node, x) + bias[node], mode)
                 found = offer(next_scores, next_ids, found, score, node)
         kept_scores, next_scores = next_scores, kept_scores
         kept_ids, next_ids = next_ids, kept_ids
@@ -161,7 +166,7 @@ def descend_rows(
     child_ptr: IntArray,
     routers: FloatArray,
     bias: FloatArray,
-    log_sigmoid: bool,
+    mode: int,
     x: FloatArray,
     beam: int,
     leaves: IntArray,
@@ -169,7 +174,7 @@ def descend_rows(
 ) -> None:
     """`descend` for (B, d) documents, one thread each."""
     for row in prange(x.shape[0]):
-        descend(level_ptr, child_ptr, routers, bias, log_sigmoid, x[row], beam, leaves[row], scores[row])
+        descend(level_ptr, child_ptr, routers, bias, mode, x[row], beam, leaves[row], scores[row])
 
 
 @njit(cache=True, nogil=True)

@@ -34,30 +34,23 @@ def _add_chunk(points: FloatArray, members: IntArray, left: np.ndarray, chunk: i
 
 
 @njit(cache=True, parallel=True)
-def _measure_wide(
-    points: FloatArray, members: IntArray, direction: FloatArray, n_chunks: int, scores: FloatArray
-) -> None:
-    for chunk in prange(n_chunks):
+def _measure_wide(points: FloatArray, members: IntArray, direction: FloatArray, scores: FloatArray) -> None:
+    for chunk in prange((members.shape[0] + _CHUNK - 1) // _CHUNK):
         _measure_chunk(points, members, direction, chunk, scores)
 
 
 @njit(cache=True, parallel=True)
-def _add_wide(points: FloatArray, members: IntArray, left: np.ndarray, n_chunks: int, partial: FloatArray) -> None:
-    for chunk in prange(n_chunks):
+def _add_wide(points: FloatArray, members: IntArray, left: np.ndarray, partial: FloatArray) -> None:
+    for chunk in prange(partial.shape[0]):
         _add_chunk(points, members, left, chunk, partial)
 
 
 @njit(cache=True)
-def _sum_left(points: FloatArray, members: IntArray, left: np.ndarray, n_chunks: int, wide: bool) -> FloatArray:
-    partial = np.zeros((n_chunks, points.shape[1]), np.float32)
-    if wide:
-        _add_wide(points, members, left, n_chunks, partial)
-    else:
-        for chunk in range(n_chunks):
-            _add_chunk(points, members, left, chunk, partial)
-    for chunk in range(1, n_chunks):
-        partial[0] += partial[chunk]
-    return partial[0]
+def _fold(partial: FloatArray) -> FloatArray:
+    total = partial[0].copy()
+    for chunk in range(1, partial.shape[0]):
+        total += partial[chunk]
+    return total
 
 
 @njit(cache=True)
@@ -89,15 +82,38 @@ def _norm(vector: FloatArray) -> float:
 
 
 @njit(cache=True)
+def _recentre(total: FloatArray, left_sum: FloatArray, direction: FloatArray) -> float:
+    """Set `direction` to right minus left unit centre; returns the summed similarity of rows with their centres.
+
+    That of a half with its own unit centre is the length of the half's sum.
+    """
+    right_sum = total - left_sum
+    left_norm, right_norm = _norm(left_sum), _norm(right_sum)
+    for j in range(direction.shape[0]):
+        to_right = right_sum[j] / right_norm if right_norm > 0 else 0.0
+        to_left = left_sum[j] / left_norm if left_norm > 0 else 0.0
+        direction[j] = to_right - to_left
+    return left_norm + right_norm
+
+
+@njit(cache=True)
+def _arrange(members: IntArray, left: np.ndarray, n_left: int) -> None:
+    """Move the marked members to the front; order is kept inside both halves."""
+    ordered = np.empty_like(members)
+    next_left, next_right = 0, n_left
+    for i in range(members.shape[0]):
+        if left[i]:
+            ordered[next_left] = members[i]
+            next_left += 1
+        else:
+            ordered[next_right] = members[i]
+            next_right += 1
+    members[:] = ordered
+
+
+@njit(cache=True)
 def split_node(
-    points: FloatArray,
-    members: IntArray,
-    n_left: int,
-    first: int,
-    second: int,
-    max_iter: int,
-    tolerance: float,
-    wide: bool,
+    points: FloatArray, members: IntArray, n_left: int, first: int, second: int, max_iter: int, tolerance: float
 ) -> None:
     """Balanced spherical 2-means of one node; reorders `members` in place, left half first, order kept inside.
 
@@ -109,44 +125,55 @@ def split_node(
         second: Position of the right half's.
         max_iter: Most rounds.
         tolerance: Least growth of the mean similarity to go on.
-        wide: Use all threads inside this node (the result is the same).
     """
     n = members.shape[0]
     n_chunks = (n + _CHUNK - 1) // _CHUNK
-    left = np.ones(n, np.bool_)
-    scores = np.empty(n, np.float32)
-    total = _sum_left(points, members, left, n_chunks, wide).copy()
+    left, scores = np.ones(n, np.bool_), np.empty(n, np.float32)
+    partial = np.zeros((n_chunks, points.shape[1]), np.float32)
+    for chunk in range(n_chunks):
+        _add_chunk(points, members, left, chunk, partial)
+    total = _fold(partial)
     direction = points[members[second]] - points[members[first]]
     before = -np.inf
     for _ in range(max_iter):
-        if wide:
-            _measure_wide(points, members, direction, n_chunks, scores)
-        else:
-            for chunk in range(n_chunks):
-                _measure_chunk(points, members, direction, chunk, scores)
+        for chunk in range(n_chunks):
+            _measure_chunk(points, members, direction, chunk, scores)
         changed = _halve(scores, n_left, left)
-        left_sum = _sum_left(points, members, left, n_chunks, wide)
-        right_sum = total - left_sum
-        left_norm, right_norm = _norm(left_sum), _norm(right_sum)
-        # The summed similarity of a half with its own unit centre is the length of the half's sum.
-        after = left_norm + right_norm
+        partial[:] = 0
+        for chunk in range(n_chunks):
+            _add_chunk(points, members, left, chunk, partial)
+        after = _recentre(total, _fold(partial), direction)
         if not changed or after - before < tolerance * n:
             break
         before = after
-        for j in range(direction.shape[0]):
-            to_right = right_sum[j] / right_norm if right_norm > 0 else 0.0
-            to_left = left_sum[j] / left_norm if left_norm > 0 else 0.0
-            direction[j] = to_right - to_left
-    ordered = np.empty_like(members)
-    next_left, next_right = 0, n_left
-    for i in range(n):
-        if left[i]:
-            ordered[next_left] = members[i]
-            next_left += 1
-        else:
-            ordered[next_right] = members[i]
-            next_right += 1
-    members[:] = ordered
+    _arrange(members, left, n_left)
+
+
+def split_wide(
+    points: FloatArray, members: IntArray, n_left: int, first: int, second: int, max_iter: int, tolerance: float
+) -> None:
+    """`split_node` with all threads inside the one node; the result is the same, bit for bit.
+
+    This loop stays in Python: a parallel kernel called from a compiled serial one crashes when both come from numba's
+    cache, as nothing has started the thread pool then.
+    """
+    n = len(members)
+    left, scores = np.ones(n, dtype=np.bool_), np.empty(n, dtype=np.float32)
+    partial = np.zeros(((n + _CHUNK - 1) // _CHUNK, points.shape[1]), dtype=np.float32)
+    _add_wide(points, members, left, partial)
+    total = _fold(partial)
+    direction = points[members[second]] - points[members[first]]
+    before = -np.inf
+    for _ in range(max_iter):
+        _measure_wide(points, members, direction, scores)
+        changed = _halve(scores, n_left, left)
+        partial[:] = 0
+        _add_wide(points, members, left, partial)
+        after = _recentre(total, _fold(partial), direction)
+        if not changed or after - before < tolerance * n:
+            break
+        before = after
+    _arrange(members, left, n_left)
 
 
 @njit(cache=True, parallel=True)
@@ -170,6 +197,4 @@ def split_nodes(
     """
     for node in prange(bounds.shape[0]):
         begin, middle, end = bounds[node, 0], bounds[node, 1], bounds[node, 2]
-        split_node(
-            points, order[begin:end], middle - begin, starts[node, 0], starts[node, 1], max_iter, tolerance, False
-        )
+        split_node(points, order[begin:end], middle - begin, starts[node, 0], starts[node, 1], max_iter, tolerance)

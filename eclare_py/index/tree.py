@@ -14,7 +14,7 @@ from eclare_py.index.routing import centroid_routers
 from eclare_py.storage import State
 from eclare_py.types import FloatArray, IntArray
 
-_SCORES = ("log-sigmoid", "dot")
+SCORES = ("log-sigmoid", "dot", "last")  # numbered as kernels.LOG_SIGMOID, DOT, LAST
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class LabelTree:
         label_order: (L,) permutation of the labels that puts those of one leaf side by side.
         routers: (M, d) vector of each node.
         bias: (M,) added to the node's product.
-        score: `log-sigmoid` or `dot`: what a node adds to the score of its path.
+        score: `log-sigmoid`, `dot` or `last`, see `beam_search`.
         exact_below: With fewer labels than this `search` scores them all.
     """
 
@@ -130,8 +130,8 @@ class LabelTree:
         routers = np.ascontiguousarray(_stored(state, "routers"), dtype=np.float32)
         bias = np.ascontiguousarray(_stored(state, "bias"), dtype=np.float32)
         score, exact_below = state.meta.get("score"), state.meta.get("exact_below")
-        if score not in _SCORES:
-            raise ModelError(f"label tree: score {score!r} is not one of {', '.join(_SCORES)}")
+        if score not in SCORES:
+            raise ModelError(f"label tree: score {score!r} is not one of {', '.join(SCORES)}")
         if isinstance(exact_below, bool) or not isinstance(exact_below, int) or exact_below < 0:
             raise ModelError(f"label tree: exact_below {exact_below!r} is not a number of labels")
         tree = cls(**integers, routers=routers, bias=bias, score=str(score), exact_below=exact_below)
@@ -162,6 +162,8 @@ def build_tree(
     step = config.branching.bit_length() - 1
     if config.branching < 2 or config.branching != 1 << step:
         raise UsageError(f"branching={config.branching} must be a power of two from 2 on")
+    if config.score not in SCORES:
+        raise UsageError(f"score={config.score!r} must be one of {', '.join(SCORES)}")
     if config.max_leaf < 2:
         raise UsageError(f"max_leaf={config.max_leaf} must be at least 2")
     n_labels = len(representations)
