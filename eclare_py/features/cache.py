@@ -1,8 +1,8 @@
 """Vectors of texts kept on disk, in chunks: encoding goes on where it stopped, and memory stays flat.
 
 A cache is a folder of safetensors files, each with the `keys` (n, 32) uint8 and `vectors` (n, d) float32 of the texts
-of one step. A key is the SHA-256 of the encoder's fingerprint and the text: a changed encoder or text is a miss, never a
-wrong answer. A chunk appears all at once (written aside, then renamed), a damaged one is encoded again.
+of one step. A key is the SHA-256 of the encoder's fingerprint and the text: a changed encoder or text is a miss, never
+a wrong answer. A chunk appears all at once (written aside, then renamed), a damaged one is encoded again.
 """
 
 from __future__ import annotations
