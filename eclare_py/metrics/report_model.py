@@ -12,17 +12,24 @@ from eclare_py.metrics.result import Evaluation
 ABSENT = "n/a"
 MEANING = {
     "P": "share of the first k labels that are relevant",
-    "nDCG": "the same, with more weight on the first ranks",
+    "nDCG": "precision with more weight on the first ranks",
     "PSP": "precision in which rare labels weigh more",
     "PSnDCG": "nDCG in which rare labels weigh more",
     "R@10": "share of a document's labels among the first 10",
     "R@100": "share of a document's labels among the first 100",
-    "tail_R@10": "share of the pairs with a rare label among the first 10",
-    "coverage@10": "share of the distinct labels found at least once",
-    "tail_coverage@10": "share of the distinct rare labels found at least once",
+    "tail_R@10": "share of pairs with a rare label among the first 10",
+    "coverage@10": "share of the distinct labels ever among the first 10",
+    "tail_coverage@10": "the same for rare labels",
     "macro_F1@5": "F1 of the first 5, each label counting the same",
 }
-TILES = ("P@1", "nDCG@5", "PSP@5", "R@100", "tail_R@10", "coverage@10")
+TILES = {
+    "P@1": "documents whose first label is relevant",
+    "nDCG@5": "the first 5, with weight on the first ranks",
+    "PSP@5": "the first 5, rare labels weigh more",
+    "R@100": "labels among the first 100",
+    "tail_R@10": "rare labels among the first 10",
+    "coverage@10": "distinct labels ever among the first 10",
+}
 SETTINGS = {
     "propensity_A": "Propensity A",
     "propensity_B": "Propensity B",
@@ -116,7 +123,9 @@ def build_report(evaluation: Evaluation, *, title: str, examples: Sequence[Examp
     return Report(
         title=title,
         subtitle=", ".join(known),
-        tiles=tuple(Tile(pretty(name), figure(metrics[name]), _meaning(name)) for name in TILES if name in metrics),
+        tiles=tuple(
+            Tile(pretty(name), figure(metrics[name]), words) for name, words in TILES.items() if name in metrics
+        ),
         bars=tuple(_bar(one) for one in evaluation.bins if one.labels),
         tables=(_bin_table(evaluation.bins), _top_table(metrics), Table("Recall and coverage", ("", "%", ""), rows)),
         facts=(_facts("Settings", settings), _facts("Cost", evaluation.cost)),
@@ -136,7 +145,7 @@ def _bin_table(bins: Sequence[FrequencyBin]) -> Table:
         + tuple(figure(one.metrics.get(name)) for name in names)
         for one in bins
     )
-    head = ("Train documents", "Labels", "of them in test", "Test pairs", *(pretty(name) for name in names))
+    head = ("Train documents", "Labels", "In test", "Test pairs", *(pretty(name) for name in names))
     note = "R@k is the share of the test pairs of the row; coverage and F1 run over its labels in test. All in percent."
     return Table("Quality by label frequency", head, rows, note)
 
@@ -158,10 +167,6 @@ def _facts(title: str, values: Mapping[str, Any], prefix: str = "") -> Table:
             )
             rows.append((prefix + name, number(value)))
     return Table(title, ("", ""), tuple(rows))
-
-
-def _meaning(name: str) -> str:
-    return MEANING.get(name) or MEANING.get(name.partition("@")[0], "")
 
 
 def pretty(name: str) -> str:
