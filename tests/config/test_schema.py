@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eclare_py.config import apply_overrides, describe, load_config, option, to_mapping
@@ -106,6 +106,7 @@ def test_a_long_bad_value_is_cut() -> None:
     assert len(str(caught.value)) < 300
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.builds(
         Recipe,

@@ -95,7 +95,7 @@ def naive_f1(rows: list[Any], k: int) -> float:
     return sum(f1) / len(f1) if f1 else 0.0
 
 
-@settings(max_examples=120)
+@settings(max_examples=120, deadline=None)
 @given(st.integers(0, 2**32))
 def test_agrees_with_the_naive_formulas(seed: int) -> None:
     case = problem(seed)
@@ -115,7 +115,7 @@ def test_agrees_with_the_naive_formulas(seed: int) -> None:
         assert got[name] == pytest.approx(100 * share, abs=1e-4), name
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32))
 def test_permuting_labels_changes_nothing(seed: int) -> None:
     scores, truth, frequencies, n_train, pairs = problem(seed)
@@ -130,7 +130,7 @@ def test_permuting_labels_changes_nothing(seed: int) -> None:
     assert [one.pairs for one in after.bins] == [one.pairs for one in before.bins]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32))
 def test_no_figure_exceeds_100_and_the_bins_add_up(seed: int) -> None:
     result = result_of(problem(seed))
@@ -142,7 +142,7 @@ def test_no_figure_exceeds_100_and_the_bins_add_up(seed: int) -> None:
     assert micro == pytest.approx(result.metrics["tail_R@10"] * tail_pairs, abs=1e-3 * max(tail_pairs, 1))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32))
 def test_an_oracle_reaches_100(seed: int) -> None:
     _, truth, frequencies, n_train, pairs = problem(seed)

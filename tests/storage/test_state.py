@@ -53,7 +53,7 @@ def test_an_empty_state(tmp_path: Path) -> None:
     assert read_state(tmp_path, "part") == State()
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(
     st.dictionaries(
         st.text(),
