@@ -1,0 +1,1 @@
+"""Networks: document and label encoders, and the losses they are trained with."""

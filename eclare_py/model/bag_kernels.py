@@ -1,0 +1,61 @@
+"""Compiled kernels of the bag of embeddings: weighted sums of rows, and their gradient applied where it arises."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, prange
+
+from eclare_py.types import FloatArray
+
+
+@njit(parallel=True, cache=True, fastmath=True)  # type: ignore[untyped-decorator]
+def sum_rows(
+    indptr: npt.NDArray[np.int64],
+    indices: npt.NDArray[np.int64],
+    values: FloatArray,
+    table: FloatArray,
+    out: FloatArray,
+) -> None:
+    """out[i] = sum_j values[j] * table[indices[j]] over the entries j of row i; out (B, d), table (V, d)."""
+    for row in prange(len(indptr) - 1):
+        target = out[row]
+        target[:] = 0.0
+        for entry in range(indptr[row], indptr[row + 1]):
+            value, source = values[entry], table[indices[entry]]
+            for k in range(table.shape[1]):
+                target[k] += value * source[k]
+
+
+@njit(parallel=True, cache=True, fastmath=True)  # type: ignore[untyped-decorator]
+def update_rows(
+    starts: npt.NDArray[np.int64],
+    touched: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+    values: FloatArray,
+    gradients: FloatArray,
+    table: FloatArray,
+    accumulator: FloatArray,
+    learning_rate: np.float32,
+    epsilon: np.float32,
+) -> None:
+    """Row-wise Adagrad on the touched rows of the table, each updated by one thread: no lock, one fixed order of sums.
+
+    The entries of touched row c are starts[c]:starts[c+1]; entry j adds values[j] * gradients[rows[j]] to its gradient.
+    """
+    dim = table.shape[1]
+    for c in prange(len(touched)):
+        gradient = np.zeros(dim, dtype=np.float32)
+        for entry in range(starts[c], starts[c + 1]):
+            value, source = values[entry], gradients[rows[entry]]
+            for k in range(dim):
+                gradient[k] += value * source[k]
+        squares = np.float32(0.0)
+        for k in range(dim):
+            squares += gradient[k] * gradient[k]
+        row = touched[c]
+        accumulator[row] += squares / dim
+        rate = learning_rate / (np.sqrt(accumulator[row]) + epsilon)
+        target = table[row]
+        for k in range(dim):
+            target[k] -= rate * gradient[k]

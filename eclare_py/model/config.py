@@ -1,0 +1,30 @@
+"""Settings of the encoders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from eclare_py.config import option
+from eclare_py.graph.propagate import PropagationConfig
+
+
+@dataclass(frozen=True)
+class DocumentEncoderConfig:
+    """How a document becomes a vector."""
+
+    kind: str = option("bag", "bag, transformer, or both fused", choices=("bag", "transformer", "both"))
+    dim: int = option(256, "length of every document and label vector", low=4, high=4096)
+    dropout: float = option(0.1, "share of document dimensions dropped in training", low=0.0, high=0.9)
+    transformer: str = option("", "folder or name of a sentence-transformers model (kinds transformer and both)")
+    cache: str = option("", "folder for its embeddings; empty: inside the training folder")
+
+
+@dataclass(frozen=True)
+class LabelEncoderConfig:
+    """How a label becomes a vector: text, graph hops and a free vector, combined by attention."""
+
+    text: bool = option(True, "use the label texts")
+    propagation: PropagationConfig = field(default_factory=PropagationConfig)
+    free: bool = option(True, "give every label a vector of its own in the ranker stage")
+    attention: str = option("learned", "weights of the components", choices=("learned", "fixed"))
+    bias: bool = option(True, "learn a bias per label in the ranker stage")

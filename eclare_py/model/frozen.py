@@ -1,0 +1,73 @@
+"""The trained document encoder for answering: plain arrays, numpy and compiled kernels, no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eclare_py.errors import ModelError
+from eclare_py.model.bag_kernels import sum_rows
+from eclare_py.storage import State
+from eclare_py.types import Csr, FloatArray
+
+
+@dataclass(frozen=True)
+class FrozenEncoder:
+    """x = normalize(r + W relu(r) + b), r = x_tfidf E + e_transformer P; the document encoder without dropout.
+
+    Attributes:
+        table: (V, d) term embeddings; (0, d) where only the transformer is used.
+        weight: (d, d) W, applied from the right: relu(r) @ weight.
+        bias: (d,).
+        projection: (t, d) map of frozen sentence embeddings; (0, d) where there are none.
+    """
+
+    table: FloatArray
+    weight: FloatArray
+    bias: FloatArray
+    projection: FloatArray
+
+    @property
+    def dim(self) -> int:
+        """Length of the vectors, d."""
+        return len(self.bias)
+
+    def raw(self, rows: Csr, embeddings: FloatArray | None = None) -> FloatArray:
+        """(B, V) CSR and (B, t) -> (B, d), the input of the residual block."""
+        out = np.zeros((rows.shape[0], self.dim), dtype=np.float32)
+        if len(self.table):
+            sum_rows(rows.indptr, rows.indices, rows.data, self.table, out)
+        if len(self.projection):
+            if embeddings is None:
+                raise ModelError("this model needs the sentence encoder it was trained with; none was given")
+            out += embeddings @ self.projection
+        return out
+
+    def encode(self, rows: Csr, embeddings: FloatArray | None = None) -> FloatArray:
+        """(B, V) CSR and (B, t) -> (B, d) unit vectors (zero where nothing is known of a text)."""
+        raw = self.raw(rows, embeddings)
+        out = raw + np.maximum(raw, 0) @ self.weight + self.bias
+        return np.asarray(out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12), dtype=np.float32)
+
+    def state(self) -> State:
+        """What is saved."""
+        arrays = {"table": self.table, "weight": self.weight, "bias": self.bias, "projection": self.projection}
+        return State(arrays=arrays, meta={"dim": self.dim})
+
+    @classmethod
+    def from_state(cls, state: State) -> FrozenEncoder:
+        """Load, checking that the shapes fit.
+
+        Raises:
+            ModelError: A part is missing or shapes disagree.
+        """
+        try:
+            parts = {name: state.arrays[name] for name in ("table", "weight", "bias", "projection")}
+        except KeyError as missing:
+            raise ModelError(f"document encoder lacks {missing}; restore the file or train again") from None
+        dim = len(parts["bias"])
+        shapes = {name: part.shape for name, part in parts.items()}
+        if shapes["weight"] != (dim, dim) or shapes["table"][1:] != (dim,) or shapes["projection"][1:] != (dim,):
+            raise ModelError(f"document encoder: shapes {shapes} do not fit each other; train again")
+        return cls(**parts)

@@ -1,0 +1,81 @@
+"""Label encoder: text, its hops over the label graph, and a free vector, combined by attention per label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from eclare_py.graph.propagate import Propagation
+from eclare_py.model.bag import BagOfEmbeddings
+from eclare_py.model.config import LabelEncoderConfig
+from eclare_py.model.residual import ResidualBlock
+
+
+@dataclass(frozen=True)
+class LabelParts:
+    """Components of label vectors, v = sum_s alpha_s c_s.
+
+    Attributes:
+        components: (l, S, d) the S components c_s: hop 0, hop 1, ..., free vector.
+        weights: (l, S) attention alpha, rows sum to 1.
+    """
+
+    components: Tensor
+    weights: Tensor
+
+    def vectors(self) -> Tensor:
+        """(l, d) unit label vectors."""
+        return torch.nn.functional.normalize((self.weights[..., None] * self.components).sum(dim=1), dim=1)
+
+
+class LabelEncoder(torch.nn.Module):
+    """v_l = normalize(sum_s alpha_s c_s), c = (R_0(e), R_1(G e), ..., w_l).
+
+    Source: ECLARE (WWW 2021), section 3: graph convolution on the raw text embedding, a residual block per hop, softmax attention
+    per label. Deviations: attention also sees how often the label occurs (rare labels lean on neighbours, frequent ones
+    on themselves), its two maps are folded into one, the free vector starts at zero and joins in the ranker stage only.
+
+    Args:
+        n_labels: L.
+        dim: d.
+        config: Which components there are.
+    """
+
+    def __init__(self, n_labels: int, dim: int, config: LabelEncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.propagation = Propagation(dim, config.propagation)
+        hops = config.propagation.hops + 1
+        self.first_hop = 0 if config.text else 1
+        self.blocks = torch.nn.ModuleList(ResidualBlock(dim) for _ in range(self.first_hop, hops))
+        self.free = BagOfEmbeddings(n_labels, dim, scale=0.0) if config.free else None
+        n_components = len(self.blocks) + (self.free is not None)
+        self.bias = torch.nn.Parameter(torch.zeros(n_labels), requires_grad=config.bias)
+        # Logits of the attention: a map of all components and of the label's frequency features.
+        self.attention = torch.nn.Linear(n_components * dim + 2, n_components)
+        torch.nn.init.zeros_(self.attention.weight)
+        torch.nn.init.zeros_(self.attention.bias)
+        self.attention.requires_grad_(config.attention == "learned")
+
+    def forward(self, hops: list[Tensor], free: Tensor | None, rarity: Tensor) -> LabelParts:
+        """Components and weights of l labels.
+
+        Args:
+            hops: Raw vectors (l, d) of every hop, hop 0 (their own text) first.
+            free: (l, d) free vectors, if the encoder has such.
+            rarity: (l, 2) frequency features, see `rarity_features`.
+        """
+        parts = [block(hop) for block, hop in zip(self.blocks, hops[self.first_hop :], strict=True)]
+        if free is not None:
+            parts.append(free)
+        components = torch.stack(parts, dim=1)
+        logits = self.attention(torch.cat([components.flatten(1), rarity], dim=1))
+        return LabelParts(components, torch.softmax(logits, dim=1))
+
+
+def rarity_features(frequencies: Tensor) -> Tensor:
+    """(l,) train frequencies -> (l, 2): ln(1 + n) / 5 and 1 / (1 + n)."""
+    counts = frequencies.float()
+    return torch.stack([torch.log1p(counts) / 5, 1 / (1 + counts)], dim=1)

@@ -1,0 +1,153 @@
+"""The trainable whole: document encoder, label encoder and the temperature between them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eclare_py.graph import LabelGraph
+from eclare_py.model.bag import BagOfEmbeddings
+from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
+from eclare_py.model.document_encoder import DocumentEncoder
+from eclare_py.model.hops import HopVectors, hop_vectors
+from eclare_py.model.label_encoder import LabelEncoder, LabelParts, rarity_features
+from eclare_py.types import Csr, FloatArray, IntArray
+
+_BLOCK = 8192  # labels or documents encoded at once without gradients
+
+
+@dataclass(frozen=True)
+class LabelSide:
+    """What is known of the labels before training.
+
+    Attributes:
+        features: (L, V) TF-IDF of the label texts.
+        graph: The label graph.
+        frequencies: (L,) train frequencies.
+        embeddings: (L, t) frozen embeddings of the label texts, or None.
+    """
+
+    features: Csr
+    graph: LabelGraph
+    frequencies: IntArray
+    embeddings: FloatArray | None = None
+
+
+class EclareNetwork(torch.nn.Module):
+    """score(x, l) = exp(s) <x, v_l> + b_l, with a learned scale s; b_l joins in the ranker stage.
+
+    Args:
+        labels: The label side.
+        document: Settings of the document encoder.
+        label: Settings of the label encoder.
+        hop_features: Heaviest features kept per label and folded hop; None keeps all.
+        temperature: 1 / exp(s) at the start.
+        seed: Seed of the start values.
+    """
+
+    def __init__(
+        self,
+        labels: LabelSide,
+        document: DocumentEncoderConfig,
+        label: LabelEncoderConfig,
+        *,
+        hop_features: int | None = 64,
+        temperature: float = 0.05,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        n_labels, n_features = labels.features.shape
+        transformer_dim = 0 if labels.embeddings is None else labels.embeddings.shape[1]
+        self.bag = BagOfEmbeddings(
+            n_features if document.kind != "transformer" else 1, document.dim, scale=document.dim**-0.5
+        )
+        self.documents = DocumentEncoder(
+            self.bag,
+            document.dim,
+            dropout=document.dropout,
+            transformer_dim=transformer_dim,
+            use_bag=document.kind != "transformer",
+        )
+        self.label_encoder = LabelEncoder(n_labels, document.dim, label)
+        self.log_scale = torch.nn.Parameter(torch.tensor(math.log(1 / temperature)))
+        self.side, self.hop_features = labels, hop_features
+        self.per_label = False  # free vectors and biases join in the ranker stage
+        self._hops: HopVectors | None = None
+
+    @property
+    def hops(self) -> HopVectors:
+        """Raw hop vectors of labels."""
+        if self._hops is None:
+            side = self.side
+            self._hops = hop_vectors(
+                self.documents, side.features, side.embeddings, side.graph, self.label_encoder.propagation,
+                max_features=self.hop_features,
+            )  # fmt: skip
+        return self._hops
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self.log_scale.device
+
+    def label_parts(self, labels: IntArray) -> LabelParts:
+        """Components and attention weights of (l,) labels."""
+        free = None
+        if self.label_encoder.free is not None:
+            rows = _identity(labels, self.side.features.shape[0])
+            free = self.label_encoder.free(rows) if self.per_label else torch.zeros(
+                len(labels), self.bag.weight.shape[1], device=self.device
+            )  # fmt: skip
+        rarity = rarity_features(torch.from_numpy(self.side.frequencies[labels])).to(self.device)
+        return self.label_encoder(self.hops(labels), free, rarity)
+
+    def label_vectors(self, labels: IntArray) -> Tensor:
+        """(l,) label ids -> (l, d) unit vectors."""
+        return self.label_parts(labels).vectors()
+
+    def scores(self, documents: Tensor, vectors: Tensor, labels: IntArray) -> Tensor:
+        """(B, d) documents, (l, d) vectors of the (l,) labels -> (B, l) logits."""
+        cosines = self.log_scale.exp() * documents @ vectors.T
+        if not self.per_label:
+            return cosines
+        return cosines + self.label_encoder.bias[torch.from_numpy(labels).to(self.device)]
+
+    @torch.no_grad()
+    def encode_labels(self) -> FloatArray:
+        """(L, d) vectors of all labels."""
+        was_training, _ = self.training, self.eval()
+        ids = np.arange(self.side.features.shape[0], dtype=np.int64)
+        blocks = [self.label_vectors(ids[start : start + _BLOCK]).cpu() for start in range(0, len(ids), _BLOCK)]
+        self.train(was_training)
+        return torch.cat(blocks).numpy()
+
+    @torch.no_grad()
+    def encode_documents(self, rows: Csr, embeddings: FloatArray | None = None) -> FloatArray:
+        """(N, V) CSR -> (N, d) unit vectors."""
+        was_training, _ = self.training, self.eval()
+        blocks = []
+        for start in range(0, rows.shape[0], _BLOCK):
+            part = slice(start, start + _BLOCK)
+            blocks.append(self.documents(rows[part], None if embeddings is None else embeddings[part]).cpu())
+        self.train(was_training)
+        return torch.cat(blocks).numpy() if blocks else np.empty((0, self.bag.weight.shape[1]), dtype=np.float32)
+
+    def bags(self) -> list[BagOfEmbeddings]:
+        """The tables that `step` for themselves; all other parameters belong to the dense optimiser."""
+        free = self.label_encoder.free
+        return [self.bag] if free is None else [self.bag, free]
+
+    def dense_parameters(self) -> list[torch.nn.Parameter]:
+        """Parameters of the dense optimiser."""
+        tables = {id(bag.weight) for bag in self.bags()}
+        return [p for p in self.parameters() if id(p) not in tables and p.requires_grad]
+
+
+def _identity(labels: IntArray, n_labels: int) -> Csr:
+    ones = np.ones(len(labels), dtype=np.float32)
+    return Csr((ones, labels.astype(np.int64), np.arange(len(labels) + 1)), shape=(len(labels), n_labels))

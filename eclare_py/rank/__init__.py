@@ -1,0 +1,1 @@
+"""Ranking: candidates, evidence, fusion, and the trained pipeline that answers."""

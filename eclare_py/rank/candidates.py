@@ -1,0 +1,135 @@
+"""Candidate labels of a batch: flat arrays of (document, label) pairs, sorted by document, then label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from eclare_py.graph.edges import top_k_rows
+from eclare_py.rank.kernels import score_pairs
+from eclare_py.types import Csr, FloatArray, IntArray, Ranking, as_csr
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """(document, label) pairs with their dense evidence.
+
+    Attributes:
+        indptr: (B+1,) pairs of document i are indptr[i]:indptr[i+1].
+        labels: (P,) label ids, ascending within a document.
+        similarity: (P,) dense score: cosine of document and label vector plus the label's bias.
+        order: (P,) place of the label in its document's shortlist, from 0; the shortlist's size for added labels.
+    """
+
+    indptr: IntArray
+    labels: IntArray
+    similarity: FloatArray
+    order: IntArray
+
+    @property
+    def rows(self) -> IntArray:
+        """(P,) document of each pair."""
+        return np.repeat(np.arange(len(self.indptr) - 1, dtype=np.int64), np.diff(self.indptr))
+
+    def keys(self, n_labels: int) -> IntArray:
+        """(P,) ascending keys document * L + label."""
+        return self.rows * n_labels + self.labels
+
+    def matrix(self, values: FloatArray, n_labels: int) -> Csr:
+        """(B, L) CSR with one value a pair."""
+        return sp.csr_array((values, self.labels, self.indptr), shape=(len(self.indptr) - 1, n_labels))
+
+    def rank(self, scores: FloatArray, n_labels: int, k: int) -> Ranking:
+        """The k best of each document by (P,) scores."""
+        return Ranking.from_csr(self.matrix(scores, n_labels), k)
+
+
+def from_shortlist(shortlist: Ranking, hidden: IntArray | None = None) -> Candidates:
+    """Pairs of a shortlist, less the hidden ones.
+
+    Args:
+        shortlist: (B, K) labels by cosine.
+        hidden: (F, 2) filter pairs (document in batch, label) that must not come up.
+    """
+    kept = shortlist.indices >= 0
+    if hidden is not None and len(hidden):
+        for row, label in hidden:
+            kept[row] &= shortlist.indices[row] != label
+    rows, slots = np.nonzero(kept)
+    labels = shortlist.indices[rows, slots]
+    order = np.lexsort((labels, rows))
+    indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int64)
+    return Candidates(indptr, labels[order], shortlist.scores[rows, slots][order], slots[order].astype(np.int64))
+
+
+def spread(first: Csr, support: Csr) -> Csr:
+    """Support of every label from the labels predicted with it: s(x, m) = sum_l p(l | x) G(l, m).
+
+    Args:
+        first: (B, L) first probabilities of the few best labels of each document.
+        support: (L, L) support graph, G(l, m) = weight of m given l.
+
+    Returns:
+        (B, L) CSR.
+    """
+    return as_csr(first @ support)
+
+
+def strongest(matrix: Csr, count: int) -> Csr:
+    """The `count` largest entries of every row."""
+    return top_k_rows(matrix, count, first_row=matrix.shape[1])
+
+
+def add_from_graph(
+    found: Candidates,
+    supports: Csr,
+    x: FloatArray,
+    vectors: FloatArray,
+    bias: FloatArray,
+    *,
+    size: int,
+    hidden: IntArray | None,
+) -> Candidates:
+    """Add the labels with most support that the shortlist has missed.
+
+    Args:
+        found: Candidates of the shortlist.
+        supports: (B, L) support of labels, from `spread`.
+        x: (B, d) documents.
+        vectors: (L, d) label vectors.
+        bias: (L,) label biases.
+        size: Labels considered per document.
+        hidden: (F, 2) filter pairs.
+    """
+    n_labels = supports.shape[1]
+    extra = strongest(supports, size)
+    keys = np.repeat(np.arange(extra.shape[0], dtype=np.int64), np.diff(extra.indptr)) * n_labels + extra.indices
+    old = found.keys(n_labels)
+    keys = np.setdiff1d(keys, old, assume_unique=True)
+    if hidden is not None and len(hidden):
+        keys = np.setdiff1d(keys, hidden[:, 0] * n_labels + hidden[:, 1])
+    rows, labels = keys // n_labels, keys % n_labels
+    similarity = score_pairs(x, vectors, rows, labels) + bias[labels]
+    everything = np.concatenate([old, keys])
+    order = np.argsort(everything, kind="stable")
+    counts = np.diff(found.indptr) + np.bincount(rows, minlength=len(x))
+    last = int(found.order.max(initial=0)) + 1
+    return Candidates(
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        (everything % n_labels)[order],
+        np.concatenate([found.similarity, similarity])[order],
+        np.concatenate([found.order, np.full(len(keys), last, dtype=np.int64)])[order],
+    )
+
+
+def look_up(matrix: Csr, found: Candidates) -> FloatArray:
+    """(P,) entries of a (B, L) CSR at the candidates, zero where nothing is stored."""
+    n_labels = matrix.shape[1]
+    stored = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr)) * n_labels + matrix.indices
+    if not len(stored):
+        return np.zeros(len(found.labels), dtype=np.float32)
+    wanted = found.keys(n_labels)
+    place = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
+    return np.where(stored[place] == wanted, matrix.data[place], 0).astype(np.float32)

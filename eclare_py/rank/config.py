@@ -1,0 +1,27 @@
+"""Settings of shortlist, fusion and their use of the label graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from eclare_py.config import option
+from eclare_py.graph.build import GraphConfig
+
+
+@dataclass(frozen=True)
+class RankConfig:
+    """From the tree's shortlist to a fused score."""
+
+    shortlist: int = option(300, "labels taken from the tree", low=1)
+    graph_candidates: int = option(100, "labels added by spreading first scores over the label graph; 0: none", low=0)
+    graph_features: bool = option(True, "let the fusion see a label's support from the labels predicted with it")
+    seeds: int = option(30, "labels per document whose first scores are spread", low=1)
+    hidden: int = option(32, "hidden units per layer of the fusion network", low=1)
+    steps: int = option(2000, "optimiser steps of the fusion", low=1)
+    fusion_batch: int = option(8192, "(document, label) pairs per step of the fusion", low=1)
+    fusion_rate: float = option(3e-3, "learning rate of the fusion (Adam, linear decay)", low=0.0)
+    support: GraphConfig = field(
+        default_factory=lambda: GraphConfig(
+            kind="conditional", top_k=50, head_threshold=None, self_loops="none", normalization="none"
+        )
+    )

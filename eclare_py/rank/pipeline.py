@@ -1,0 +1,115 @@
+"""A trained model as it answers: texts in, ranked labels out. No torch unless a sentence encoder is part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eclare_py.features.tfidf import TfidfFeatures
+from eclare_py.graph.label_graph import LabelGraph
+from eclare_py.model.frozen import FrozenEncoder
+from eclare_py.rank.ranker import Ranker
+from eclare_py.types import FloatArray, IntArray, Ranking
+
+if TYPE_CHECKING:
+    from eclare_py.features.transformer import SentenceEncoder
+
+_BLOCK = 8192  # texts encoded at once
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """Names of the labels.
+
+    Attributes:
+        texts: What each label says.
+        ids: Its name in the user's own data, or None.
+    """
+
+    texts: list[str]
+    ids: list[str] | None = None
+
+    def name(self, label: int) -> str:
+        """The id where there is one, else the text."""
+        return self.texts[label] if self.ids is None else self.ids[label]
+
+
+@dataclass(frozen=True)
+class TrainDocuments:
+    """For explanations: a few train documents of every label, by name and vector; their texts are not kept.
+
+    Attributes:
+        names: (n,) id of each document, or its row.
+        vectors: (n, d) float16.
+        pairs: (p, 2) label and position in `names`, sorted by label.
+    """
+
+    names: list[str]
+    vectors: npt.NDArray[np.float16]
+    pairs: IntArray
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """All parts of a trained model.
+
+    Attributes:
+        recipe: The recipe as plain data.
+        features: TF-IDF of texts.
+        encoder: Document encoder.
+        ranker: Shortlist and fusion.
+        graph: The label graph the label encoder used.
+        labels: Names of the labels.
+        network: Parameters of the label encoder and the scale, for explanations and further training.
+        documents: Train documents for explanations.
+        facts: What is known of the training: data, sizes, validation figures, seconds.
+    """
+
+    recipe: dict[str, Any]
+    features: TfidfFeatures
+    encoder: FrozenEncoder
+    ranker: Ranker
+    graph: LabelGraph
+    labels: LabelTable
+    network: dict[str, npt.NDArray[Any]]
+    documents: TrainDocuments
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_labels(self) -> int:
+        """L."""
+        return len(self.labels.texts)
+
+    @cached_property
+    def sentence_encoder(self) -> SentenceEncoder | None:
+        """The frozen sentence encoder, where the recipe has one."""
+        settings = self.recipe["document"]
+        if settings["kind"] == "bag":
+            return None
+        from eclare_py.features.transformer import SentenceEncoder
+
+        return SentenceEncoder(settings["transformer"])
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        """(B,) texts -> (B, d) document vectors."""
+        sentences, blocks = self.sentence_encoder, []
+        for start in range(0, len(texts), _BLOCK):
+            part = texts[start : start + _BLOCK]
+            embeddings = None if sentences is None else sentences.encode(list(part))
+            blocks.append(self.encoder.encode(self.features.transform(part), embeddings))
+        return np.concatenate(blocks) if blocks else np.empty((0, self.encoder.dim), dtype=np.float32)
+
+    def rank(self, texts: Sequence[str], k: int = 10, *, hidden: IntArray | None = None) -> Ranking:
+        """The k most probable labels of each text.
+
+        Args:
+            texts: (B,) texts.
+            k: Labels wanted; rows are padded where there are fewer candidates.
+            hidden: (F, 2) filter pairs (row, label) that must not come up.
+        """
+        return self.ranker.rank(self.encode(texts), k, hidden)

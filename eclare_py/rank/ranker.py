@@ -1,0 +1,160 @@
+"""From document vectors to ranked labels: shortlist, graph candidates, fused score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from eclare_py.index import LabelTree, search
+from eclare_py.rank.candidates import Candidates, add_from_graph, from_shortlist, look_up, spread, strongest
+from eclare_py.rank.config import RankConfig
+from eclare_py.rank.evidence import first_evidence, graph_evidence
+from eclare_py.rank.fusion import FusionNetwork, probability
+from eclare_py.types import Csr, FloatArray, IntArray, Ranking
+
+_BLOCK = 1024  # documents ranked at once: some 400 candidates each, about 100 MB of evidence
+
+
+@dataclass(frozen=True)
+class LabelScorer:
+    """The dense side of all labels: dense score = <x, v_l> + bias_l.
+
+    Attributes:
+        vectors: (L, d) label vectors.
+        bias: (L,) biases in units of the cosine.
+        frequencies: (L,) train frequencies.
+        tree: The index over the vectors.
+    """
+
+    vectors: FloatArray
+    bias: FloatArray
+    frequencies: IntArray
+    tree: LabelTree
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Candidates of a batch with all that the fusion sees of them.
+
+    Attributes:
+        found: The P candidates.
+        columns: (P, F) evidence.
+        support: (P,) graph support of each candidate; zeros where the graph is not used.
+    """
+
+    found: Candidates
+    columns: FloatArray
+    support: FloatArray
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """Shortlist from the tree, more candidates from the label graph, one fused probability.
+
+    1. The K labels with the best dense score in the beam of the tree.
+    2. `first` turns dense score and prior into a first probability.
+    3. The first probabilities of the best few labels are spread over the support graph. ECLARE averages spread and own
+       scores with a fixed 1/2; here the support brings in candidates and is evidence for the fusion.
+    4. `final` turns all evidence into the probability that is returned.
+
+    Attributes:
+        scorer: Dense side of the labels.
+        support: (L, L) support graph, rows = given label.
+        config: Sizes.
+        first: Fusion without the graph.
+        final: Fusion with the graph; None where the graph is not used.
+    """
+
+    scorer: LabelScorer
+    support: Csr
+    config: RankConfig
+    first: FusionNetwork | None = None
+    final: FusionNetwork | None = None
+
+    def shortlist(self, x: FloatArray, hidden: IntArray | None, *, beam: int | None = None) -> Candidates:
+        """Step 1: (B, d) documents -> their candidates from the tree."""
+        scorer = self.scorer
+        # As many labels more as a document may have hidden, so that hiding does not shorten the list.
+        spare = int(np.bincount(hidden[:, 0]).max()) if hidden is not None and len(hidden) else 0
+        ranking = search(
+            scorer.tree,
+            x,
+            beam=beam or scorer.tree.beam,
+            label_vectors=scorer.vectors,
+            label_bias=scorer.bias,
+            k=min(self.config.shortlist + spare, len(scorer.vectors)),
+        )
+        return from_shortlist(ranking, hidden)
+
+    def first_pass(self, found: Candidates) -> FloatArray:
+        """(P, F) evidence without the graph."""
+        return first_evidence(found, self.scorer.frequencies)
+
+    def with_graph(self, x: FloatArray, found: Candidates, hidden: IntArray | None) -> Evidence:
+        """Steps 2 and 3: spread first probabilities, add candidates, collect the evidence."""
+        if self.first is None:
+            raise ValueError("the first fusion must be fitted before the graph can be used")
+        n_labels = len(self.scorer.vectors)
+        chances = probability(self.first.logits(self.first_pass(found)))
+        seeds = strongest(found.matrix(chances, n_labels), self.config.seeds)
+        supports = spread(seeds, self.support)
+        if self.config.graph_candidates:
+            scorer = self.scorer
+            found = add_from_graph(
+                found, supports, x, scorer.vectors, scorer.bias, size=self.config.graph_candidates, hidden=hidden
+            )
+        columns = self.first_pass(found)
+        if self.config.graph_features:
+            columns = np.concatenate([columns, graph_evidence(found, supports)], axis=1)
+        return Evidence(found, columns, look_up(supports, found))
+
+    @property
+    def uses_graph(self) -> bool:
+        """Whether there is a second pass."""
+        return bool(self.config.graph_candidates or self.config.graph_features)
+
+    def evidence(self, x: FloatArray, hidden: IntArray | None = None) -> Evidence:
+        """All candidates of (B, d) documents with what the last fusion sees of them."""
+        found = self.shortlist(x, hidden)
+        if self.uses_graph:
+            return self.with_graph(x, found, hidden)
+        return Evidence(found, self.first_pass(found), np.zeros(len(found.labels), dtype=np.float32))
+
+    def logits(self, evidence: Evidence) -> FloatArray:
+        """(P,) fused logits."""
+        network = self.final if self.uses_graph else self.first
+        if network is None:
+            raise ValueError("the fusion is not fitted yet")
+        return network.logits(evidence.columns)
+
+    def rank(self, x: FloatArray, k: int, hidden: IntArray | None = None) -> Ranking:
+        """The k most probable labels of (B, d) documents.
+
+        Args:
+            x: (B, d) document vectors.
+            k: Labels wanted.
+            hidden: (F, 2) filter pairs (document, label) that must not come up.
+
+        Returns:
+            (B, k) Ranking of probabilities.
+        """
+        parts = [self._rank_block(x[rows], k, pairs) for rows, pairs in _blocks(len(x), hidden)]
+        if not parts:
+            return Ranking(np.empty((0, k), dtype=np.int64), np.empty((0, k), dtype=np.float32))
+        return Ranking(np.concatenate([p.indices for p in parts]), np.concatenate([p.scores for p in parts]))
+
+    def _rank_block(self, x: FloatArray, k: int, hidden: IntArray | None) -> Ranking:
+        evidence = self.evidence(x, hidden)
+        return evidence.found.rank(probability(self.logits(evidence)), len(self.scorer.vectors), k)
+
+
+def _blocks(n: int, hidden: IntArray | None) -> Iterator[tuple[slice, IntArray | None]]:
+    for start in range(0, n, _BLOCK):
+        stop = min(start + _BLOCK, n)
+        if hidden is None or not len(hidden):
+            yield slice(start, stop), None
+            continue
+        first, last = np.searchsorted(hidden[:, 0], [start, stop])
+        yield slice(start, stop), hidden[first:last] - np.array([start, 0])

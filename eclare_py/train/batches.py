@@ -1,0 +1,95 @@
+"""Batches: some documents, the labels at hand, and which of these are relevant or ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from eclare_py.types import Csr, IntArray, as_csr
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's worth.
+
+    Attributes:
+        documents: (B,) rows of the train set.
+        labels: (l,) ascending ids of the labels at hand: every positive, and the negatives of every document.
+        positives: (B, l) true where relevant.
+        ignored: (B, l) true for filter pairs.
+    """
+
+    documents: IntArray
+    labels: IntArray
+    positives: BoolArray
+    ignored: BoolArray
+
+
+class BatchSource:
+    """Seeded batches of an epoch; the same (seed, stage, epoch, step) gives the same batch in any process.
+
+    Args:
+        labels: (N, L) label matrix.
+        filter_pairs: (F, 2) pairs that are neither positive nor negative.
+        batch_size: Documents per step.
+        seed: Seed.
+        stage: Name of the stage, so that stages do not repeat each other's order.
+    """
+
+    def __init__(self, labels: Csr, filter_pairs: IntArray, *, batch_size: int, seed: int, stage: str) -> None:
+        self.labels = labels
+        ones = np.ones(len(filter_pairs), dtype=np.float32)
+        self.filters = as_csr(sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
+        self.batch_size = min(batch_size, labels.shape[0])
+        self.entropy = (seed, *stage.encode())
+
+    @property
+    def steps(self) -> int:
+        """Full batches in an epoch; the remainder of the shuffled documents waits for the next epoch."""
+        return self.labels.shape[0] // self.batch_size
+
+    def epoch(
+        self, epoch: int, *, start: int = 0, negatives: IntArray | None = None, drawn: int = 0
+    ) -> Iterator[tuple[int, Batch]]:
+        """Batches of an epoch from step `start` on.
+
+        Args:
+            epoch: Number of the epoch.
+            start: First step, when training goes on in the middle.
+            negatives: (N, M) mined hard labels of every document, -1 where there are fewer.
+            drawn: Of these, drawn anew for each document.
+        """
+        order = np.random.default_rng((*self.entropy, epoch)).permutation(self.labels.shape[0])
+        for step in range(start, self.steps):
+            chosen = np.sort(order[step * self.batch_size : (step + 1) * self.batch_size])
+            hard = None
+            if negatives is not None and drawn:
+                rng = np.random.default_rng((*self.entropy, epoch, step))
+                slots = rng.integers(0, negatives.shape[1], size=(len(chosen), drawn))
+                hard = np.take_along_axis(negatives[chosen], slots, axis=1)
+            yield step, self.batch(chosen, hard)
+
+    def batch(self, documents: IntArray, hard: IntArray | None = None) -> Batch:
+        """The batch of some documents, with hard labels (B, m) where given."""
+        relevant, filtered = self.labels[documents], self.filters[documents]
+        pool = relevant.indices if hard is None else np.concatenate([relevant.indices, hard[hard >= 0]])
+        at_hand = np.unique(pool).astype(np.int64)
+        shape = (len(documents), len(at_hand))
+        return Batch(documents, at_hand, _mask(relevant, at_hand, shape), _mask(filtered, at_hand, shape))
+
+
+def _mask(matrix: Csr, at_hand: IntArray, shape: tuple[int, int]) -> BoolArray:
+    mask = np.zeros(shape, dtype=np.bool_)
+    if not len(at_hand) or not matrix.nnz:
+        return mask
+    rows = np.repeat(np.arange(shape[0]), np.diff(matrix.indptr))
+    place = np.minimum(np.searchsorted(at_hand, matrix.indices), len(at_hand) - 1)
+    found = at_hand[place] == matrix.indices
+    mask[rows[found], place[found]] = True
+    return mask

@@ -1,0 +1,39 @@
+"""Train documents kept for explanations: for each label those nearest to its vector."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eclare_py.rank.kernels import score_pairs
+from eclare_py.rank.pipeline import TrainDocuments
+from eclare_py.rank.ranker import LabelScorer
+from eclare_py.train.prepare import Prepared
+from eclare_py.types import FloatArray
+
+PER_LABEL = 3
+
+
+def train_documents(
+    prepared: Prepared, scorer: LabelScorer, documents: FloatArray, *, per_label: int = PER_LABEL
+) -> TrainDocuments:
+    """Pick, for each label, the few train documents nearest to its vector.
+
+    Args:
+        prepared: Data of the run.
+        scorer: Label vectors.
+        documents: (N, d) vectors of the train documents.
+        per_label: Documents kept per label.
+    """
+    matrix = prepared.train.labels
+    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
+    labels = matrix.indices.astype(np.int64)
+    closeness = score_pairs(documents, scorer.vectors, rows, labels)
+    order = np.lexsort((rows, -closeness, labels))
+    rows, labels = rows[order], labels[order]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(labels, minlength=matrix.shape[1]))])
+    kept = np.arange(len(labels)) - starts[labels] < per_label
+    chosen, position = np.unique(rows[kept], return_inverse=True)
+    ids = prepared.train.ids
+    names = [f"train document {row}" if ids is None else ids[row] for row in chosen.tolist()]
+    pairs = np.stack([labels[kept], position.astype(np.int64)], axis=1)
+    return TrainDocuments(names, documents[chosen].astype(np.float16), pairs)

@@ -1,0 +1,296 @@
+"""Training from texts to a pipeline: surrogate -> index -> shortlist mining -> ranker -> fusion, resumable throughout."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from eclare_py.config import to_mapping
+from eclare_py.data.dataset import Dataset
+from eclare_py.errors import UsageError
+from eclare_py.index import search
+from eclare_py.metrics.ranking import hits, recall_at, relevant_counts
+from eclare_py.model.frozen import FrozenEncoder
+from eclare_py.model.network import EclareNetwork, LabelSide
+from eclare_py.rank.pipeline import LabelTable, Pipeline
+from eclare_py.rank.ranker import LabelScorer
+from eclare_py.train import checkpoint
+from eclare_py.train.batches import BatchSource
+from eclare_py.train.checkpoint import Checkpoint, Cursor
+from eclare_py.train.events import EventLog, Listener
+from eclare_py.train.exemplars import train_documents
+from eclare_py.train.indexing import build_scorer, encode_train
+from eclare_py.train.loop import Rates, StageRun, run_stage
+from eclare_py.train.mining import mine
+from eclare_py.train.prepare import Prepared, prepare
+from eclare_py.train.ranking import fit_ranker, validate
+from eclare_py.train.recipe import Recipe
+from eclare_py.types import IntArray
+
+STAGES = ("surrogate", "ranker", "fusion")
+
+
+@dataclass
+class Session:
+    """A training run in memory."""
+
+    recipe: Recipe
+    prepared: Prepared
+    network: EclareNetwork
+    optimizer: torch.optim.Optimizer
+    log: EventLog
+    folder: Path | None
+    cursor: Cursor = field(default_factory=lambda: Cursor("surrogate"))
+    best: dict[str, Any] = field(default_factory=dict)
+    best_state: dict[str, torch.Tensor] = field(default_factory=dict)
+    negatives: IntArray | None = None
+
+
+def train(
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    folder: Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    listener: Listener | None = None,
+) -> Pipeline:
+    """Train a model.
+
+    Args:
+        dataset: The train split; a part of it is held out, test data are not looked at.
+        recipe: All settings.
+        folder: Where checkpoints and the event log are kept; None keeps none.
+        resume: Go on from the checkpoint in `folder`, if there is one.
+        device: "auto" (a GPU where there is one), "cpu" or "cuda".
+        listener: Told of progress.
+
+    Raises:
+        TrainingError: Too little data, a loss that is not finite, a checkpoint of something else.
+        UsageError: An unknown device.
+    """
+    started = time.perf_counter()
+    target = choose_device(device)
+    with EventLog(None if folder is None else folder / "events.jsonl", listener) as log:
+        log("stage", name="prepare", epochs=1, steps=1)
+        prepared = prepare(dataset, recipe, folder=folder)
+        log(
+            "note", documents=prepared.train.n_documents, held_out=prepared.held_out.n_documents,
+            labels=prepared.train.n_labels, features=prepared.features.n_features, edges=prepared.graph.n_edges,
+        )  # fmt: skip
+        session = _open(prepared, recipe, target, log, folder, resume)
+        if session.cursor.stage == "surrogate":
+            _surrogate(session)
+        if session.cursor.stage == "ranker":
+            _ranker(session)
+        pipeline = _finish(session, dataset)
+        facts = {"train_seconds": round(time.perf_counter() - started, 1), "device": str(target)}
+        pipeline.facts.update(facts)
+        log("done", **facts)
+    return pipeline
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a name.
+
+    Raises:
+        UsageError: The name is unknown, or there is no GPU.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"device={name!r} is unknown: choose auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("device=cuda, but torch sees no GPU here: use cpu or auto, or install a CUDA build of torch")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _open(
+    prepared: Prepared, recipe: Recipe, device: torch.device, log: EventLog, folder: Path | None, resume: bool
+) -> Session:
+    side = LabelSide(
+        prepared.label_rows, prepared.graph, prepared.frequencies,
+        None if prepared.embeddings is None else prepared.embeddings[2],
+    )  # fmt: skip
+    network = EclareNetwork(
+        side, recipe.document, recipe.label, hop_features=recipe.training.hop_features,
+        temperature=recipe.training.temperature, seed=recipe.seed,
+    ).to(device)  # fmt: skip
+    session = Session(recipe, prepared, network, _adam(network, recipe), log, folder)
+    point = checkpoint.load(folder / "checkpoint") if resume and folder is not None else None
+    if point is not None:
+        checkpoint.check_same(point, to_mapping(recipe), prepared.fingerprint)
+        network.load_state_dict({name: value.to(device) for name, value in point.network.items()})
+        network.per_label = point.cursor.stage != "surrogate"
+        _restore_adam(session.optimizer, point.optimizer)
+        session.cursor, session.best, session.negatives = point.cursor, point.best, point.negatives
+        session.best_state = point.best_network
+        log("note", resumed=vars(point.cursor))
+    return session
+
+
+def _adam(network: EclareNetwork, recipe: Recipe) -> torch.optim.Optimizer:
+    return torch.optim.Adam(network.dense_parameters(), recipe.training.dense_rate)
+
+
+def _surrogate(session: Session) -> None:
+    """Encoders from scratch, the labels of the batch as each other's negatives."""
+    settings = session.recipe.training
+    rates = Rates(settings.table_rate, settings.free_rate, settings.dense_rate)
+    _run(session, "surrogate", settings.surrogate_epochs, rates)
+    session.cursor = Cursor("ranker")
+
+
+def _ranker(session: Session) -> None:
+    """Free vectors and biases join; every epoch starts with mining on the index as the network then stands."""
+    settings = session.recipe.training
+    session.network.per_label = True
+    if settings.ranker_epochs:
+        factor = settings.ranker_factor
+        rates = Rates(factor * settings.table_rate, settings.free_rate, factor * settings.dense_rate)
+        _run(session, "ranker", settings.ranker_epochs, rates, mined=settings.mined, drawn=settings.hard_negatives)
+    session.cursor = Cursor("fusion")
+
+
+def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int = 0, drawn: int = 0) -> None:
+    prepared, settings = session.prepared, session.recipe.training
+    if not session.cursor.epoch and not session.cursor.step:
+        session.best, session.best_state = {}, {}
+
+    def mine_again() -> IntArray:
+        session.log("note", mining=name, epoch=session.cursor.epoch + 1)
+        scorer = build_scorer(session.network, prepared, session.recipe)
+        session.negatives = mine(
+            scorer, encode_train(session.network, prepared), prepared.train.labels, prepared.train.filter_pairs,
+            count=mined, beam=session.recipe.index.beam,
+        )  # fmt: skip
+        return session.negatives
+
+    run = StageRun(
+        name, epochs, rates,
+        BatchSource(
+            prepared.train.labels, prepared.train.filter_pairs, batch_size=settings.batch_size,
+            seed=session.recipe.seed, stage=name,
+        ),
+        prepared.rows, None if prepared.embeddings is None else prepared.embeddings[0], session.cursor,
+        save=lambda: _save(session), after_epoch=lambda epoch: _judge(session, name, epoch),
+        mine=mine_again if mined and drawn else None, drawn=drawn, negatives=session.negatives,
+        checkpoint_seconds=settings.checkpoint_seconds,
+    )  # fmt: skip
+    run_stage(session.network, session.optimizer, run, session.log)
+    session.negatives = None
+    if session.best_state and session.best["epoch"] != epochs:
+        session.network.load_state_dict(session.best_state)
+    session.best_state = {}
+    if session.folder is not None:
+        _save(session)
+
+
+def _judge(session: Session, stage: str, epoch: int) -> None:
+    """Validate on the held-out documents and remember the best epoch of the stage."""
+    prepared, network = session.prepared, session.network
+    embeddings = None if prepared.embeddings is None else prepared.embeddings[1]
+    documents = network.encode_documents(prepared.held_out_rows, embeddings)
+    vectors = network.encode_labels()
+    bias = np.zeros(len(vectors), dtype=np.float32)
+    if network.per_label:
+        bias = (network.label_encoder.bias / network.log_scale.exp()).detach().cpu().numpy()
+    labels = prepared.held_out.labels
+    from eclare_py.index import exact_search
+
+    ranking = exact_search(documents, label_vectors=vectors, label_bias=bias, k=50)
+    figure = recall_at(hits(ranking, labels), relevant_counts(labels), 50)
+    session.log("validation", stage=stage, epoch=epoch, recall_at_50=round(100 * figure, 3))
+    if not session.best or figure > session.best["recall_at_50"]:
+        session.best = {"stage": stage, "epoch": epoch, "recall_at_50": figure}
+        session.best_state = copy.deepcopy(network.state_dict())
+
+
+def _save(session: Session) -> None:
+    if session.folder is None:
+        return
+    checkpoint.save(
+        session.folder / "checkpoint",
+        Checkpoint(
+            session.cursor, to_mapping(session.recipe), session.prepared.fingerprint, session.network.state_dict(),
+            _adam_state(session.optimizer), session.negatives, session.best, session.best_state,
+        ),
+    )  # fmt: skip
+
+
+def _finish(session: Session, dataset: Dataset) -> Pipeline:
+    """Index and fusion of the finished network."""
+    prepared, recipe, network = session.prepared, session.recipe, session.network
+    network.per_label = True
+    session.log("stage", name="index", epochs=1, steps=1)
+    scorer = build_scorer(network, prepared, recipe)
+    documents = network.encode_documents(
+        prepared.held_out_rows, None if prepared.embeddings is None else prepared.embeddings[1]
+    )
+    ranker = fit_ranker(scorer, documents, prepared, recipe, session.log)
+    evaluation = validate(ranker, documents, prepared)
+    session.log("validation", stage="fusion", epoch=1, metrics=evaluation.metrics)
+    facts = {
+        "documents": dataset.n_documents,
+        "held_out": prepared.held_out.n_documents,
+        "labels": dataset.n_labels,
+        "features": prepared.features.n_features,
+        "edges": prepared.graph.n_edges,
+        "held_out_metrics": evaluation.metrics,
+    }
+    return Pipeline(
+        to_mapping(recipe), prepared.features, freeze(network), ranker, prepared.graph,
+        LabelTable(dataset.label_texts, dataset.label_ids), _label_side(network),
+        train_documents(prepared, scorer, encode_train(network, prepared)), facts,
+    )  # fmt: skip
+
+
+def freeze(network: EclareNetwork) -> FrozenEncoder:
+    """The document encoder as plain arrays."""
+    encoder = network.documents
+    linear = encoder.block.linear
+    dim = linear.weight.shape[0]
+    empty = np.empty((0, dim), dtype=np.float32)
+    return FrozenEncoder(
+        table=_numpy(network.bag.weight) if encoder.use_bag else empty,
+        weight=np.ascontiguousarray(_numpy(linear.weight).T),
+        bias=_numpy(linear.bias),
+        projection=empty if encoder.project is None else np.ascontiguousarray(_numpy(encoder.project.weight).T),
+    )
+
+
+def _label_side(network: EclareNetwork) -> dict[str, np.ndarray]:
+    """Parameters of the label encoder and the scale; the document encoder is frozen apart."""
+    return {
+        name: value.detach().cpu().numpy()
+        for name, value in network.state_dict().items()
+        if name.startswith(("label_encoder.", "log_scale")) and not name.endswith("accumulator")
+    }
+
+
+def _numpy(tensor: torch.Tensor) -> np.ndarray:
+    return np.ascontiguousarray(tensor.detach().cpu().numpy())
+
+
+def _adam_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Adam's moments under flat names."""
+    return {
+        f"{index}/{name}": value if isinstance(value, torch.Tensor) else torch.tensor(value)
+        for index, moments in optimizer.state_dict()["state"].items()
+        for name, value in moments.items()
+    }
+
+
+def _restore_adam(optimizer: torch.optim.Optimizer, flat: dict[str, torch.Tensor]) -> None:
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in flat.items():
+        index, name = key.split("/", 1)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+__all__ = ["LabelScorer", "Session", "choose_device", "freeze", "search", "train"]

@@ -1,0 +1,58 @@
+"""Fitting the fusion on held-out documents."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from eclare_py.errors import TrainingError
+from eclare_py.rank.config import RankConfig
+from eclare_py.rank.fusion import FusionNetwork
+from eclare_py.types import FloatArray
+
+
+def fit_fusion(
+    columns: FloatArray, relevant: FloatArray, *, names: tuple[str, ...], config: RankConfig, seed: int
+) -> FusionNetwork:
+    """Train a fusion network by binary cross-entropy, so that its output is a probability.
+
+    Args:
+        columns: (P, F) evidence of held-out pairs.
+        relevant: (P,) 1 where the label is relevant.
+        names: Names of the columns.
+        config: Size and optimiser.
+        seed: Seed.
+
+    Raises:
+        TrainingError: No held-out pair is relevant, so there is nothing to learn from.
+    """
+    if not relevant.any():
+        raise TrainingError(
+            "no candidate of the held-out documents is relevant: hold out more (training.validation) or train longer"
+        )
+    mean, scale = columns.mean(axis=0), columns.std(axis=0) + 1e-6
+    inputs = torch.from_numpy(((columns - mean) / scale).astype(np.float32))
+    targets = torch.from_numpy(relevant.astype(np.float32))
+    torch.manual_seed(seed)
+    sizes = (columns.shape[1], config.hidden, config.hidden, 1)
+    layers = [torch.nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+    network = torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1], torch.nn.ReLU(), layers[2])
+    optimizer = torch.optim.Adam(network.parameters(), config.fusion_rate)
+    for step in range(config.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = config.fusion_rate * (1 - step / config.steps)
+        drawn = torch.randint(len(inputs), (config.fusion_batch,))
+        logits = network(inputs[drawn])[:, 0]
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets[drawn])
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    weights = tuple(np.ascontiguousarray(layer.weight.detach().numpy().T) for layer in layers)
+    biases = tuple(layer.bias.detach().numpy() for layer in layers)
+    return FusionNetwork(
+        names,
+        mean.astype(np.float32),
+        scale.astype(np.float32),
+        weights,
+        biases,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,49 @@
+"""The index stage: a tree over joint label representations, and what is searched in it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eclare_py.index import LabelTree, build_tree, label_representations, mass_routers
+from eclare_py.model.network import EclareNetwork
+from eclare_py.rank.ranker import LabelScorer
+from eclare_py.train.prepare import Prepared
+from eclare_py.train.recipe import Recipe
+from eclare_py.types import Csr, FloatArray
+
+
+def build_scorer(network: EclareNetwork, prepared: Prepared, recipe: Recipe) -> LabelScorer:
+    """Encode labels and documents as the network stands, cluster the labels, set the routers.
+
+    A label is clustered by its vector (text, hops, free vector), by the centroid of its documents, and by both of its
+    neighbours in the label graph. The routers aim at the labels' own scores, see `mass_routers`.
+    """
+    vectors = network.encode_labels()
+    scale = float(network.log_scale.detach().exp())
+    bias = np.zeros(len(vectors), dtype=np.float32)
+    if network.per_label:
+        bias = network.label_encoder.bias.detach().cpu().numpy() / np.float32(scale)
+    documents = encode_train(network, prepared)
+    representations = label_representations(
+        documents=documents, labels=prepared.train.labels, texts=vectors, graph=_without_loops(prepared.graph.normalized),
+        config=recipe.index,
+    )  # fmt: skip
+    tree = build_tree(representations, recipe.index, seed=recipe.seed)
+    if recipe.index.score == "last":
+        tree = tree.with_routers(mass_routers(tree, np.float32(scale) * vectors, np.float32(scale) * bias))
+    return LabelScorer(vectors, bias, prepared.frequencies, tree)
+
+
+def encode_train(network: EclareNetwork, prepared: Prepared) -> FloatArray:
+    """(N, d) vectors of the train documents."""
+    return network.encode_documents(prepared.rows, None if prepared.embeddings is None else prepared.embeddings[0])
+
+
+def _without_loops(graph: Csr) -> Csr:
+    loops = Csr(graph)
+    loops.setdiag(0)
+    loops.eliminate_zeros()
+    return loops
+
+
+__all__ = ["LabelTree", "build_scorer", "encode_train"]

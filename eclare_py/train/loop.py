@@ -1,0 +1,174 @@
+"""The training loop of the network stages: batches in, steps taken, checkpoints and events out."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+
+from eclare_py.errors import TrainingError
+from eclare_py.model.losses import decoupled_softmax
+from eclare_py.model.network import EclareNetwork
+from eclare_py.train.batches import Batch, BatchSource
+from eclare_py.train.checkpoint import Cursor
+from eclare_py.train.events import EventLog
+from eclare_py.types import Csr, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Learning rates of a stage at its start; they fall as sqrt(1 - progress)."""
+
+    table: float
+    free: float
+    dense: float
+
+
+@dataclass
+class StageRun:
+    """One stage under way.
+
+    Attributes:
+        name: Name of the stage.
+        epochs: Epochs to train.
+        rates: Learning rates.
+        source: Batches.
+        features: (N, V) TF-IDF of the train documents.
+        embeddings: (N, t) frozen embeddings, or None.
+        cursor: Where the stage stands; moved by the loop.
+        mine: Gives (N, M) hard labels at the start of every epoch; None: in-batch negatives only.
+        drawn: Hard labels drawn per document and step.
+        after_epoch: Called with the number of the finished epoch.
+        save: Writes a checkpoint.
+        negatives: Mined labels of the epoch under way.
+    """
+
+    name: str
+    epochs: int
+    rates: Rates
+    source: BatchSource
+    features: Csr
+    embeddings: FloatArray | None
+    cursor: Cursor
+    save: Callable[[], None]
+    after_epoch: Callable[[int], None]
+    mine: Callable[[], IntArray] | None = None
+    drawn: int = 0
+    negatives: IntArray | None = None
+    checkpoint_seconds: float = 60.0
+    saved_at: float = field(default_factory=time.monotonic)
+
+
+def run_stage(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRun, log: EventLog) -> None:
+    """Train a stage from its cursor to its end.
+
+    Ctrl-C takes effect after the step under way: a checkpoint is written, then KeyboardInterrupt goes on.
+
+    Raises:
+        TrainingError: The loss is not finite; the last checkpoint was made before that step.
+        KeyboardInterrupt: Ctrl-C, with a checkpoint behind it.
+    """
+    log("stage", name=run.name, epochs=run.epochs, steps=run.source.steps)
+    with _patient_interrupt() as interrupted:
+        while run.cursor.epoch < run.epochs:
+            epoch = run.cursor.epoch
+            if run.mine is not None and run.negatives is None:
+                run.negatives = run.mine()
+            mean = _run_epoch(network, optimizer, run, log, interrupted)
+            run.cursor.epoch, run.cursor.step, run.negatives = epoch + 1, 0, None
+            log("epoch", stage=run.name, epoch=epoch + 1, of=run.epochs, loss=round(mean, 5))
+            run.after_epoch(epoch + 1)
+            if time.monotonic() - run.saved_at >= run.checkpoint_seconds:
+                _save(run)
+            _stop_if(interrupted, run)
+
+
+def _run_epoch(
+    network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRun, log: EventLog, interrupted: threading.Event
+) -> float:
+    network.train()
+    total, count = 0.0, 0
+    batches = run.source.epoch(run.cursor.epoch, start=run.cursor.step, negatives=run.negatives, drawn=run.drawn)
+    for step, batch in batches:
+        loss = _step(network, optimizer, run, step, batch)
+        if not np.isfinite(loss):
+            raise TrainingError(
+                f"the loss became {loss} in stage {run.name}, epoch {run.cursor.epoch + 1}, step {step + 1}: "
+                "lower training.table_rate or training.dense_rate and train again; the last checkpoint is kept"
+            )
+        total, count = total + loss, count + 1
+        run.cursor.step = step + 1
+        log("step", log=False, stage=run.name, epoch=run.cursor.epoch + 1, step=step + 1, loss=total / count)
+        if time.monotonic() - run.saved_at >= run.checkpoint_seconds and step + 1 < run.source.steps:
+            _save(run)
+        if step + 1 < run.source.steps:
+            _stop_if(interrupted, run)
+    return total / max(count, 1)
+
+
+def _step(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRun, step: int, batch: Batch) -> float:
+    """One update; returns the loss, and leaves the parameters alone where it is not finite."""
+    progress = (run.cursor.epoch + step / max(run.source.steps, 1)) / run.epochs
+    decay = (1 - progress) ** 0.5
+    torch.manual_seed(_step_seed(run, step))  # dropout of this step, whatever ran before
+    device = network.device
+    embeddings = None if run.embeddings is None else run.embeddings[batch.documents]
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+        documents = network.documents(run.features[batch.documents], embeddings)
+        scores = network.scores(documents, network.label_vectors(batch.labels), batch.labels)
+    positives, ignored = (torch.from_numpy(mask).to(device) for mask in (batch.positives, batch.ignored))
+    loss = decoupled_softmax(scores.float(), positives, ignored)
+    value = float(loss.detach())
+    if not np.isfinite(value):
+        return value
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    for group in optimizer.param_groups:
+        group["lr"] = run.rates.dense * decay
+    optimizer.step()
+    for bag, rate in zip(network.bags(), (run.rates.table, run.rates.free), strict=False):
+        bag.step(rate * decay)
+    return value
+
+
+def _step_seed(run: StageRun, step: int) -> int:
+    return int(np.random.SeedSequence((*run.source.entropy, run.cursor.epoch, step)).generate_state(1)[0])
+
+
+def _save(run: StageRun) -> None:
+    run.save()
+    run.saved_at = time.monotonic()
+
+
+def _stop_if(interrupted: threading.Event, run: StageRun) -> None:
+    if interrupted.is_set():
+        _save(run)
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _patient_interrupt() -> Iterator[threading.Event]:
+    """Ctrl-C sets the event instead of stopping in the middle of an update; a second one stops at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    old: Any = signal.signal(signal.SIGINT, handle)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, old)

@@ -1,0 +1,56 @@
+"""Hard negatives: the labels a document's shortlist is wrong about."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from eclare_py.index import search
+from eclare_py.rank.ranker import LabelScorer
+from eclare_py.types import PADDING, Csr, FloatArray, IntArray, as_csr
+
+_BLOCK = 8192
+
+
+def mine(
+    scorer: LabelScorer, documents: FloatArray, labels: Csr, filter_pairs: IntArray, *, count: int, beam: int
+) -> IntArray:
+    """The best scored labels of every train document that are neither relevant nor filtered.
+
+    Args:
+        scorer: Labels, biases and tree as training stands.
+        documents: (N, d) vectors of the train documents.
+        labels: (N, L) label matrix.
+        filter_pairs: (F, 2) pairs left out.
+        count: Labels wanted per document.
+        beam: Leaves searched.
+
+    Returns:
+        (N, count) label ids, `PADDING` where a document has fewer.
+    """
+    n_labels = labels.shape[1]
+    ones = np.ones(len(filter_pairs), dtype=np.float32)
+    known = as_csr(labels + sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
+    out = np.full((len(documents), count), PADDING, dtype=np.int64)
+    for start in range(0, len(documents), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        found = search(
+            scorer.tree, documents[rows], beam=beam, label_vectors=scorer.vectors, label_bias=scorer.bias,
+            k=min(count + 20, n_labels),
+        ).indices  # fmt: skip
+        keep = (found >= 0) & ~_contains(known[rows], found)
+        # Stable sort by "dropped" moves the kept labels to the front, best first.
+        order = np.argsort(~keep, axis=1, kind="stable")[:, :count]
+        chosen = np.where(np.take_along_axis(keep, order, 1), np.take_along_axis(found, order, 1), PADDING)
+        out[rows, : chosen.shape[1]] = chosen
+    return out
+
+
+def _contains(matrix: Csr, labels: IntArray) -> np.ndarray:
+    """(B, k) true where the (B, L) matrix stores the label."""
+    n_labels = matrix.shape[1]
+    stored = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr)) * n_labels + matrix.indices
+    if not len(stored):
+        return np.zeros(labels.shape, dtype=bool)
+    wanted = np.arange(len(labels), dtype=np.int64)[:, None] * n_labels + labels
+    return np.asarray(stored[np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)] == wanted)

@@ -1,0 +1,109 @@
+"""What training needs before the first step: a held-out part, features, the label graph."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from eclare_py.data.dataset import Dataset
+from eclare_py.errors import TrainingError
+from eclare_py.features.tfidf import TfidfFeatures
+from eclare_py.graph.build import build_label_graph
+from eclare_py.graph.label_graph import LabelGraph
+from eclare_py.train.recipe import Recipe
+from eclare_py.types import Csr, FloatArray, IntArray
+
+_MIN_HELD_OUT = 20
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Inputs of the stages, all from the train split.
+
+    Attributes:
+        train: Documents to train on.
+        held_out: Documents that only pick the epoch and fit the fusion.
+        features: Fitted on `train` and the label texts.
+        rows: (N, V) TF-IDF of `train`.
+        held_out_rows: The same of `held_out`.
+        label_rows: (L, V) TF-IDF of the label texts.
+        embeddings: Frozen sentence embeddings of train, held-out and label texts, or None.
+        graph: Label graph of `train`.
+        frequencies: (L,) train frequencies in `train`.
+        fingerprint: SHA-256 of the whole train split.
+    """
+
+    train: Dataset
+    held_out: Dataset
+    features: TfidfFeatures
+    rows: Csr
+    held_out_rows: Csr
+    label_rows: Csr
+    embeddings: tuple[FloatArray, FloatArray, FloatArray] | None
+    graph: LabelGraph
+    frequencies: IntArray
+    fingerprint: str
+
+
+def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepared:
+    """Split, fit features, build the graph.
+
+    Args:
+        dataset: The train split.
+        recipe: Settings.
+        folder: Where sentence embeddings are cached, if any.
+
+    Raises:
+        TrainingError: Too few documents to hold some out.
+    """
+    wanted = int(min(recipe.training.validation * dataset.n_documents, recipe.training.max_validation))
+    wanted = max(wanted, _MIN_HELD_OUT)
+    if wanted * 2 > dataset.n_documents:
+        raise TrainingError(
+            f"{dataset.n_documents} train documents are too few: {wanted} are held out for the fusion, and at least as "
+            f"many must be left; give {2 * wanted} or more"
+        )
+    train, held_out = dataset.split(wanted, seed=recipe.seed)
+    features = TfidfFeatures.fit(train.texts, dataset.label_texts, config=recipe.features)
+    label_rows = features.transform(dataset.label_texts)
+    return Prepared(
+        train=train,
+        held_out=held_out,
+        features=features,
+        rows=features.transform(train.texts),
+        held_out_rows=features.transform(held_out.texts),
+        label_rows=label_rows,
+        embeddings=_embeddings(train, held_out, recipe, folder),
+        graph=build_label_graph(train.labels, recipe.graph, label_vectors=label_rows, seed=recipe.seed),
+        frequencies=train.label_frequencies,
+        fingerprint=fingerprint(dataset),
+    )
+
+
+def _embeddings(
+    train: Dataset, held_out: Dataset, recipe: Recipe, folder: Path | None
+) -> tuple[FloatArray, FloatArray, FloatArray] | None:
+    if recipe.document.kind == "bag":
+        return None
+    from eclare_py.features.cache import CachedEncoder
+    from eclare_py.features.transformer import SentenceEncoder
+
+    encoder: SentenceEncoder | CachedEncoder = SentenceEncoder(recipe.document.transformer)
+    cache = recipe.document.cache or (str(folder / "embeddings") if folder is not None else "")
+    if cache:
+        encoder = CachedEncoder(encoder, cache)
+    return encoder.encode(train.texts), encoder.encode(held_out.texts), encoder.encode(train.label_texts)
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """SHA-256 of texts, labels and filter pairs."""
+    digest = hashlib.sha256()
+    for texts in (dataset.texts, dataset.label_texts):
+        for text in texts:
+            digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+    for part in (dataset.labels.indptr, dataset.labels.indices, dataset.filter_pairs):
+        digest.update(np.ascontiguousarray(part, dtype=np.int64).tobytes())
+    return digest.hexdigest()

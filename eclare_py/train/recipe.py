@@ -1,0 +1,60 @@
+"""A recipe: every setting of a model, from features to fusion, as one frozen config (configs/*.yaml)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from eclare_py.config import apply_overrides, load_config, option, read_recipe
+from eclare_py.features.tfidf import FeatureConfig
+from eclare_py.graph.build import GraphConfig
+from eclare_py.index import IndexConfig
+from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
+from eclare_py.rank.config import RankConfig
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the stages train."""
+
+    validation: float = option(
+        0.05, "share of the train documents held out: picks the epoch, fits the fusion", low=0.001, high=0.5
+    )
+    max_validation: int = option(4000, "most documents held out", low=10)
+    batch_size: int = option(512, "documents per step", low=1)
+    surrogate_epochs: int = option(5, "epochs of the surrogate stage (in-batch negatives)", low=1)
+    ranker_epochs: int = option(2, "epochs of the ranker stage (mined negatives); 0 leaves the stage out", low=0)
+    table_rate: float = option(0.05, "learning rate of the embedding table (row-wise Adagrad)", low=0.0)
+    dense_rate: float = option(1e-3, "learning rate of all other parameters (Adam)", low=0.0)
+    ranker_factor: float = option(0.2, "learning rates of the ranker stage, as a share of the surrogate's", low=0.0)
+    free_rate: float = option(0.01, "learning rate of the free label vectors (row-wise Adagrad)", low=0.0)
+    temperature: float = option(0.05, "1 / scale of the cosine at the start", low=1e-3, high=1.0)
+    mined: int = option(100, "hardest labels kept per document when negatives are mined", low=1)
+    hard_negatives: int = option(10, "of these, drawn anew for each document and step", low=0)
+    hop_features: int | None = option(64, "heaviest terms kept per label and graph hop; none keeps all", low=1)
+    checkpoint_seconds: float = option(60.0, "least time between two checkpoints", low=0.0)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a model becomes, given the data."""
+
+    name: str = option("eclare", "what the model is called")
+    seed: int = option(0, "seed of every random choice", low=0)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    graph: GraphConfig = field(default_factory=GraphConfig)
+    document: DocumentEncoderConfig = field(default_factory=DocumentEncoderConfig)
+    label: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)
+    index: IndexConfig = field(default_factory=IndexConfig)
+    rank: RankConfig = field(default_factory=RankConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+def load_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+    """Read a recipe file, apply `a.b=c` overrides and check every key.
+
+    Raises:
+        ConfigError: An unknown key, a bad value; names the file, the key and the mend.
+    """
+    return load_config(Recipe, apply_overrides(read_recipe(path), overrides), str(path))
