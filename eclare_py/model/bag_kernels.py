@@ -9,7 +9,7 @@ from numba import njit, prange
 from eclare_py.types import FloatArray
 
 
-@njit(parallel=True, cache=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(parallel=True, cache=True, fastmath=True)
 def sum_rows(
     indptr: npt.NDArray[np.int64],
     indices: npt.NDArray[np.int64],
@@ -27,7 +27,7 @@ def sum_rows(
                 target[k] += value * source[k]
 
 
-@njit(parallel=True, cache=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(parallel=True, cache=True, fastmath=True)
 def update_rows(
     starts: npt.NDArray[np.int64],
     touched: npt.NDArray[np.int64],

@@ -13,9 +13,9 @@ from eclare_py.types import Csr, FloatArray
 class DocumentEncoder(torch.nn.Module):
     """x = normalize(R(E^T x_tfidf [+ P e_transformer])).
 
-    The bag part is ECLARE's (WWW 2021, section 3): TF-IDF weighted sum of term embeddings and a residual block. The transformer
-    part takes embeddings of a frozen sentence-transformers model through a linear map P into the same space; with both, the
-    two are added before the residual block, so that either can explain what the other misses.
+    The bag part is ECLARE's (WWW 2021, section 3): TF-IDF weighted sum of term embeddings and a residual block. The
+    transformer part takes embeddings of a frozen sentence-transformers model through a linear map P into the same
+    space; with both, the two are added before the residual block, so that either can explain what the other misses.
 
     Args:
         bag: Shared embedding table (V, d); documents and label texts use the same one.
@@ -40,7 +40,8 @@ class DocumentEncoder(torch.nn.Module):
         if self.project is not None:
             if embeddings is None:
                 raise ValueError("this encoder was built with transformer embeddings, none were given")
-            parts.append(self.project(torch.from_numpy(embeddings).to(self.project.weight.device)))
+            frozen = torch.from_numpy(embeddings).to(self.project.weight.device)
+            parts.append(self.project(frozen).float())  # autocast's bfloat16 does not go into a sparse product
         return torch.stack(parts).sum(dim=0) if len(parts) > 1 else parts[0]
 
     def forward(self, rows: Csr, embeddings: FloatArray | None = None) -> Tensor:

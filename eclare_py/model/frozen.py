@@ -47,7 +47,7 @@ class FrozenEncoder:
     def encode(self, rows: Csr, embeddings: FloatArray | None = None) -> FloatArray:
         """(B, V) CSR and (B, t) -> (B, d) unit vectors (zero where nothing is known of a text)."""
         raw = self.raw(rows, embeddings)
-        out = raw + np.maximum(raw, 0) @ self.weight + self.bias
+        out = (raw + np.maximum(raw, 0) @ self.weight + self.bias) * raw.any(axis=1, keepdims=True)
         return np.asarray(out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
     def state(self) -> State:

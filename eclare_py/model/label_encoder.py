@@ -27,15 +27,17 @@ class LabelParts:
 
     def vectors(self) -> Tensor:
         """(l, d) unit label vectors."""
-        return torch.nn.functional.normalize((self.weights[..., None] * self.components).sum(dim=1), dim=1)
+        # eps bounds the slope where a label has nothing yet, or its first gradient would freeze its Adagrad row.
+        return torch.nn.functional.normalize((self.weights[..., None] * self.components).sum(dim=1), dim=1, eps=1e-2)
 
 
 class LabelEncoder(torch.nn.Module):
     """v_l = normalize(sum_s alpha_s c_s), c = (R_0(e), R_1(G e), ..., w_l).
 
-    Source: ECLARE (WWW 2021), section 3: graph convolution on the raw text embedding, a residual block per hop, softmax attention
-    per label. Deviations: attention also sees how often the label occurs (rare labels lean on neighbours, frequent ones
-    on themselves), its two maps are folded into one, the free vector starts at zero and joins in the ranker stage only.
+    Source: ECLARE (WWW 2021), section 3: graph convolution on the raw text embedding, a residual block per hop, softmax
+    attention per label. Deviations: attention also sees how often the label occurs (rare labels lean on neighbours,
+    frequent ones on themselves), its two maps are folded into one, the free vector starts at zero and joins in the
+    ranker stage only.
 
     Args:
         n_labels: L.

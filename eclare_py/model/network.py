@@ -122,20 +122,22 @@ class EclareNetwork(torch.nn.Module):
         """(L, d) vectors of all labels."""
         was_training, _ = self.training, self.eval()
         ids = np.arange(self.side.features.shape[0], dtype=np.int64)
-        blocks = [self.label_vectors(ids[start : start + _BLOCK]).cpu() for start in range(0, len(ids), _BLOCK)]
+        out = np.empty((len(ids), self.bag.weight.shape[1]), dtype=np.float32)
+        for start in range(0, len(ids), _BLOCK):
+            out[start : start + _BLOCK] = self.label_vectors(ids[start : start + _BLOCK]).cpu().numpy()
         self.train(was_training)
-        return torch.cat(blocks).numpy()
+        return out
 
     @torch.no_grad()
     def encode_documents(self, rows: Csr, embeddings: FloatArray | None = None) -> FloatArray:
         """(N, V) CSR -> (N, d) unit vectors."""
         was_training, _ = self.training, self.eval()
-        blocks = []
-        for start in range(0, rows.shape[0], _BLOCK):
+        out = np.empty((rows.shape[0], self.bag.weight.shape[1]), dtype=np.float32)
+        for start in range(0, len(out), _BLOCK):
             part = slice(start, start + _BLOCK)
-            blocks.append(self.documents(rows[part], None if embeddings is None else embeddings[part]).cpu())
+            out[part] = self.documents(rows[part], None if embeddings is None else embeddings[part]).cpu().numpy()
         self.train(was_training)
-        return torch.cat(blocks).numpy() if blocks else np.empty((0, self.bag.weight.shape[1]), dtype=np.float32)
+        return out
 
     def bags(self) -> list[BagOfEmbeddings]:
         """The tables that `step` for themselves; all other parameters belong to the dense optimiser."""

@@ -46,22 +46,26 @@ class Candidates:
         return Ranking.from_csr(self.matrix(scores, n_labels), k)
 
 
-def from_shortlist(shortlist: Ranking, hidden: IntArray | None = None) -> Candidates:
-    """Pairs of a shortlist, less the hidden ones.
+def from_shortlist(shortlist: Ranking, hidden: IntArray | None = None, *, size: int | None = None) -> Candidates:
+    """Pairs of a shortlist, less the hidden ones, as if these labels did not exist.
 
     Args:
         shortlist: (B, K) labels by cosine.
         hidden: (F, 2) filter pairs (document in batch, label) that must not come up.
+        size: Most pairs per document; None keeps all.
     """
     kept = shortlist.indices >= 0
     if hidden is not None and len(hidden):
         for row, label in hidden:
             kept[row] &= shortlist.indices[row] != label
+    place = np.cumsum(kept, axis=1, dtype=np.int64) - 1
+    if size is not None:
+        kept &= place < size
     rows, slots = np.nonzero(kept)
     labels = shortlist.indices[rows, slots]
     order = np.lexsort((labels, rows))
     indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int64)
-    return Candidates(indptr, labels[order], shortlist.scores[rows, slots][order], slots[order].astype(np.int64))
+    return Candidates(indptr, labels[order], shortlist.scores[rows, slots][order], place[rows, slots][order])
 
 
 def spread(first: Csr, support: Csr) -> Csr:
@@ -90,6 +94,7 @@ def add_from_graph(
     bias: FloatArray,
     *,
     size: int,
+    last: int,
     hidden: IntArray | None,
 ) -> Candidates:
     """Add the labels with most support that the shortlist has missed.
@@ -101,6 +106,7 @@ def add_from_graph(
         vectors: (L, d) label vectors.
         bias: (L,) label biases.
         size: Labels considered per document.
+        last: Place of added labels, the size of the shortlist; the same in every batch.
         hidden: (F, 2) filter pairs.
     """
     n_labels = supports.shape[1]
@@ -115,7 +121,6 @@ def add_from_graph(
     everything = np.concatenate([old, keys])
     order = np.argsort(everything, kind="stable")
     counts = np.diff(found.indptr) + np.bincount(rows, minlength=len(x))
-    last = int(found.order.max(initial=0)) + 1
     return Candidates(
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         (everything % n_labels)[order],

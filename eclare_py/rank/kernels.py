@@ -8,7 +8,7 @@ from numba import njit, prange
 from eclare_py.types import FloatArray, IntArray
 
 
-@njit(parallel=True, cache=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(parallel=True, cache=True, fastmath=True)
 def _score_pairs(x: FloatArray, vectors: FloatArray, rows: IntArray, labels: IntArray, out: FloatArray) -> None:
     for pair in prange(len(rows)):
         left, right = x[rows[pair]], vectors[labels[pair]]

@@ -26,12 +26,14 @@ class LabelScorer:
         bias: (L,) biases in units of the cosine.
         frequencies: (L,) train frequencies.
         tree: The index over the vectors.
+        beam: Leaves searched per document.
     """
 
     vectors: FloatArray
     bias: FloatArray
     frequencies: IntArray
     tree: LabelTree
+    beam: int
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,12 @@ class Ranker:
         ranking = search(
             scorer.tree,
             x,
-            beam=beam or scorer.tree.beam,
+            beam=beam or scorer.beam,
             label_vectors=scorer.vectors,
             label_bias=scorer.bias,
             k=min(self.config.shortlist + spare, len(scorer.vectors)),
         )
-        return from_shortlist(ranking, hidden)
+        return from_shortlist(ranking, hidden, size=self.config.shortlist)
 
     def first_pass(self, found: Candidates) -> FloatArray:
         """(P, F) evidence without the graph."""
@@ -103,8 +105,9 @@ class Ranker:
         if self.config.graph_candidates:
             scorer = self.scorer
             found = add_from_graph(
-                found, supports, x, scorer.vectors, scorer.bias, size=self.config.graph_candidates, hidden=hidden
-            )
+                found, supports, x, scorer.vectors, scorer.bias,
+                size=self.config.graph_candidates, last=self.config.shortlist, hidden=hidden,
+            )  # fmt: skip
         columns = self.first_pass(found)
         if self.config.graph_features:
             columns = np.concatenate([columns, graph_evidence(found, supports)], axis=1)

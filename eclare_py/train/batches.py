@@ -21,7 +21,7 @@ class Batch:
     Attributes:
         documents: (B,) rows of the train set.
         labels: (l,) ascending ids of the labels at hand: every positive, and the negatives of every document.
-        positives: (B, l) true where relevant.
+        positives: (B, l) true where relevant and not ignored.
         ignored: (B, l) true for filter pairs.
     """
 
@@ -51,8 +51,8 @@ class BatchSource:
 
     @property
     def steps(self) -> int:
-        """Full batches in an epoch; the remainder of the shuffled documents waits for the next epoch."""
-        return self.labels.shape[0] // self.batch_size
+        """Batches in an epoch, of equal size up to one document, so that an epoch sees every document once."""
+        return -(-self.labels.shape[0] // self.batch_size)
 
     def epoch(
         self, epoch: int, *, start: int = 0, negatives: IntArray | None = None, drawn: int = 0
@@ -67,7 +67,8 @@ class BatchSource:
         """
         order = np.random.default_rng((*self.entropy, epoch)).permutation(self.labels.shape[0])
         for step in range(start, self.steps):
-            chosen = np.sort(order[step * self.batch_size : (step + 1) * self.batch_size])
+            first, last = (len(order) * bound // self.steps for bound in (step, step + 1))
+            chosen = np.sort(order[first:last])
             hard = None
             if negatives is not None and drawn:
                 rng = np.random.default_rng((*self.entropy, epoch, step))
@@ -81,7 +82,8 @@ class BatchSource:
         pool = relevant.indices if hard is None else np.concatenate([relevant.indices, hard[hard >= 0]])
         at_hand = np.unique(pool).astype(np.int64)
         shape = (len(documents), len(at_hand))
-        return Batch(documents, at_hand, _mask(relevant, at_hand, shape), _mask(filtered, at_hand, shape))
+        ignored = _mask(filtered, at_hand, shape)
+        return Batch(documents, at_hand, _mask(relevant, at_hand, shape) & ~ignored, ignored)
 
 
 def _mask(matrix: Csr, at_hand: IntArray, shape: tuple[int, int]) -> BoolArray:

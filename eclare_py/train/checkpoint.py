@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from eclare_py.errors import TrainingError
-from eclare_py.storage import State, atomic_folder, read_state, verify_manifest, write_state
+from eclare_py.storage import State, atomic_folder, read_state, recover, verify_manifest, write_state
 from eclare_py.types import IntArray
 
 KIND = "checkpoint"
@@ -73,6 +73,7 @@ def load(folder: Path) -> Checkpoint | None:
     Raises:
         ModelError: It is damaged.
     """
+    recover(folder)  # a save killed in the instant of its swap left the old one under another name
     if not folder.exists():
         return None
     verify_manifest(folder, KIND)

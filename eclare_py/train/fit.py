@@ -1,4 +1,4 @@
-"""Training from texts to a pipeline: surrogate -> index -> shortlist mining -> ranker -> fusion, resumable throughout."""
+"""Training from texts to a pipeline: surrogate -> index -> mining -> ranker -> fusion, resumable throughout."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def train(
         if session.cursor.stage == "ranker":
             _ranker(session)
         pipeline = _finish(session, dataset)
-        facts = {"train_seconds": round(time.perf_counter() - started, 1), "device": str(target)}
+        facts: dict[str, Any] = {"train_seconds": round(time.perf_counter() - started, 1), "device": str(target)}
         pipeline.facts.update(facts)
         log("done", **facts)
     return pipeline
@@ -213,11 +213,13 @@ def _judge(session: Session, stage: str, epoch: int) -> None:
 def _save(session: Session) -> None:
     if session.folder is None:
         return
+    # Between two epochs the mined labels are those of the epoch that is over: they are mined again.
+    negatives = session.negatives if session.cursor.step else None
     checkpoint.save(
         session.folder / "checkpoint",
         Checkpoint(
             session.cursor, to_mapping(session.recipe), session.prepared.fingerprint, session.network.state_dict(),
-            _adam_state(session.optimizer), session.negatives, session.best, session.best_state,
+            _adam_state(session.optimizer), negatives, session.best, session.best_state,
         ),
     )  # fmt: skip
 

@@ -10,6 +10,9 @@ from eclare_py.rank.config import RankConfig
 from eclare_py.rank.fusion import FusionNetwork
 from eclare_py.types import FloatArray
 
+# A flag that the held-out pairs (almost) never show must not become an input of a million where it shows up later.
+_LEAST_SCALE = np.float32(0.1)
+
 
 def fit_fusion(
     columns: FloatArray, relevant: FloatArray, *, names: tuple[str, ...], config: RankConfig, seed: int
@@ -30,7 +33,8 @@ def fit_fusion(
         raise TrainingError(
             "no candidate of the held-out documents is relevant: hold out more (training.validation) or train longer"
         )
-    mean, scale = columns.mean(axis=0), columns.std(axis=0) + 1e-6
+    mean, scale = columns.mean(axis=0), columns.std(axis=0)
+    scale = np.maximum(scale, _LEAST_SCALE)
     inputs = torch.from_numpy(((columns - mean) / scale).astype(np.float32))
     targets = torch.from_numpy(relevant.astype(np.float32))
     torch.manual_seed(seed)
@@ -45,14 +49,14 @@ def fit_fusion(
         logits = network(inputs[drawn])[:, 0]
         loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets[drawn])
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
-    weights = tuple(np.ascontiguousarray(layer.weight.detach().numpy().T) for layer in layers)
-    biases = tuple(layer.bias.detach().numpy() for layer in layers)
+    weights = [np.ascontiguousarray(layer.weight.detach().numpy().T) for layer in layers]
+    biases = [layer.bias.detach().numpy() for layer in layers]
     return FusionNetwork(
         names,
         mean.astype(np.float32),
         scale.astype(np.float32),
-        weights,
-        biases,  # type: ignore[arg-type]
+        (weights[0], weights[1], weights[2]),
+        (biases[0], biases[1], biases[2]),
     )

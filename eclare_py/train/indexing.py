@@ -20,18 +20,18 @@ def build_scorer(network: EclareNetwork, prepared: Prepared, recipe: Recipe) -> 
     """
     vectors = network.encode_labels()
     scale = float(network.log_scale.detach().exp())
-    bias = np.zeros(len(vectors), dtype=np.float32)
+    bias: FloatArray = np.zeros(len(vectors), dtype=np.float32)
     if network.per_label:
-        bias = network.label_encoder.bias.detach().cpu().numpy() / np.float32(scale)
+        bias = (network.label_encoder.bias.detach() / scale).cpu().numpy()
     documents = encode_train(network, prepared)
     representations = label_representations(
-        documents=documents, labels=prepared.train.labels, texts=vectors, graph=_without_loops(prepared.graph.normalized),
-        config=recipe.index,
+        documents=documents, labels=prepared.train.labels, texts=vectors,
+        graph=_without_loops(prepared.graph.normalized), config=recipe.index,
     )  # fmt: skip
     tree = build_tree(representations, recipe.index, seed=recipe.seed)
     if recipe.index.score == "last":
         tree = tree.with_routers(mass_routers(tree, np.float32(scale) * vectors, np.float32(scale) * bias))
-    return LabelScorer(vectors, bias, prepared.frequencies, tree)
+    return LabelScorer(vectors, bias, prepared.frequencies, tree, recipe.index.beam)
 
 
 def encode_train(network: EclareNetwork, prepared: Prepared) -> FloatArray:
@@ -40,7 +40,7 @@ def encode_train(network: EclareNetwork, prepared: Prepared) -> FloatArray:
 
 
 def _without_loops(graph: Csr) -> Csr:
-    loops = Csr(graph)
+    loops = Csr(graph, copy=True)  # setdiag and eliminate_zeros work in place
     loops.setdiag(0)
     loops.eliminate_zeros()
     return loops

@@ -130,7 +130,7 @@ def _step(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRu
     if not np.isfinite(value):
         return value
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     for group in optimizer.param_groups:
         group["lr"] = run.rates.dense * decay
     optimizer.step()
