@@ -1,0 +1,253 @@
+"""Saving and loading a whole model: one folder of safetensors and JSON, with a manifest; nothing in it can run code.
+
+A model folder holds, beside `manifest.json`:
+- a pair NAME.safetensors, NAME.json for each of features, encoder, scorer, tree, graph, support, network, documents,
+  and for the fusion networks first and final where the model has them;
+- `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
+- `events.jsonl`, the log of the training, where there is one.
+
+Loading needs neither torch nor scikit-learn.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eclare_py import __version__
+from eclare_py.config import load_config
+from eclare_py.errors import ConfigError, ModelError
+from eclare_py.features.tfidf import TfidfFeatures
+from eclare_py.graph.label_graph import LabelGraph
+from eclare_py.index import LabelTree
+from eclare_py.model.frozen import FrozenEncoder
+from eclare_py.rank.config import RankConfig
+from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS
+from eclare_py.rank.fusion import FusionNetwork
+from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments
+from eclare_py.rank.ranker import LabelScorer, Ranker
+from eclare_py.storage import (
+    MANIFEST,
+    State,
+    atomic_folder,
+    csr_from_arrays,
+    csr_to_arrays,
+    read_json,
+    read_state,
+    verify_manifest,
+    write_json,
+    write_state,
+)
+from eclare_py.types import Csr
+
+KIND = "model"
+LOG = "events.jsonl"
+_MEND = "restore the folder from its source or train again"
+
+
+def save_pipeline(pipeline: Pipeline, path: str | Path, *, log: str | Path | None = None) -> None:
+    """Write a model, all or nothing; an earlier model at `path` is replaced, anything else there is refused.
+
+    Args:
+        pipeline: The trained model.
+        path: The model folder.
+        log: Event log of the training, kept with the model.
+
+    Raises:
+        UsageError: `path` holds something that is not a model.
+        ModelError: The disk is full, or a part holds NaN; what was at `path` is unchanged.
+    """
+    extra = {
+        "version": __version__,
+        "recipe": pipeline.recipe.get("name", ""),
+        "labels": pipeline.n_labels,
+        "documents": pipeline.facts.get("documents", 0),
+        "dim": pipeline.encoder.dim,
+    }
+    with atomic_folder(path, kind=KIND, extra=extra) as folder:
+        for name, state in _states(pipeline).items():
+            write_state(folder, name, state)
+        write_json(folder / "labels.json", {"texts": pipeline.labels.texts, "ids": pipeline.labels.ids})
+        write_json(folder / "recipe.json", pipeline.recipe, indent=1)
+        write_json(folder / "facts.json", pipeline.facts, indent=1)
+        if log is not None and Path(log).is_file():
+            shutil.copyfile(log, folder / LOG)
+
+
+def load_pipeline(path: str | Path) -> Pipeline:
+    """Read a model that `save_pipeline` wrote, after checking every file against the manifest and the parts together.
+
+    Raises:
+        ModelError: Missing, damaged, of a newer version, or parts that do not belong together; names the file.
+    """
+    folder = Path(path)
+    verify_manifest(folder, KIND)
+    recipe, facts, labels = (_mapping(folder, name) for name in ("recipe", "facts", "labels"))
+    table = _label_table(folder, labels)
+    n_labels = len(table.texts)
+    features = TfidfFeatures.from_state(read_state(folder, "features"))
+    encoder = _encoder(folder, features)
+    scorer = _scorer(folder, n_labels, encoder.dim)
+    graph = LabelGraph.from_state(read_state(folder, "graph"))
+    if graph.n_labels != n_labels:
+        raise ModelError(f"{folder}: the label graph has {graph.n_labels} labels, the model {n_labels}; {_MEND}")
+    return Pipeline(
+        recipe=recipe,
+        features=features,
+        encoder=encoder,
+        ranker=_ranker(folder, recipe, scorer),
+        graph=graph,
+        labels=table,
+        network=_network(folder, n_labels, encoder.dim),
+        documents=_documents(folder, n_labels, encoder.dim),
+        facts=facts,
+    )
+
+
+def model_sizes(path: str | Path) -> dict[str, int]:
+    """Bytes of each part of a model folder on disk, largest first."""
+    sizes: dict[str, int] = {}
+    for file in sorted(Path(path).iterdir()):
+        if file.is_file() and file.name != MANIFEST and not file.name.startswith("."):
+            sizes[file.stem] = sizes.get(file.stem, 0) + file.stat().st_size
+    return dict(sorted(sizes.items(), key=lambda item: -item[1]))
+
+
+def _states(pipeline: Pipeline) -> dict[str, State]:
+    ranker, documents = pipeline.ranker, pipeline.documents
+    scorer = ranker.scorer
+    states = {
+        "features": pipeline.features.state(),
+        "encoder": pipeline.encoder.state(),
+        "scorer": State(
+            {"vectors": scorer.vectors, "bias": scorer.bias, "frequencies": scorer.frequencies}, {"beam": scorer.beam}
+        ),
+        "tree": scorer.tree.state(),
+        "graph": pipeline.graph.state(),
+        "support": State(csr_to_arrays("support", ranker.support)),
+        "network": State(dict(pipeline.network)),
+        "documents": State({"vectors": documents.vectors, "pairs": documents.pairs}, {"names": documents.names}),
+    }
+    for name, network in (("first", ranker.first), ("final", ranker.final)):
+        if network is not None:
+            states[name] = network.state()
+    return states
+
+
+def _mapping(folder: Path, name: str) -> dict[str, Any]:
+    file = folder / f"{name}.json"
+    value = read_json(file)
+    if not isinstance(value, dict):
+        raise ModelError(f"{file} holds a {type(value).__name__}, not an object; {_MEND}")
+    return value
+
+
+def _label_table(folder: Path, labels: dict[str, Any]) -> LabelTable:
+    texts, ids = labels.get("texts"), labels.get("ids")
+    if not _are_texts(texts) or not texts:
+        raise ModelError(f"{folder / 'labels.json'}: texts must be a list of at least one text; {_MEND}")
+    if ids is not None and (not _are_texts(ids) or len(ids) != len(texts)):
+        raise ModelError(f"{folder / 'labels.json'}: ids must be one text for each of {len(texts)} labels; {_MEND}")
+    return LabelTable(texts, ids)
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+
+
+def _encoder(folder: Path, features: TfidfFeatures) -> FrozenEncoder:
+    state = read_state(folder, "encoder")
+    dim = len(_array(folder, "encoder", state, "bias", np.float32, (None,)))
+    for name, shape in (("table", (None, dim)), ("weight", (dim, dim)), ("projection", (None, dim))):
+        _array(folder, "encoder", state, name, np.float32, shape)
+    encoder = FrozenEncoder.from_state(state)
+    # Compiled sums do not look at bounds: a table with fewer rows would be read beyond its end.
+    if len(encoder.table) not in (0, features.n_features) or not len(encoder.table) + len(encoder.projection):
+        raise ModelError(
+            f"{folder}: the encoder knows {len(encoder.table)} terms, the features {features.n_features}; {_MEND}"
+        )
+    return encoder
+
+
+def _scorer(folder: Path, n_labels: int, dim: int) -> LabelScorer:
+    state = read_state(folder, "scorer")
+    vectors = _array(folder, "scorer", state, "vectors", np.float32, (n_labels, dim))
+    bias = _array(folder, "scorer", state, "bias", np.float32, (n_labels,))
+    frequencies = _array(folder, "scorer", state, "frequencies", np.int64, (n_labels,))
+    if frequencies.min() < 0:
+        raise ModelError(f"{folder / 'scorer.safetensors'}: frequencies holds {frequencies.min()}; {_MEND}")
+    beam = state.meta.get("beam")
+    if isinstance(beam, bool) or not isinstance(beam, int) or beam < 1:
+        raise ModelError(f"{folder / 'scorer.json'}: beam is {beam!r}, expected a number of leaves; {_MEND}")
+    tree = LabelTree.from_state(read_state(folder, "tree"))
+    if tree.n_labels != n_labels or tree.routers.shape[1] != dim:
+        raise ModelError(
+            f"{folder}: the tree is over {tree.n_labels} labels of {tree.routers.shape[1]} dimensions, the model has "
+            f"{n_labels} of {dim}; {_MEND}"
+        )
+    return LabelScorer(vectors, bias, frequencies, tree, beam)
+
+
+def _ranker(folder: Path, recipe: dict[str, Any], scorer: LabelScorer) -> Ranker:
+    try:
+        config = load_config(RankConfig, recipe.get("rank", {}), str(folder / "recipe.json"))
+    except ConfigError as error:
+        raise ModelError(f"{error}; {_MEND}") from error
+    shape = (len(scorer.vectors), len(scorer.vectors))
+    support = csr_from_arrays(read_state(folder, "support").arrays, "support", "support graph", shape=shape)
+    first = _fusion(folder, "first", FIRST_COLUMNS)
+    graph_columns = GRAPH_COLUMNS if config.graph_features else ()
+    ranker = Ranker(scorer, Csr(support, dtype=np.float32), config, first)
+    final = _fusion(folder, "final", FIRST_COLUMNS + graph_columns) if ranker.uses_graph else None
+    return Ranker(scorer, ranker.support, config, first, final)
+
+
+def _fusion(folder: Path, name: str, columns: tuple[str, ...]) -> FusionNetwork:
+    network = FusionNetwork.from_state(read_state(folder, name))
+    if network.columns != columns:
+        raise ModelError(f"{folder / name}.json: columns {network.columns} are not {columns} of this version; {_MEND}")
+    return network
+
+
+def _network(folder: Path, n_labels: int, dim: int) -> dict[str, npt.NDArray[Any]]:
+    state = read_state(folder, "network")
+    _array(folder, "network", state, "label_encoder.bias", np.float32, (n_labels,))
+    if "label_encoder.free.weight" in state.arrays:
+        _array(folder, "network", state, "label_encoder.free.weight", np.float32, (n_labels, dim))
+    return state.arrays
+
+
+def _documents(folder: Path, n_labels: int, dim: int) -> TrainDocuments:
+    state = read_state(folder, "documents")
+    names = state.meta.get("names")
+    if not _are_texts(names):
+        raise ModelError(f"{folder / 'documents.json'}: names must be a list of texts; {_MEND}")
+    assert isinstance(names, list)
+    vectors = _array(folder, "documents", state, "vectors", np.float16, (len(names), dim))
+    pairs = _array(folder, "documents", state, "pairs", np.int64, (None, 2))
+    if len(pairs) and (
+        pairs.min() < 0 or np.any(pairs.max(axis=0) >= (n_labels, len(names))) or np.any(np.diff(pairs[:, 0]) < 0)
+    ):
+        raise ModelError(
+            f"{folder / 'documents.safetensors'}: pairs are not sorted, or outside {n_labels} labels and "
+            f"{len(names)} documents; {_MEND}"
+        )
+    return TrainDocuments(names, vectors, pairs)
+
+
+def _array(
+    folder: Path, part: str, state: State, name: str, dtype: npt.DTypeLike, shape: tuple[int | None, ...]
+) -> npt.NDArray[Any]:
+    """An array of a part, checked for type and shape; None in the shape is any length."""
+    array, file = state.arrays.get(name), folder / f"{part}.safetensors"
+    if array is None:
+        raise ModelError(f"{file}: array {name} is missing; {_MEND}")
+    fits = array.ndim == len(shape) and all(b in (None, a) for a, b in zip(array.shape, shape, strict=True))
+    if array.dtype != dtype or not fits:
+        wanted = " x ".join("any" if length is None else str(length) for length in shape)
+        raise ModelError(f"{file}: {name} is {array.dtype} {array.shape}, expected {np.dtype(dtype)} {wanted}; {_MEND}")
+    return array
