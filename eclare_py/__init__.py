@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eclare_py.data.dataset import Dataset, load_dataset
     from eclare_py.estimator import EclareClassifier
-    from eclare_py.metrics.report import evaluate
+    from eclare_py.metrics.evaluate import evaluate
     from eclare_py.types import Ranking
 
 __version__ = "0.1.0"
@@ -22,7 +22,7 @@ _HOMES = {
     "Dataset": "eclare_py.data.dataset",
     "EclareClassifier": "eclare_py.estimator",
     "Ranking": "eclare_py.types",
-    "evaluate": "eclare_py.metrics.report",
+    "evaluate": "eclare_py.metrics.evaluate",
     "load_dataset": "eclare_py.data.dataset",
 }
 

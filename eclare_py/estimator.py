@@ -1,0 +1,323 @@
+"""EclareClassifier: train, predict, explain, evaluate, save and load in a few calls."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eclare_py.data.dataset import DEFAULT_PROPENSITY_A, DEFAULT_PROPENSITY_B, DataFolder, Dataset
+from eclare_py.errors import ConfigError, DataError, UsageError
+from eclare_py.metrics.evaluate import evaluate
+from eclare_py.metrics.result import Evaluation
+from eclare_py.persist import load_pipeline, save_pipeline
+from eclare_py.rank.pipeline import Pipeline
+from eclare_py.types import IntArray, Ranking
+
+if TYPE_CHECKING:
+    from eclare_py.rank.explain import Explanation
+    from eclare_py.train.events import Listener
+    from eclare_py.train.recipe import Recipe
+
+Overrides = Mapping[str, Any] | Iterable[str]
+RANKED = 100  # labels ranked per document in an evaluation: what R@100 needs
+
+
+class EclareClassifier:
+    """An extreme multi-label classifier of short texts.
+
+        clf = EclareClassifier.from_recipe("eclare").fit(texts, label_lists)
+        clf.predict_names(["tool to edit audio tags"], k=5)
+
+    Args:
+        recipe: Name of a recipe of this package ("eclare"), the path of a YAML file, or a `Recipe`.
+        overrides: Settings laid over it: {"document.dim": 128}, or ["document.dim=128"].
+        device: "auto", "cpu" or "cuda"; only training uses it.
+    """
+
+    def __init__(
+        self, recipe: str | Path | Recipe = "eclare", *, overrides: Overrides = (), device: str = "auto"
+    ) -> None:
+        self.recipe = recipe
+        self.overrides = overrides
+        self.device = device
+        self._pipeline: Pipeline | None = None
+
+    @classmethod
+    def from_recipe(
+        cls, recipe: str | Path = "eclare", overrides: Overrides = (), *, device: str = "auto"
+    ) -> EclareClassifier:
+        """A classifier with the settings of a recipe, checked at once.
+
+        Raises:
+            ConfigError: No such recipe, an unknown key or a bad value.
+        """
+        classifier = cls(recipe, overrides=overrides, device=device)
+        classifier.settings()
+        return classifier
+
+    @classmethod
+    def load(cls, path: str | Path) -> EclareClassifier:
+        """A classifier from a model folder; loading and answering need no torch.
+
+        Raises:
+            ModelError: The folder is no model, or is damaged.
+        """
+        classifier = cls()
+        classifier._pipeline = load_pipeline(path)
+        return classifier
+
+    def settings(self) -> Recipe:
+        """The recipe with the overrides, as it will be trained.
+
+        Raises:
+            ConfigError: No such recipe, an unknown key or a bad value.
+        """
+        from eclare_py.config import to_mapping
+        from eclare_py.train.recipe import Recipe, load_recipe
+
+        words = override_words(self.overrides)
+        if not isinstance(self.recipe, Recipe):
+            return load_recipe(find_recipe(self.recipe), words)
+        if not words:
+            return self.recipe
+        from eclare_py.config import apply_overrides, load_config
+
+        return load_config(Recipe, apply_overrides(to_mapping(self.recipe), words), "recipe")
+
+    def fit(
+        self,
+        data: Dataset | DataFolder | Sequence[str],
+        labels: Sequence[Sequence[str] | Sequence[int]] | None = None,
+        *,
+        label_texts: Sequence[str] | Mapping[str, str] | None = None,
+        folder: str | Path | None = None,
+        resume: bool = False,
+        listener: Listener | None = None,
+    ) -> EclareClassifier:
+        """Train.
+
+        Args:
+            data: A data set (of a folder its train split), or N texts.
+            labels: With texts: for each its label names, or rows of `label_texts`.
+            label_texts: What the labels say, in label order or by name; without it their names.
+            folder: Where checkpoints and the event log are kept; None keeps none.
+            resume: Go on from the checkpoint in `folder`, if there is one.
+            listener: Told of progress as listener(event, values).
+
+        Returns:
+            This classifier.
+
+        Raises:
+            DataError: An empty text, an unknown label.
+            TrainingError: Too little data, or a loss that is not finite.
+        """
+        dataset = _as_dataset(data, labels, label_texts)
+        settings = self.settings()
+        from eclare_py.train.fit import train
+
+        self._pipeline = train(
+            dataset, settings, folder=None if folder is None else Path(folder), resume=resume, device=self.device,
+            listener=listener,
+        )  # fmt: skip
+        return self
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The trained parts.
+
+        Raises:
+            UsageError: There are none yet.
+        """
+        if self._pipeline is None:
+            raise UsageError("this classifier is not trained: call fit, or EclareClassifier.load")
+        return self._pipeline
+
+    @property
+    def n_labels(self) -> int:
+        """L."""
+        return self.pipeline.n_labels
+
+    def predict(self, texts: Sequence[str], k: int = 10, *, filter_pairs: IntArray | None = None) -> Ranking:
+        """The k most probable labels of each text.
+
+        Args:
+            texts: (B,) texts.
+            k: Labels wanted.
+            filter_pairs: (F, 2) pairs (text, label) that must not come up, sorted.
+
+        Returns:
+            (B, k) Ranking of rows of labels and probabilities; padded where there are fewer candidates.
+        """
+        if isinstance(texts, str):
+            raise UsageError("texts is one string; pass a list of strings")
+        if k < 1:
+            raise UsageError(f"k={k} must be at least 1")
+        return self.pipeline.rank(texts, k, hidden=filter_pairs)
+
+    def predict_names(self, texts: Sequence[str], k: int = 10) -> list[list[tuple[str, float]]]:
+        """The k most probable labels of each text as (name, probability), best first."""
+        ranking, labels = self.predict(texts, k), self.pipeline.labels
+        return [
+            [(labels.name(label), score) for label, score in zip(row, scores, strict=True) if label >= 0]
+            for row, scores in zip(ranking.indices.tolist(), ranking.scores.tolist(), strict=True)
+        ]
+
+    def explain(self, text: str, label: int | str, *, top: int = 5) -> Explanation:
+        """What is behind the score of a label (row, id or text) for a text.
+
+        Raises:
+            UsageError: There is no such label.
+        """
+        from eclare_py.rank.explain import explain
+
+        return explain(self.pipeline, text, label, top=top)
+
+    def evaluate(
+        self, data: DataFolder | Dataset, *, train: Dataset | None = None, ranking: Ranking | None = None
+    ) -> Evaluation:
+        """Quality on a test set over the labels of the model.
+
+        Args:
+            data: A data folder (its test split), or the test set.
+            train: The train split that label frequencies are counted in. Without it they are the model's own, which
+                lack the documents that training held out.
+            ranking: What `predict(texts, k=100, filter_pairs=...)` gave, where that was done already.
+
+        Raises:
+            DataError: Other labels than the model's, or a folder without test split.
+            UsageError: There is nothing to evaluate.
+        """
+        test, train, a, b = _test_split(data, train)
+        self.check_labels(test)
+        facts = self.pipeline.facts
+        frequencies = self.pipeline.ranker.scorer.frequencies if train is None else train.label_frequencies
+        n_train = int(facts["documents"] - facts["held_out"]) if train is None else train.n_documents
+        if ranking is None:
+            ranking = self.predict(test.texts, RANKED, filter_pairs=test.filter_pairs)
+        return evaluate(
+            ranking, test.labels, frequencies, n_train, filter_pairs=test.filter_pairs, propensity_a=a, propensity_b=b
+        )
+
+    def check_labels(self, data: Dataset) -> None:
+        """Check that a data set has the labels of this model, in the same order.
+
+        Raises:
+            DataError: Another number, or names the first label that differs.
+        """
+        labels = self.pipeline.labels
+        if data.n_labels != self.n_labels:
+            raise DataError(f"the data have {data.n_labels} labels, the model {self.n_labels}: use its own data set")
+        ours, theirs = labels.ids, data.label_ids
+        if ours is None or theirs is None:
+            ours, theirs = labels.texts, data.label_texts
+        for row, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+            if one != other:
+                raise DataError(f"label {row} is {other!r} in the data, {one!r} in the model: use its own data set")
+
+    def save(self, path: str | Path, *, log: str | Path | None = None) -> None:
+        """Write the model folder, all or nothing; `log` is an event log to keep with it.
+
+        Raises:
+            UsageError: `path` holds something that is not a model.
+            ModelError: The disk is full.
+        """
+        save_pipeline(self.pipeline, path, log=log)
+
+    def describe(self) -> dict[str, Any]:
+        """Sizes, settings and training facts of the model as plain data."""
+        pipeline = self.pipeline
+        scorer, graph = pipeline.ranker.scorer, pipeline.graph
+        return {
+            "recipe": pipeline.recipe,
+            "labels": pipeline.n_labels,
+            "features": pipeline.features.n_features,
+            "dim": pipeline.encoder.dim,
+            "graph": {"kind": graph.kind, "edges": graph.n_edges},
+            "support": {"edges": int(pipeline.ranker.support.nnz)},
+            "tree": {"levels": scorer.tree.n_levels, "leaves": scorer.tree.n_leaves, "beam": scorer.beam},
+            "facts": pipeline.facts,
+        }
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Constructor arguments, as scikit-learn's `clone` and searches expect them; `deep` changes nothing."""
+        return {"recipe": self.recipe, "overrides": self.overrides, "device": self.device}
+
+    def set_params(self, **params: Any) -> EclareClassifier:
+        """Set constructor arguments by name.
+
+        Raises:
+            UsageError: An unknown name.
+        """
+        known = self.get_params()
+        for name, value in params.items():
+            if name not in known:
+                raise UsageError(f"unknown parameter {name!r}: choose {', '.join(known)}")
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        state = "not trained" if self._pipeline is None else f"{self.n_labels} labels"
+        return f"EclareClassifier({str(self.recipe)!r}, {state})"
+
+
+def recipes() -> dict[str, Path]:
+    """The recipes that come with the package, by name."""
+    # An installed package holds a copy; a checkout where links cannot be made has the folder one level up.
+    here = Path(__file__).resolve().parent
+    folder = here / "configs" if (here / "configs").is_dir() else here.parent / "configs"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def find_recipe(recipe: str | Path) -> Path:
+    """The file of a recipe given by name or path.
+
+    Raises:
+        ConfigError: There is none; names those that there are.
+    """
+    path = Path(recipe)
+    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1 or path.is_file():
+        return path
+    known = recipes()
+    if str(recipe) not in known:
+        near = difflib.get_close_matches(str(recipe), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"recipes here: {', '.join(known)}, or the path of a YAML file"
+        raise ConfigError(f"there is no recipe {str(recipe)!r}; {hint}")
+    return known[str(recipe)]
+
+
+def override_words(overrides: Overrides) -> list[str]:
+    """Overrides as `section.key=value` words."""
+    if isinstance(overrides, str):
+        raise ConfigError(f"overrides is the string {overrides!r}; pass a list of such, or a mapping")
+    if isinstance(overrides, Mapping):
+        return [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
+    return list(overrides)
+
+
+def _as_dataset(
+    data: Dataset | DataFolder | Sequence[str],
+    labels: Sequence[Sequence[str] | Sequence[int]] | None,
+    label_texts: Sequence[str] | Mapping[str, str] | None,
+) -> Dataset:
+    if isinstance(data, Dataset | DataFolder):
+        if labels is not None or label_texts is not None:
+            raise UsageError("a data set has its labels: pass it alone, or pass texts and label lists")
+        return data.train if isinstance(data, DataFolder) else data
+    if labels is None:
+        raise UsageError("fit needs a data set, or texts and a list of labels for each of them")
+    return Dataset.from_texts(data, labels, label_texts)
+
+
+def _test_split(data: DataFolder | Dataset, train: Dataset | None) -> tuple[Dataset, Dataset | None, float, float]:
+    """Test split, train split, and the A and B of the propensity model."""
+    if isinstance(data, Dataset):
+        return data, train, DEFAULT_PROPENSITY_A, DEFAULT_PROPENSITY_B
+    if data.test is None:
+        raise DataError("the folder has no test split: add tst.json.gz", path=data.path)
+    return data.test, data.train if train is None else train, data.propensity_a, data.propensity_b
+
+
+__all__ = ["EclareClassifier", "find_recipe", "override_words", "recipes"]

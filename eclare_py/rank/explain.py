@@ -1,0 +1,318 @@
+"""Why a label got its score: exact shares of the dense score, and the evidence around it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eclare_py.config import load_config
+from eclare_py.errors import ConfigError, ModelError, UsageError
+from eclare_py.graph.label_graph import LabelGraph
+from eclare_py.rank.candidates import Candidates, strongest
+from eclare_py.rank.fusion import probability
+from eclare_py.rank.pipeline import LabelTable, Pipeline
+from eclare_py.types import Csr, FloatArray, IntArray, as_csr
+
+_MEND = "restore the model from its source or train again"
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A label beside the explained one.
+
+    Attributes:
+        label: Its row.
+        name: Its id or text.
+        text: Its text.
+        weight: Weight of the edge.
+        probability: Its own probability for the text; None where it is not among the candidates.
+    """
+
+    label: int
+    name: str
+    text: str
+    weight: float
+    probability: float | None
+
+
+@dataclass(frozen=True)
+class Split:
+    """Shares of the dense score <x, v> + b, which add up to it: v = normalize(sum_s alpha_s c_s).
+
+    Attributes:
+        text: From the label's own text (hop 0).
+        graph: From its neighbours in the label graph (hop 1 and further).
+        free: From the label's own free vector.
+        prior: The label's bias.
+    """
+
+    text: float
+    graph: float
+    free: float
+    prior: float
+
+    @property
+    def total(self) -> float:
+        """The dense score."""
+        return self.text + self.graph + self.free + self.prior
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is behind the score of one label for one text.
+
+    Attributes:
+        text: The text.
+        label: Row of the label.
+        name: Its id or text.
+        label_text: Its text.
+        probability: What the model returns; None where the label is not among the candidates of the text.
+        rank: Place of the label in the ranking, from 1; None likewise.
+        candidates: Labels that were compared.
+        dense: Dense score: cosine of text and label vector plus the label's bias.
+        split: Its shares.
+        frequency: Train documents of the label.
+        evidence: What the fusion saw, by column.
+        supporters: Predicted labels that the label is seen with, by what they give (weight times first probability).
+        neighbours: Nearest labels in the graph of the label encoder, by weight.
+        documents: Train documents of the label as (name, cosine with the text), nearest first.
+        terms: Terms of the text with what the dense score would lose without each, largest loss first.
+    """
+
+    text: str
+    label: int
+    name: str
+    label_text: str
+    probability: float | None
+    rank: int | None
+    candidates: int
+    dense: float
+    split: Split
+    frequency: int
+    evidence: dict[str, float]
+    supporters: list[Neighbour]
+    neighbours: list[Neighbour]
+    documents: list[tuple[str, float]]
+    terms: list[tuple[str, float]]
+
+
+def explain(pipeline: Pipeline, text: str, label: int | str, *, top: int = 5) -> Explanation:
+    """Explain the score of a label for a text.
+
+    Needs torch, unlike an answer: the label encoder is rebuilt for the labels within reach of this one.
+
+    Args:
+        pipeline: The model.
+        text: The text.
+        label: Row, id or text of the label.
+        top: Entries of each list.
+
+    Raises:
+        UsageError: There is no such label.
+        ModelError: The parameters of the label encoder do not fit the recipe.
+    """
+    row = find_label(pipeline.labels, label)
+    scorer = pipeline.ranker.scorer
+    x = pipeline.encode([text])
+    dense = float(x[0] @ scorer.vectors[row] + scorer.bias[row])
+    found, fused, evidence = _candidates(pipeline, x, row)
+    chances = dict(zip(found.labels.tolist(), fused.tolist(), strict=True))
+    near, weights = pipeline.graph.neighbours(row, top)
+    return Explanation(
+        text=text,
+        label=row,
+        name=pipeline.labels.name(row),
+        label_text=pipeline.labels.texts[row],
+        probability=chances.get(row),
+        rank=_rank(found.labels, fused, row),
+        candidates=len(found.labels),
+        dense=dense,
+        split=split_score(pipeline, x[0], row),
+        frequency=int(scorer.frequencies[row]),
+        evidence=evidence,
+        supporters=list(_supporters(pipeline, x, row, top, chances)),
+        neighbours=[
+            _neighbour(pipeline.labels, other, weight, chances)
+            for other, weight in zip(near.tolist(), weights.tolist(), strict=True)
+        ],
+        documents=_documents(pipeline, x[0], row, top),
+        terms=_terms(pipeline, text, row, dense, top),
+    )
+
+
+def find_label(labels: LabelTable, label: int | str) -> int:
+    """The row of a label given by row, id or text; a word that is neither id nor text may be a row number.
+
+    Raises:
+        UsageError: There is none; names the nearest ones.
+    """
+    n_labels = len(labels.texts)
+    if isinstance(label, str):
+        for known in (labels.ids, labels.texts):
+            if known is not None and label in known:
+                return known.index(label)
+        if not label.strip().isdecimal():
+            near = difflib.get_close_matches(label, labels.ids or labels.texts, n=3)
+            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ": give its id, text or row number"
+            raise UsageError(f"there is no label {label!r}{hint}")
+    row = int(label)
+    if not 0 <= row < n_labels:
+        raise UsageError(f"label {row} is outside the labels 0..{n_labels - 1}")
+    return row
+
+
+def split_score(pipeline: Pipeline, x: FloatArray, label: int) -> Split:
+    """Exact shares of the dense score of a (d,) document vector and a label."""
+    components, weights = label_components(pipeline, label)
+    parts = weights[:, None] * components
+    length = max(float(np.linalg.norm(parts.sum(axis=0))), 1e-12)
+    shares = (parts @ x / length).tolist()
+    settings = pipeline.recipe["label"]
+    hops = shares[:-1] if settings["free"] else shares
+    own = hops[:1] if settings["text"] else []
+    return Split(
+        text=float(sum(own)),
+        graph=float(sum(hops[len(own) :])),
+        free=shares[-1] if settings["free"] else 0.0,
+        prior=float(pipeline.ranker.scorer.bias[label]),
+    )
+
+
+def label_components(pipeline: Pipeline, label: int) -> tuple[FloatArray, FloatArray]:
+    """Components of a label's vector before they are added: hop 0, hop 1, ..., free vector, as the recipe has them.
+
+    The network is rebuilt over the labels within reach of this one and the terms of their texts; what it knows of
+    other labels and terms has no part in this label.
+
+    Returns:
+        Components (S, d) and attention weights (S,).
+
+    Raises:
+        ModelError: The saved parameters do not fit the recipe.
+    """
+    import torch
+
+    from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
+    from eclare_py.model.network import EclareNetwork, LabelSide
+
+    recipe, encoder = pipeline.recipe, pipeline.encoder
+    try:
+        document = load_config(DocumentEncoderConfig, recipe.get("document", {}), "recipe.json")
+        settings = load_config(LabelEncoderConfig, recipe.get("label", {}), "recipe.json")
+    except ConfigError as error:
+        raise ModelError(f"{error}; {_MEND}") from error
+    wanted = np.array([label], dtype=np.int64)
+    nodes = pipeline.graph.closure(wanted, settings.propagation.hops)
+    texts = [pipeline.labels.texts[node] for node in nodes.tolist()]
+    features = pipeline.features.transform(texts)
+    terms = np.unique(features.indices)
+    sentences = pipeline.sentence_encoder
+    side = LabelSide(
+        as_csr(features[:, terms]),
+        _part_of(pipeline.graph, nodes),
+        pipeline.ranker.scorer.frequencies[nodes],
+        None if sentences is None else sentences.encode(texts),
+    )
+    network = EclareNetwork(side, document, settings, hop_features=recipe["training"]["hop_features"])
+    network.per_label = True
+    parameters = {name: torch.from_numpy(np.array(value)) for name, value in pipeline.network.items()}
+    for name in ("label_encoder.bias", "label_encoder.free.weight"):
+        if name in parameters:
+            parameters[name] = parameters[name][nodes]
+    if len(encoder.table):
+        parameters["bag.weight"] = torch.from_numpy(np.ascontiguousarray(encoder.table[terms]))
+    if len(encoder.projection):
+        parameters["documents.project.weight"] = torch.from_numpy(np.ascontiguousarray(encoder.projection.T))
+    _load(network, parameters)
+    network.eval()
+    with torch.no_grad():
+        parts = network.label_parts(np.searchsorted(nodes, wanted))
+    return parts.components[0].numpy(), parts.weights[0].numpy()
+
+
+def _load(network: Any, parameters: dict[str, Any]) -> None:
+    """Fill the network; only what a label's vector does not use may be missing."""
+    try:
+        outcome = network.load_state_dict(parameters, strict=False)
+    except RuntimeError as error:
+        raise ModelError(f"the label encoder's parameters do not fit the recipe ({error}); {_MEND}") from error
+    missing = [
+        name for name in outcome.missing_keys if name.startswith("label_encoder.") and not name.endswith(".accumulator")
+    ]
+    if missing or outcome.unexpected_keys:
+        raise ModelError(f"the label encoder lacks {missing}, does not know {outcome.unexpected_keys}; {_MEND}")
+
+
+def _part_of(graph: LabelGraph, nodes: IntArray) -> LabelGraph:
+    adjacency, normalized = (as_csr(matrix[nodes][:, nodes]) for matrix in (graph.adjacency, graph.normalized))
+    return LabelGraph(adjacency, normalized, graph.kind, graph.normalization)
+
+
+def _candidates(pipeline: Pipeline, x: FloatArray, row: int) -> tuple[Candidates, FloatArray, dict[str, float]]:
+    """All candidates with their fused probabilities, and the evidence of one of them by column."""
+    ranker = pipeline.ranker
+    seen = ranker.evidence(x)
+    network = ranker.final if ranker.uses_graph else ranker.first
+    place = np.flatnonzero(seen.found.labels == row)
+    evidence: dict[str, float] = {}
+    if len(place) and network is not None:
+        evidence = dict(zip(network.columns, seen.columns[place[0]].tolist(), strict=True))
+        evidence["support"] = float(seen.support[place[0]])
+    return seen.found, probability(ranker.logits(seen)), evidence
+
+
+def _rank(labels: IntArray, fused: FloatArray, row: int) -> int | None:
+    place = np.flatnonzero(labels[np.lexsort((labels, -fused))] == row)
+    return int(place[0]) + 1 if len(place) else None
+
+
+def _supporters(
+    pipeline: Pipeline, x: FloatArray, row: int, top: int, chances: dict[int, float]
+) -> Iterator[Neighbour]:
+    """The predicted labels whose edges to this label make up its graph support."""
+    ranker = pipeline.ranker
+    if not ranker.uses_graph or ranker.first is None:
+        return
+    found = ranker.shortlist(x, None)
+    first = found.matrix(probability(ranker.first.logits(ranker.first_pass(found))), pipeline.n_labels)
+    seeds = strongest(first, ranker.config.seeds)
+    weights = ranker.support[seeds.indices][:, [row]].toarray()[:, 0]
+    given = weights * seeds.data
+    for place in np.lexsort((seeds.indices, -given))[:top].tolist():
+        if given[place] > 0:
+            yield _neighbour(pipeline.labels, int(seeds.indices[place]), float(weights[place]), chances)
+
+
+def _neighbour(labels: LabelTable, other: int, weight: float, chances: dict[int, float]) -> Neighbour:
+    return Neighbour(other, labels.name(other), labels.texts[other], weight, chances.get(other))
+
+
+def _documents(pipeline: Pipeline, x: FloatArray, row: int, top: int) -> list[tuple[str, float]]:
+    documents = pipeline.documents
+    first, last = np.searchsorted(documents.pairs[:, 0], [row, row + 1])
+    places = documents.pairs[first:last, 1]
+    cosines = documents.vectors[places].astype(np.float32) @ x
+    order = np.lexsort((places, -cosines))[:top]
+    return [(documents.names[places[i]], float(cosines[i])) for i in order.tolist()]
+
+
+def _terms(pipeline: Pipeline, text: str, row: int, dense: float, top: int) -> list[tuple[str, float]]:
+    """What the dense score loses when one term after the other is taken out of the text's TF-IDF row."""
+    columns, values = pipeline.features.row(text)
+    if not len(columns) or not len(pipeline.encoder.table) or len(pipeline.encoder.projection):
+        return []
+    without = np.tile(values, (len(columns), 1))
+    np.fill_diagonal(without, 0)
+    pointers = np.arange(len(columns) + 1, dtype=np.int64) * len(columns)
+    rows = Csr(
+        (without.ravel(), np.tile(columns, len(columns)), pointers), shape=(len(columns), pipeline.features.n_features)
+    )
+    scorer = pipeline.ranker.scorer
+    losses = dense - (pipeline.encoder.encode(rows) @ scorer.vectors[row] + scorer.bias[row])
+    names = pipeline.features.feature_names()
+    order = np.lexsort((columns, -losses))[:top]
+    return [(names[columns[i]], float(losses[i])) for i in order.tolist()]
