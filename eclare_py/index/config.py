@@ -12,7 +12,9 @@ class IndexConfig:
     Attributes:
         branching: Children of a node; a power of two.
         max_leaf: Most labels in one leaf.
-        beam: Leaves kept for a document by default.
+        beam: Most leaves kept for a document by default.
+        beam_share: Most leaves kept, as a share of all leaves; leaves are of one size, so about this share of the labels
+            is scored at most.
         score: Score of a path: the sum of its nodes' `log-sigmoid`, of their products (`dot`), or the product of its
             `last` node alone. Trained routers want `log-sigmoid`, `mass_routers` want `last`.
         exact_below: With fewer labels than this every label is scored and the tree is not asked.
@@ -26,13 +28,14 @@ class IndexConfig:
     """
 
     branching: int = field(default=16, metadata={"choices": (2, 4, 8, 16, 32, 64, 128, 256)})
-    max_leaf: int = field(default=16, metadata={"low": 2})
-    beam: int = field(default=64, metadata={"low": 1})
-    score: str = field(default="log-sigmoid", metadata={"choices": ("log-sigmoid", "dot", "last")})
+    max_leaf: int = field(default=4, metadata={"low": 2})
+    beam: int = field(default=800, metadata={"low": 1})
+    beam_share: float = field(default=0.05, metadata={"low": 1e-6, "high": 1.0})
+    score: str = field(default="last", metadata={"choices": ("log-sigmoid", "dot", "last")})
     exact_below: int = field(default=2000, metadata={"low": 0})
     max_iter: int = field(default=20, metadata={"low": 1})
     tolerance: float = field(default=1e-4, metadata={"low": 0.0})
-    combine: str = field(default="mix", metadata={"choices": ("concat", "mix")})
+    combine: str = field(default="concat", metadata={"choices": ("concat", "mix")})
     centroid_weight: float = field(default=1.0, metadata={"low": 0.0})
     text_weight: float = field(default=1.0, metadata={"low": 0.0})
     graph_weight: float = field(default=0.5, metadata={"low": 0.0})

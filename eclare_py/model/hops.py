@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from eclare_py.graph import LabelGraph
-from eclare_py.graph.edges import top_k_rows
 from eclare_py.graph.propagate import Propagation, to_torch_csr
 from eclare_py.model.document_encoder import DocumentEncoder
+from eclare_py.model.hop_kernels import spread_bags
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 _LINEAR = ("simple", "light")
@@ -47,8 +47,10 @@ class FoldedHops:
     ) -> None:
         self.encoder, self.bags = encoder, [features]
         for _ in range(hops):
-            spread = as_csr(graph.normalized @ self.bags[-1])
-            self.bags.append(spread if max_features is None else _heaviest(spread, max_features))
+            if max_features is None:
+                self.bags.append(as_csr(graph.normalized @ self.bags[-1]))
+            else:
+                self.bags.append(spread_bags(graph.normalized, self.bags[-1], max_features))
 
     def __call__(self, labels: IntArray) -> list[Tensor]:
         """(l,) label ids -> hops + 1 tensors (l, d)."""
@@ -85,7 +87,8 @@ class ClosureHops:
             return [raw]
         adjacency = to_torch_csr(as_csr(self.graph.normalized[nodes][:, nodes]), device=raw.device)
         chosen = torch.from_numpy(np.searchsorted(nodes, labels)).to(raw.device)
-        return [hop[chosen] for hop in self.propagation(raw, adjacency)]
+        with torch.autocast(raw.device.type, enabled=False):  # sparse products know float32 only
+            return [hop[chosen] for hop in self.propagation(raw, adjacency)]
 
 
 def hop_vectors(
@@ -102,7 +105,3 @@ def hop_vectors(
         return FoldedHops(encoder, features, graph, hops=propagation.config.hops, max_features=max_features)
     return ClosureHops(encoder, features, embeddings, graph, propagation)
 
-
-def _heaviest(matrix: Csr, count: int) -> Csr:
-    # Features have no diagonal: the offset puts it beyond the last column.
-    return as_csr(top_k_rows(matrix, count, first_row=matrix.shape[1]))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from eclare_py.rank.candidates import Candidates, look_up
+from eclare_py.rank.kernels import companions
 from eclare_py.types import Csr, FloatArray, IntArray
 
 FIRST_COLUMNS = ("similarity", "gap", "best", "order", "frequency", "unseen", "once")
-GRAPH_COLUMNS = ("support", "unsupported", "support_order")
+GRAPH_COLUMNS = ("support", "unsupported", "support_order", "companions", "best_companion")
 
 
 def first_evidence(found: Candidates, frequencies: IntArray, bias: FloatArray | None = None) -> FloatArray:
@@ -43,19 +44,26 @@ def first_evidence(found: Candidates, frequencies: IntArray, bias: FloatArray | 
     ).astype(np.float32)
 
 
-def graph_evidence(found: Candidates, supports: Csr) -> FloatArray:
-    """Support of the label by the labels predicted with it.
+def graph_evidence(found: Candidates, supports: Csr, seeds: Csr, graph: Csr, mutual: FloatArray) -> FloatArray:
+    """How well the label fits with the labels predicted first.
 
     Args:
         found: P candidates of B documents.
-        supports: (B, L) from `spread`.
+        supports: (B, L) from `spread`: sum_l p(l) G(l, m).
+        seeds: (B, L) first probabilities p of the few best labels.
+        graph: (L, L) support graph G.
+        mutual: (E,) from `mutual_weights`.
 
     Returns:
-        (P, 3) columns as in GRAPH_COLUMNS.
+        (P, 5) columns as in GRAPH_COLUMNS. A label gets `support` from labels it often follows; `companions` says how
+        many of its own usual companions are there, which does not favour frequent labels; `best_companion` is the
+        strongest mutual tie.
     """
     value = look_up(supports, found)
     rows = found.rows
     order = np.lexsort((found.labels, -value, rows))
     place = np.empty(len(value), dtype=np.int64)
     place[order] = np.arange(len(value)) - found.indptr[rows]
-    return np.stack([np.log(value + 1e-3), value == 0, np.log1p(place)], axis=1).astype(np.float32)
+    back = companions(found.indptr, found.labels, seeds, graph, mutual)
+    parts = [np.log(value + 1e-3), value == 0, np.log1p(place), np.log(back[:, 0] + 1e-3), np.log(back[:, 1] + 1e-3)]
+    return np.stack(parts, axis=1).astype(np.float32)

@@ -62,7 +62,8 @@ class FusionNetwork:
             raise ModelError(f"fusion network lacks {missing}; restore the file or train again") from None
         sizes = [len(columns), *(len(bias) for bias in biases)]
         shapes = [weight.shape for weight in weights]
-        if shapes != list(zip(sizes[:-1], sizes[1:], strict=True)) or not mean.shape == scale.shape == (len(columns),):
+        fitting = shapes == list(zip(sizes[:-1], sizes[1:], strict=True)) and sizes[-1] == 1
+        if not fitting or not mean.shape == scale.shape == (len(columns),):
             raise ModelError(f"fusion network: weights {shapes} do not fit {len(columns)} columns; train again")
         return cls(columns, mean, scale, weights, biases)  # type: ignore[arg-type]
 

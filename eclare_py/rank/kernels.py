@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from eclare_py.types import FloatArray, IntArray
+from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 
 @njit(parallel=True, cache=True, fastmath=True)
@@ -31,3 +31,54 @@ def score_pairs(x: FloatArray, vectors: FloatArray, rows: IntArray, labels: IntA
     if len(rows):
         _score_pairs(x, vectors, rows, labels, out)
     return out
+
+
+@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def _companions(
+    indptr: IntArray, labels: IntArray, seed_ptr: IntArray, seed_labels: IntArray, chances: FloatArray,
+    graph_ptr: IntArray, graph_labels: IntArray, weights: FloatArray, mutual: FloatArray, out: FloatArray,
+) -> None:  # fmt: skip
+    for row in prange(len(indptr) - 1):
+        first, last = seed_ptr[row], seed_ptr[row + 1]
+        for pair in range(indptr[row], indptr[row + 1]):
+            total, best = np.float32(0.0), np.float32(0.0)
+            for edge in range(graph_ptr[labels[pair]], graph_ptr[labels[pair] + 1]):
+                other = graph_labels[edge]
+                place = first + np.searchsorted(seed_labels[first:last], other)
+                if place < last and seed_labels[place] == other:
+                    total += weights[edge] * chances[place]
+                    best = max(best, mutual[edge] * chances[place])
+            out[pair, 0], out[pair, 1] = total, best
+
+
+def companions(indptr: IntArray, labels: IntArray, seeds: Csr, graph: Csr, mutual: FloatArray) -> FloatArray:
+    """How far the usual companions of each candidate are predicted: sum_l G(m, l) p(l), max_l M(m, l) p(l).
+
+    Args:
+        indptr: (B+1,) candidates of each document.
+        labels: (P,) candidate labels m.
+        seeds: (B, L) first probabilities p of the few best labels, sorted indices.
+        graph: (L, L) support graph G of E edges.
+        mutual: (E,) weight M of each edge of G, for the maximum.
+
+    Returns:
+        (P, 2).
+    """
+    out = np.zeros((len(labels), 2), dtype=np.float32)
+    seed = (np.asarray(part) for part in (seeds.indptr, seeds.indices, seeds.data))
+    edges = (np.asarray(part) for part in (graph.indptr, graph.indices, graph.data))
+    _companions(indptr, labels, *seed, *edges, mutual, out)
+    return out
+
+
+def mutual_weights(graph: Csr) -> FloatArray:
+    """(E,) sqrt(G(l, m) G(m, l)) of every edge: the cosine of co-occurrence where G is conditional."""
+    product = as_csr(graph.multiply(as_csr(graph.T)))
+    rows = np.repeat(np.arange(graph.shape[0], dtype=np.int64), np.diff(graph.indptr))
+    stored = np.repeat(np.arange(graph.shape[0], dtype=np.int64), np.diff(product.indptr)) * graph.shape[0]
+    stored += product.indices
+    wanted = rows * graph.shape[0] + graph.indices
+    if not len(stored):
+        return np.zeros(graph.nnz, dtype=np.float32)
+    place = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
+    return np.sqrt(np.where(stored[place] == wanted, product.data[place], 0)).astype(np.float32)

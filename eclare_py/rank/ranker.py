@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from eclare_py.rank.candidates import Candidates, add_from_graph, from_shortlist
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import first_evidence, graph_evidence
 from eclare_py.rank.fusion import FusionNetwork, probability
+from eclare_py.rank.kernels import mutual_weights
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking
 
 _BLOCK = 1024  # documents ranked at once: some 400 candidates each, about 100 MB of evidence
@@ -110,8 +112,13 @@ class Ranker:
             )  # fmt: skip
         columns = self.first_pass(found)
         if self.config.graph_features:
-            columns = np.concatenate([columns, graph_evidence(found, supports)], axis=1)
+            columns = np.concatenate([columns, graph_evidence(found, supports, seeds, self.support, self.mutual)], axis=1)
         return Evidence(found, columns, look_up(supports, found))
+
+    @cached_property
+    def mutual(self) -> FloatArray:
+        """(E,) mutual weights of the support graph's edges."""
+        return mutual_weights(self.support)
 
     @property
     def uses_graph(self) -> bool:

@@ -166,7 +166,7 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         scorer = build_scorer(session.network, prepared, session.recipe)
         session.negatives = mine(
             scorer, encode_train(session.network, prepared), prepared.train.labels, prepared.train.filter_pairs,
-            count=mined, beam=session.recipe.index.beam,
+            count=mined, beam=max(1, scorer.beam // 4),
         )  # fmt: skip
         return session.negatives
 

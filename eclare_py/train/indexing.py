@@ -31,7 +31,8 @@ def build_scorer(network: EclareNetwork, prepared: Prepared, recipe: Recipe) -> 
     tree = build_tree(representations, recipe.index, seed=recipe.seed)
     if recipe.index.score == "last":
         tree = tree.with_routers(mass_routers(tree, np.float32(scale) * vectors, np.float32(scale) * bias))
-    return LabelScorer(vectors, bias, prepared.frequencies, tree, recipe.index.beam)
+    beam = max(1, min(recipe.index.beam, int(recipe.index.beam_share * tree.n_leaves)))
+    return LabelScorer(vectors, bias, prepared.frequencies, tree, beam)
 
 
 def encode_train(network: EclareNetwork, prepared: Prepared) -> FloatArray:

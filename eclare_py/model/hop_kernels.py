@@ -1,0 +1,71 @@
+"""Compiled kernel of the folded hops: average the neighbours' bags of words and keep the heaviest terms."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+from eclare_py.types import Csr, FloatArray, IntArray
+
+
+@njit(cache=True)
+def _merge(
+    row: int, g_ptr: IntArray, g_col: IntArray, g_val: FloatArray, f_ptr: IntArray, f_col: IntArray, f_val: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    """Terms of one label's spread bag, ascending, with summed weights."""
+    size = 0
+    for edge in range(g_ptr[row], g_ptr[row + 1]):
+        size += f_ptr[g_col[edge] + 1] - f_ptr[g_col[edge]]
+    terms, weights = np.empty(size, np.int64), np.empty(size, np.float32)
+    end = 0
+    for edge in range(g_ptr[row], g_ptr[row + 1]):
+        for entry in range(f_ptr[g_col[edge]], f_ptr[g_col[edge] + 1]):
+            terms[end], weights[end] = f_col[entry], g_val[edge] * f_val[entry]
+            end += 1
+    order = np.argsort(terms, kind="mergesort")
+    distinct = 0
+    merged_terms, merged = np.empty(size, np.int64), np.empty(size, np.float32)
+    for place in order:
+        if distinct and merged_terms[distinct - 1] == terms[place]:
+            merged[distinct - 1] += weights[place]
+        else:
+            merged_terms[distinct], merged[distinct] = terms[place], weights[place]
+            distinct += 1
+    return merged_terms[:distinct], merged[:distinct]
+
+
+@njit(parallel=True, cache=True)
+def _spread(
+    g_ptr: IntArray, g_col: IntArray, g_val: FloatArray, f_ptr: IntArray, f_col: IntArray, f_val: FloatArray,
+    counts: IntArray, out_col: IntArray, out_val: FloatArray,
+) -> None:  # fmt: skip
+    """Rows of the result into (L, m) slots, `counts` of them filled."""
+    width = out_col.shape[1]
+    for row in prange(len(counts)):
+        terms, weights = _merge(row, g_ptr, g_col, g_val, f_ptr, f_col, f_val)
+        kept = np.arange(len(terms))
+        if len(terms) > width:
+            # A stable sort of the negated weights: equal weights keep the lower term.
+            kept = np.sort(np.argsort(-weights, kind="mergesort")[:width])
+        counts[row] = len(kept)
+        for slot in range(len(kept)):
+            out_col[row, slot], out_val[row, slot] = terms[kept[slot]], weights[kept[slot]]
+
+
+def spread_bags(graph: Csr, bags: Csr, width: int) -> Csr:
+    """The `width` heaviest entries of every row of `graph @ bags`, ties by lower column.
+
+    Args:
+        graph: (L, L) normalised label graph.
+        bags: (L, V) bags of words.
+        width: Entries kept per row.
+    """
+    counts = np.zeros(graph.shape[0], dtype=np.int64)
+    columns = np.zeros((graph.shape[0], width), dtype=np.int64)
+    values = np.zeros((graph.shape[0], width), dtype=np.float32)
+    parts = [np.asarray(part) for part in (graph.indptr, graph.indices, graph.data)]
+    rows = [np.asarray(part) for part in (bags.indptr, bags.indices, bags.data)]
+    _spread(*parts, *rows, counts, columns, values)
+    filled = np.arange(width) < counts[:, None]
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    return Csr((values[filled], columns[filled], indptr), shape=bags.shape)
