@@ -1,0 +1,139 @@
+import numba
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from eclare_py.model.bag import BagOfEmbeddings
+from eclare_py.types import as_csr
+
+V, D = 13, 6
+RATE, EPSILON = 0.3, 1e-6
+
+
+def rows_of(dense):
+    return as_csr(np.asarray(dense, dtype=np.float32))
+
+
+def random_rows(count, seed):
+    """Sparse rows with an empty one, and features that occur in several rows."""
+    dense = sp.random_array((count, V), density=0.4, rng=np.random.default_rng(seed)).toarray().astype(np.float32)
+    dense[count // 2] = 0
+    dense[:, V - 1] = 0  # a feature that no text has
+    return as_csr(dense)
+
+
+def new_bag(seed=0):
+    return BagOfEmbeddings(V, D, scale=0.5, generator=torch.Generator().manual_seed(seed))
+
+
+def naive_adagrad(table, accumulator, gradient):
+    """Row-wise Adagrad on a dense gradient, row by row."""
+    table, accumulator = table.copy(), accumulator.copy()
+    for row in range(len(table)):
+        if np.any(gradient[row]):
+            accumulator[row] += np.mean(gradient[row] ** 2)
+            table[row] -= RATE * gradient[row] / (np.sqrt(accumulator[row]) + EPSILON)
+    return table, accumulator
+
+
+def by_torch(bag):
+    """Let `step` take the path of other devices on this one."""
+
+    def step(rate):
+        notes, bag.notes = bag.notes, []
+        rows = sp.vstack([note[0] for note in notes], format="csr")
+        order = np.argsort(rows.indices, kind="stable")
+        touched, counts = np.unique(rows.indices, return_counts=True)
+        owners = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))[order]
+        with torch.no_grad():
+            gradients = torch.cat([note[1] for note in notes])
+            bag._step_torch(touched.astype(np.int64), counts, owners, rows.data[order], gradients, rate)
+
+    return step
+
+
+def test_forward_is_the_dense_product():
+    bag, rows = new_bag(), random_rows(5, 1)
+    expected = rows.toarray() @ bag.weight.detach().numpy()
+    np.testing.assert_allclose(bag(rows).detach().numpy(), expected, atol=1e-6)
+    with torch.no_grad():
+        np.testing.assert_allclose(bag(rows).numpy(), expected, atol=1e-6)
+    assert not bag.notes
+    assert bag(rows[:0]).shape == (0, D)
+
+
+def test_golden_step():
+    bag = BagOfEmbeddings(2, 2, scale=0.0)
+    (bag(rows_of([[2.0, 0.0]])) * torch.tensor([[3.0, 4.0]])).sum().backward()
+    bag.step(1.0)
+    # Gradient of row 0: 2 * (3, 4) = (6, 8); accumulator (36 + 64) / 2 = 50; step (6, 8) / sqrt(50).
+    assert bag.accumulator.tolist() == [50.0, 0.0]
+    np.testing.assert_allclose(bag.weight.detach().numpy(), [[-6 / 50**0.5, -8 / 50**0.5], [0, 0]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("path", ["compiled", "torch"])
+def test_steps_equal_dense_gradients_and_naive_adagrad(path):
+    bag = new_bag()
+    step = bag.step if path == "compiled" else by_torch(bag)
+    table, accumulator = bag.weight.detach().numpy().copy(), np.zeros(V, dtype=np.float32)
+    for seed in range(3):  # several steps: accumulators matter; several notes a step; batches of unequal size
+        batches = [random_rows(4 + seed, 10 + seed), random_rows(7, 20 + seed), random_rows(3, 30 + seed)]
+        dense = torch.tensor(table, requires_grad=True)
+        generator = torch.Generator().manual_seed(seed)
+        for rows in batches:
+            upstream = torch.randn(rows.shape[0], D, generator=generator)
+            (torch.tanh(bag(rows)) * upstream).sum().backward()
+            (torch.tanh(torch.from_numpy(rows.toarray()) @ dense) * upstream).sum().backward()
+        assert len(bag.notes) == 3
+        step(RATE)
+        assert not bag.notes
+        table, accumulator = naive_adagrad(table, accumulator, dense.grad.numpy())
+        np.testing.assert_allclose(bag.weight.detach().numpy(), table, atol=2e-5)
+        np.testing.assert_allclose(bag.accumulator.numpy(), accumulator, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("path", ["compiled", "torch"])
+def test_untouched_rows_stay_bitwise(path):
+    bag = new_bag()
+    before = bag.weight.detach().clone()
+    rows = rows_of([[0, 1, 0, 2] + [0] * (V - 4), [0, 3] + [0] * (V - 2)])
+    bag(rows).sum().backward()
+    (bag.step if path == "compiled" else by_torch(bag))(RATE)
+    touched = torch.zeros(V, dtype=torch.bool)
+    touched[[1, 3]] = True
+    assert torch.equal(bag.weight[~touched], before[~touched])
+    assert (bag.weight[touched] != before[touched]).all()
+    assert (bag.accumulator[~touched] == 0).all() and (bag.accumulator[touched] > 0).all()
+
+
+def test_one_and_two_threads_are_bitwise_equal():
+    threads = numba.get_num_threads()
+    results = []
+    try:
+        for count in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
+            numba.set_num_threads(count)
+            bag = new_bag()
+            for seed in range(3):
+                rows = random_rows(50, seed)
+                (bag(rows) * torch.randn(50, D, generator=torch.Generator().manual_seed(seed))).sum().backward()
+                bag.step(RATE)
+            results.append((bag.weight.detach().clone(), bag.accumulator.clone()))
+    finally:
+        numba.set_num_threads(threads)
+    assert torch.equal(results[0][0], results[1][0]) and torch.equal(results[0][1], results[1][1])
+
+
+def test_steps_without_notes_or_without_features_change_nothing():
+    bag = new_bag()
+    before = bag.weight.detach().clone()
+    bag.step(RATE)
+    bag(rows_of(np.zeros((3, V)))).sum().backward()
+    bag.step(RATE)
+    assert torch.equal(bag.weight.detach(), before) and not bag.notes
+
+
+def test_the_table_gets_no_dense_gradient():
+    bag = new_bag()
+    bag(random_rows(4, 0)).sum().backward()
+    assert bag.weight.grad is None

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from eclare_py.graph import LabelGraph
+from eclare_py.graph.propagate import Propagation, PropagationConfig
+from eclare_py.model.bag import BagOfEmbeddings
+from eclare_py.model.document_encoder import DocumentEncoder
+from eclare_py.model.hops import ClosureHops, FoldedHops, hop_vectors
+from eclare_py.types import as_csr
+
+L, V, D = 17, 23, 5
+LABELS = np.array([0, 3, 4, 11, 16])
+
+
+@pytest.fixture
+def graph():
+    """Directed, with a label that has no neighbour at all."""
+    weights = sp.random_array((L, L), density=0.2, format="csr", rng=np.random.default_rng(0)).toarray()
+    weights[4] = 0
+    return LabelGraph.from_adjacency(as_csr(weights))
+
+
+@pytest.fixture
+def features():
+    dense = sp.random_array((L, V), density=0.2, rng=np.random.default_rng(1)).toarray()
+    dense[3] = 0  # a label without any known word
+    return as_csr(dense)
+
+
+def new_encoder():
+    bag = BagOfEmbeddings(V, D, scale=0.4, generator=torch.Generator().manual_seed(0))
+    return DocumentEncoder(bag, D, dropout=0.0)
+
+
+def after_one_step(make, hops):
+    """Hop vectors, and the table after one update with a loss on all of them."""
+    encoder = new_encoder()
+    vectors = make(encoder)(LABELS)
+    generator = torch.Generator().manual_seed(5)
+    sum((torch.sin(v) * torch.randn(v.shape, generator=generator)).sum() for v in vectors).backward()
+    encoder.bag.step(0.1)
+    assert len(vectors) == hops + 1
+    return [v.detach().numpy() for v in vectors], encoder.bag.weight.detach().numpy(), encoder.bag.accumulator.numpy()
+
+
+@pytest.mark.parametrize("hops", [0, 1, 2])
+@pytest.mark.parametrize("kind", ["simple", "light"])
+def test_folded_hops_equal_propagation_with_its_gradients(graph, features, hops, kind):
+    propagation = Propagation(D, PropagationConfig(kind, hops))
+    folded = after_one_step(lambda e: FoldedHops(e, features, graph, hops=hops, max_features=None), hops)
+    closure = after_one_step(lambda e: ClosureHops(e, features, None, graph, propagation), hops)
+    for ours, theirs in zip(folded[0], closure[0], strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    np.testing.assert_allclose(folded[1], closure[1], atol=1e-5)
+    np.testing.assert_allclose(folded[2], closure[2], rtol=1e-4, atol=1e-6)
+    table = new_encoder().bag.weight.detach().numpy()
+    dense = features.toarray() @ table
+    for vectors in folded[0]:
+        np.testing.assert_allclose(vectors, dense[LABELS], atol=1e-5)
+        dense = graph.normalized.toarray() @ dense
+
+
+def test_hops_of_all_labels_do_not_depend_on_the_batch(graph, features):
+    encoder, propagation = new_encoder(), Propagation(D, PropagationConfig("gcn", 2))
+    hops = ClosureHops(encoder, features, None, graph, propagation)
+    whole = hops(np.arange(L))
+    for part in (LABELS, np.array([7])):
+        for few, everything in zip(hops(part), whole, strict=True):
+            torch.testing.assert_close(few, everything[torch.from_numpy(part)], atol=1e-5, rtol=1e-4)
+
+
+def test_truncation_keeps_the_heaviest_terms(graph, features):
+    width = 3
+    hops = FoldedHops(new_encoder(), features, graph, hops=2, max_features=width)
+    dense = features.toarray()
+    np.testing.assert_array_equal(hops.bags[0].toarray(), dense)  # the text itself is kept whole
+    cut = 0
+    for bag in hops.bags[1:]:
+        spread = graph.normalized.toarray() @ dense
+        expected = np.zeros_like(spread)
+        for row in range(L):
+            best = np.argsort(-spread[row], kind="stable")[:width]
+            expected[row, best] = spread[row, best]
+            cut += int((spread[row] > 0).sum() > width)
+        np.testing.assert_allclose(bag.toarray(), expected, atol=1e-6)
+        assert np.diff(bag.indptr).max() <= width and bag.has_sorted_indices
+        dense = expected
+    assert cut > 5
+
+
+def test_wide_enough_truncation_changes_nothing(graph, features):
+    whole = FoldedHops(new_encoder(), features, graph, hops=2, max_features=None)
+    wide = FoldedHops(new_encoder(), features, graph, hops=2, max_features=V)
+    for ours, theirs in zip(wide.bags, whole.bags, strict=True):
+        np.testing.assert_allclose(ours.toarray(), theirs.toarray(), atol=1e-6)
+
+
+def test_the_cheaper_way_is_taken_only_where_it_is_exact(graph, features):
+    encoder, embeddings = new_encoder(), np.zeros((L, 4), dtype=np.float32)
+
+    def kind_of(kind, vectors):
+        propagation = Propagation(D, PropagationConfig(kind, 1))
+        return type(hop_vectors(encoder, features, vectors, graph, propagation, max_features=None))
+
+    assert kind_of("simple", None) is FoldedHops and kind_of("light", None) is FoldedHops
+    assert kind_of("gcn", None) is ClosureHops and kind_of("attention", None) is ClosureHops
+    assert kind_of("simple", embeddings) is ClosureHops

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import torch
+
+from eclare_py.graph.propagate import PropagationConfig
+from eclare_py.model.config import LabelEncoderConfig
+from eclare_py.model.label_encoder import LabelEncoder, rarity_features
+from eclare_py.model.residual import ResidualBlock
+
+L, D, COUNT = 9, 6, 4
+
+
+def hops_of(count, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(COUNT, D, generator=generator) for _ in range(count)]
+
+
+def encoder_of(hops=1, shaken=True, **settings):
+    encoder = LabelEncoder(L, D, LabelEncoderConfig(propagation=PropagationConfig("simple", hops), **settings))
+    if shaken:
+        torch.manual_seed(0)
+        with torch.no_grad():
+            for parameter in encoder.parameters():
+                if parameter.requires_grad:
+                    parameter.normal_()
+    return encoder
+
+
+RARITY = rarity_features(torch.tensor([0, 1, 7, 500]))
+
+
+@pytest.mark.parametrize("hops", [0, 1, 2])
+@pytest.mark.parametrize("free", [True, False])
+def test_learned_attention_sums_to_one_and_joins_the_components(hops, free):
+    encoder = encoder_of(hops, free=free)
+    vector = torch.randn(COUNT, D) if free else None
+    parts = encoder(hops_of(hops + 1), vector, RARITY)
+    assert parts.components.shape == (COUNT, hops + 1 + free, D)
+    torch.testing.assert_close(parts.weights.sum(dim=1), torch.ones(COUNT))
+    if hops:
+        assert parts.weights.std() > 0.01
+    mixed = np.einsum("ls,lsd->ld", parts.weights.detach().numpy(), parts.components.detach().numpy())
+    mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
+    np.testing.assert_allclose(parts.vectors().detach().numpy(), mixed, atol=1e-5)
+
+
+def test_fixed_attention_is_uniform_and_not_trained():
+    encoder = encoder_of(1, attention="fixed")
+    parts = encoder(hops_of(2), torch.randn(COUNT, D), RARITY)
+    torch.testing.assert_close(parts.weights, torch.full((COUNT, 3), 1 / 3))
+    parts.vectors().sum().backward()
+    assert encoder.attention.weight.grad is None
+
+
+def test_without_text_hop_zero_plays_no_part():
+    encoder = encoder_of(2, text=False, free=False)
+    first, second = hops_of(3), hops_of(3)
+    second[0] = second[0] + 10
+    assert len(encoder.blocks) == 2
+    torch.testing.assert_close(encoder(first, None, RARITY).vectors(), encoder(second, None, RARITY).vectors())
+    second[1] = second[1] + 10
+    assert not torch.allclose(encoder(first, None, RARITY).vectors(), encoder(second, None, RARITY).vectors())
+
+
+def test_nothing_known_is_a_zero_vector_that_can_learn():
+    encoder = encoder_of(1, shaken=False)
+    free = torch.zeros(COUNT, D, requires_grad=True)
+    vectors = encoder([torch.zeros(COUNT, D)] * 2, free, RARITY).vectors()
+    assert torch.all(vectors == 0)
+    (vectors * torch.randn(COUNT, D)).sum().backward()
+    assert 1 < float(free.grad.abs().max()) < 1e4
+
+
+def test_rarity_features_golden():
+    expected = [[0.0, 1.0], [np.log(2) / 5, 0.5], [np.log(8) / 5, 0.125]]
+    np.testing.assert_allclose(rarity_features(torch.tensor([0, 1, 7])).numpy(), expected, rtol=1e-6)
+
+
+def test_residual_block_golden_and_empty_rows():
+    block = ResidualBlock(2)
+    with torch.no_grad():
+        block.linear.weight.copy_(torch.tensor([[1.0, 0.0], [2.0, 0.0]]))
+        block.linear.bias.copy_(torch.tensor([0.0, 1.0]))
+    rows = torch.tensor([[1.0, -1.0], [0.0, 0.0]], requires_grad=True)
+    out = block(rows)
+    # (1, -1) + W relu = (1, 2) + b = (0, 1) -> (2, 2) -> unit; an empty row stays zero though b is not.
+    torch.testing.assert_close(out, torch.tensor([[0.5**0.5, 0.5**0.5], [0.0, 0.0]]))
+    (out * torch.tensor([[1.0, 0.0], [3.0, 5.0]])).sum().backward()
+    assert torch.all(rows.grad[1] == 0)
+
+
+def test_an_empty_text_does_not_drown_the_gradient_of_the_bias():
+    block = ResidualBlock(4)
+    rows = torch.randn(3, 4)
+    gradients = []
+    for batch in (rows, torch.cat([rows, torch.zeros(2, 4)])):
+        block.zero_grad()
+        block(batch)[:, 0].sum().backward()
+        gradients.append(block.linear.bias.grad.clone())
+    assert torch.equal(*gradients)

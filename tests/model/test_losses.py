@@ -1,0 +1,77 @@
+import math
+
+import torch
+
+from eclare_py.model.losses import decoupled_softmax
+
+
+def naive(scores, positives, ignored):
+    total = 0.0
+    for i in range(len(scores)):
+        chosen = [p for p in range(scores.shape[1]) if positives[i, p]]
+        losses = []
+        for p in chosen:
+            below = math.exp(scores[i, p])
+            for n in range(scores.shape[1]):
+                if not positives[i, n] and not ignored[i, n]:
+                    below += math.exp(scores[i, n])
+            losses.append(-math.log(math.exp(scores[i, p]) / below))
+        total += sum(losses) / len(losses) if losses else 0.0
+    return total / len(scores)
+
+
+def masks(b, k, seed):
+    generator = torch.Generator().manual_seed(seed)
+    kind = torch.randint(0, 4, (b, k), generator=generator)
+    scores = 3 * torch.randn(b, k, generator=generator)
+    return scores, kind == 0, kind == 1
+
+
+def test_equals_the_naive_loop():
+    for seed, (b, k) in enumerate([(3, 7), (5, 2), (1, 11)]):
+        scores, positives, ignored = masks(b, k, seed)
+        expected = naive(scores.double(), positives, ignored)
+        assert math.isclose(float(decoupled_softmax(scores.double(), positives, ignored)), expected, rel_tol=1e-6)
+        assert math.isclose(float(decoupled_softmax(scores, positives, ignored)), expected, rel_tol=1e-4)
+
+
+def test_one_positive_each_is_softmax_cross_entropy():
+    scores = 4 * torch.randn(6, 9, generator=torch.Generator().manual_seed(0))
+    target = torch.tensor([0, 3, 8, 3, 1, 5])
+    positives = torch.nn.functional.one_hot(target, 9).bool()
+    torch.testing.assert_close(decoupled_softmax(scores, positives), torch.nn.functional.cross_entropy(scores, target))
+
+
+def test_golden_two_positives():
+    # Row 0: positives 0 and ln 3 against the one negative 0: (ln 2 + ln 4/3) / 2. Row 1 has no positive: 0.
+    scores = torch.tensor([[0.0, math.log(3), 0.0], [5.0, 1.0, 2.0]])
+    positives = torch.tensor([[True, True, False], [False, False, False]])
+    loss = float(decoupled_softmax(scores, positives))
+    assert math.isclose(loss, (math.log(2) + math.log(4 / 3)) / 4, rel_tol=1e-6)
+
+
+def test_ignored_pairs_and_documents_without_positives_have_no_gradient():
+    scores, positives, ignored = masks(8, 6, 3)
+    positives[2], ignored[2] = False, False
+    positives[3], ignored[3, 0] = False, True
+    positives[3, 1] = True
+    scores.requires_grad_(True)
+    decoupled_softmax(scores, positives, ignored).backward()
+    assert torch.all(scores.grad[ignored] == 0) and torch.all(scores.grad[2] == 0)
+    assert torch.any(scores.grad[3] != 0)
+    negatives = ~positives & ~ignored & positives.any(dim=1, keepdim=True)
+    assert torch.all(scores.grad[positives] <= 0) and torch.all(scores.grad[negatives] >= 0)
+
+
+def test_nothing_but_positives_costs_nothing():
+    scores = torch.randn(2, 3, requires_grad=True)
+    loss = decoupled_softmax(scores, torch.ones(2, 3, dtype=torch.bool))
+    loss.backward()
+    assert loss.item() == 0 and torch.all(scores.grad == 0)
+
+
+def test_no_labels_at_hand():
+    scores = torch.zeros(4, 0, requires_grad=True)
+    loss = decoupled_softmax(scores, torch.zeros(4, 0, dtype=torch.bool))
+    loss.backward()
+    assert loss.item() == 0

@@ -1,0 +1,212 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from eclare_py.errors import ModelError
+from eclare_py.graph import LabelGraph
+from eclare_py.graph.propagate import PropagationConfig
+from eclare_py.model import network as network_module
+from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
+from eclare_py.model.frozen import FrozenEncoder
+from eclare_py.model.losses import decoupled_softmax
+from eclare_py.model.network import EclareNetwork, LabelSide
+from eclare_py.storage import State
+from eclare_py.train.fit import freeze
+from eclare_py.types import as_csr
+
+N, L, V, D, T = 21, 11, 17, 6, 4
+KINDS = ("bag", "transformer", "both")
+
+
+def sparse(rows, columns, seed):
+    dense = sp.random_array((rows, columns), density=0.25, rng=np.random.default_rng(seed)).toarray()
+    dense[1] = 0
+    return as_csr(dense)
+
+
+def vectors_of(rows, seed):
+    return np.random.default_rng(seed).normal(size=(rows, T)).astype(np.float32)
+
+
+def build(kind="bag", propagation="simple", hops=1, **settings):
+    """A network that has been shaken: every parameter is random, nothing is zero by chance."""
+    graph = LabelGraph.from_adjacency(as_csr(sp.random_array((L, L), density=0.3, rng=np.random.default_rng(2))))
+    embeddings = None if kind == "bag" else vectors_of(L, 3)
+    frequencies = np.arange(L, dtype=np.int64)
+    side = LabelSide(sparse(L, V, 4), graph, frequencies, embeddings)
+    label = LabelEncoderConfig(propagation=PropagationConfig(propagation, hops), **settings)
+    network = EclareNetwork(side, DocumentEncoderConfig(kind=kind, dim=D, dropout=0.4), label, hop_features=None)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim:
+                parameter.normal_(std=0.5)
+    return network
+
+
+def documents_of(kind):
+    rows = sparse(N, V, 5)
+    return rows, None if kind == "bag" else vectors_of(N, 6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_encoding_does_not_depend_on_the_block_size(kind, monkeypatch):
+    network = build(kind)
+    network.per_label = True
+    documents, labels = network.encode_documents(*documents_of(kind)), network.encode_labels()
+    assert documents.shape == (N, D) and labels.shape == (L, D)
+    for block in (1, 4, N):
+        monkeypatch.setattr(network_module, "_BLOCK", block)
+        np.testing.assert_allclose(network.encode_documents(*documents_of(kind)), documents, atol=1e-5)
+        np.testing.assert_allclose(network.encode_labels(), labels, atol=1e-5)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_encoding_restores_the_mode_and_has_no_dropout(training):
+    network = build()
+    network.train(training)
+    rows = documents_of("bag")[0]
+    first, second = network.encode_documents(rows), network.encode_documents(rows)
+    network.encode_labels()
+    assert network.training is training and network.documents.dropout.training is training
+    np.testing.assert_array_equal(first, second)
+    norms = np.linalg.norm(first, axis=1)
+    np.testing.assert_allclose(norms[np.diff(rows.indptr) > 0], 1, atol=1e-5)
+    assert np.all(first[1] == 0)  # an empty text
+
+
+def test_no_documents_and_no_labels():
+    network = build()
+    rows = documents_of("bag")[0]
+    assert network.encode_documents(rows[:0]).shape == (0, D)
+    assert network.label_vectors(np.empty(0, dtype=np.int64)).shape == (0, D)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_frozen_encoder_equals_the_network(kind):
+    network = build(kind)
+    rows, embeddings = documents_of(kind)
+    encoder = freeze(network)
+    expected = network.encode_documents(rows, embeddings)
+    np.testing.assert_allclose(encoder.encode(rows, embeddings), expected, atol=1e-5)
+    again = FrozenEncoder.from_state(encoder.state())
+    np.testing.assert_array_equal(again.encode(rows, embeddings), encoder.encode(rows, embeddings))
+    one_by_one = [encoder.encode(rows[[i]], None if embeddings is None else embeddings[[i]]) for i in range(N)]
+    np.testing.assert_allclose(np.concatenate(one_by_one), expected, atol=1e-5)
+
+
+def test_a_missing_sentence_encoder_is_named():
+    network = build("both")
+    rows, _ = documents_of("both")
+    with pytest.raises(ValueError, match="transformer embeddings"):
+        network.encode_documents(rows)
+    with pytest.raises(ModelError, match="sentence encoder"):
+        freeze(network).encode(rows)
+
+
+@pytest.mark.parametrize("damage", ["missing", "weight", "table"])
+def test_damaged_frozen_encoders_are_refused(damage):
+    state = freeze(build()).state()
+    arrays = dict(state.arrays)
+    if damage == "missing":
+        del arrays["projection"]
+    else:
+        arrays[damage] = arrays[damage][:, :-1]
+    with pytest.raises(ModelError, match="projection" if damage == "missing" else "shapes"):
+        FrozenEncoder.from_state(State(arrays, state.meta))
+
+
+def test_free_vectors_and_biases_join_in_the_ranker_stage():
+    network = build()
+    labels = np.array([2, 5, 9])
+    documents = torch.randn(3, D)
+    surrogate = network.label_parts(labels)
+    assert torch.all(surrogate.components[:, -1] == 0)
+    vectors = network.label_vectors(labels)
+    plain = network.scores(documents, vectors, labels)
+    torch.testing.assert_close(plain, network.log_scale.exp() * documents @ vectors.T)
+    network.per_label = True
+    joined = network.label_parts(labels)
+    torch.testing.assert_close(joined.components[:, -1], network.label_encoder.free.weight[torch.from_numpy(labels)])
+    biased = network.scores(documents, vectors, labels)
+    torch.testing.assert_close(biased - plain, network.label_encoder.bias[labels].expand(3, 3))
+
+
+def test_a_fresh_network_starts_from_plain_sums():
+    side = LabelSide(sparse(L, V, 4), build().side.graph, np.ones(L, dtype=np.int64))
+    network = EclareNetwork(side, DocumentEncoderConfig(dim=D), LabelEncoderConfig(), temperature=0.2, seed=3)
+    rows = documents_of("bag")[0]
+    sums = rows.toarray() @ network.bag.weight.detach().numpy()
+    sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    np.testing.assert_allclose(network.encode_documents(rows), sums, atol=1e-6)
+    assert network.log_scale.exp().item() == pytest.approx(5)
+    assert torch.all(network.label_encoder.free.weight == 0)
+    again = EclareNetwork(side, DocumentEncoderConfig(dim=D), LabelEncoderConfig(), temperature=0.2, seed=3)
+    other = EclareNetwork(side, DocumentEncoderConfig(dim=D), LabelEncoderConfig(), temperature=0.2, seed=4)
+    assert torch.equal(network.bag.weight, again.bag.weight) and not torch.equal(network.bag.weight, other.bag.weight)
+
+
+def test_a_label_without_documents_has_a_vector_from_text_and_graph():
+    """Label 0 has train frequency 0; it moves with its own words and with its neighbours' words."""
+    network = build(free=False)
+    assert network.side.frequencies[0] == 0
+    side, before = network.side, network.encode_labels()[0]
+    assert np.linalg.norm(before) == pytest.approx(1, abs=1e-5)
+    neighbour = int(side.graph.neighbours(0, 1)[0][0])
+    for changed in (0, neighbour):
+        dense = side.features.toarray()
+        dense[changed] = np.roll(dense[changed], 1) + 0.5
+        network.side, network._hops = dataclasses.replace(side, features=as_csr(dense)), None
+        assert np.abs(network.encode_labels()[0] - before).max() > 1e-3
+
+
+def test_every_parameter_belongs_to_one_optimiser():
+    network = build("both")
+    tables = {id(bag.weight) for bag in network.bags()}
+    dense = {id(parameter) for parameter in network.dense_parameters()}
+    assert len(tables) == 2 and not tables & dense
+    assert tables | dense == {id(parameter) for parameter in network.parameters()}
+
+
+@pytest.mark.parametrize("propagation", ["simple", "gcn", "attention"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_step_works_under_autocast(kind, propagation):
+    """What a GPU runs: bfloat16 in the dense layers, float32 in bags, graph and loss."""
+    network = build(kind, propagation)
+    network.per_label = True
+    rows, embeddings = documents_of(kind)
+    labels = np.array([0, 3, 4, 8])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        documents = network.documents(rows, embeddings)
+        scores = network.scores(documents, network.label_vectors(labels), labels)
+    positives = torch.zeros(N, 4, dtype=torch.bool)
+    positives[:, 1] = True
+    loss = decoupled_softmax(scores.float(), positives)
+    loss.backward()
+    assert torch.isfinite(loss)
+    before = [bag.weight.detach().clone() for bag in network.bags()]
+    for bag in network.bags():
+        assert all(gradient.dtype == torch.float32 for _, gradient in bag.notes)
+        bag.step(0.1)
+    moved = [not torch.equal(bag.weight, old) for bag, old in zip(network.bags(), before, strict=True)]
+    assert moved == [kind != "transformer", True]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_tensor_stays_behind_on_the_cpu(kind):
+    """On the shape-only device any operation that mixes devices raises, as it would on a GPU."""
+    network = build(kind, hops=1 if kind == "bag" else 0).to("meta")  # sparse matrices have no shape-only form
+    network.per_label = True
+    rows, embeddings = documents_of(kind)
+    labels = np.array([0, 3, 4, 8])
+    documents = network.documents(rows, embeddings)
+    scores = network.scores(documents, network.label_vectors(labels), labels)
+    assert scores.device.type == "meta" and scores.shape == (N, 4)
+    decoupled_softmax(scores, torch.zeros(N, 4, dtype=torch.bool, device="meta")).backward()
+    for bag in network.bags():
+        bag.step(0.1)
+        assert not bag.notes
+    assert {parameter.device.type for parameter in network.dense_parameters()} == {"meta"}
