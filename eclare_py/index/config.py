@@ -13,8 +13,8 @@ class IndexConfig:
         branching: Children of a node; a power of two.
         max_leaf: Most labels in one leaf.
         beam: Most leaves kept for a document by default.
-        beam_share: Most leaves kept, as a share of all leaves; leaves are of one size, so about this share of the labels
-            is scored at most.
+        beam_share: Most leaves kept, as a share of all leaves; leaves are of one size, so this is about the
+            share of the labels that is scored.
         score: Score of a path: the sum of its nodes' `log-sigmoid`, of their products (`dot`), or the product of its
             `last` node alone. Trained routers want `log-sigmoid`, `mass_routers` want `last`.
         exact_below: With fewer labels than this every label is scored and the tree is not asked.

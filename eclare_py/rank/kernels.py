@@ -33,7 +33,7 @@ def score_pairs(x: FloatArray, vectors: FloatArray, rows: IntArray, labels: IntA
     return out
 
 
-@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(parallel=True, cache=True)
 def _companions(
     indptr: IntArray, labels: IntArray, seed_ptr: IntArray, seed_labels: IntArray, chances: FloatArray,
     graph_ptr: IntArray, graph_labels: IntArray, weights: FloatArray, mutual: FloatArray, out: FloatArray,

@@ -112,7 +112,8 @@ class Ranker:
             )  # fmt: skip
         columns = self.first_pass(found)
         if self.config.graph_features:
-            columns = np.concatenate([columns, graph_evidence(found, supports, seeds, self.support, self.mutual)], axis=1)
+            ties = graph_evidence(found, supports, seeds, self.support, self.mutual)
+            columns = np.concatenate([columns, ties], axis=1)
         return Evidence(found, columns, look_up(supports, found))
 
     @cached_property

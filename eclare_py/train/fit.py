@@ -14,12 +14,11 @@ import torch
 from eclare_py.config import to_mapping
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import UsageError
-from eclare_py.index import search
+from eclare_py.index import exact_search
 from eclare_py.metrics.ranking import hits, recall_at, relevant_counts
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.model.network import EclareNetwork, LabelSide
 from eclare_py.rank.pipeline import LabelTable, Pipeline
-from eclare_py.rank.ranker import LabelScorer
 from eclare_py.train import checkpoint
 from eclare_py.train.batches import BatchSource
 from eclare_py.train.checkpoint import Checkpoint, Cursor
@@ -32,8 +31,6 @@ from eclare_py.train.prepare import Prepared, prepare
 from eclare_py.train.ranking import fit_ranker, validate
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import IntArray
-
-STAGES = ("surrogate", "ranker", "fusion")
 
 
 @dataclass
@@ -76,24 +73,42 @@ def train(
         UsageError: An unknown device.
     """
     started = time.perf_counter()
-    target = choose_device(device)
     with EventLog(None if folder is None else folder / "events.jsonl", listener) as log:
-        log("stage", name="prepare", epochs=1, steps=1)
-        prepared = prepare(dataset, recipe, folder=folder)
-        log(
-            "note", documents=prepared.train.n_documents, held_out=prepared.held_out.n_documents,
-            labels=prepared.train.n_labels, features=prepared.features.n_features, edges=prepared.graph.n_edges,
-        )  # fmt: skip
-        session = _open(prepared, recipe, target, log, folder, resume)
-        if session.cursor.stage == "surrogate":
-            _surrogate(session)
-        if session.cursor.stage == "ranker":
-            _ranker(session)
-        pipeline = _finish(session, dataset)
-        facts: dict[str, Any] = {"train_seconds": round(time.perf_counter() - started, 1), "device": str(target)}
+        session = train_network(dataset, recipe, log=log, folder=folder, resume=resume, device=device)
+        pipeline = assemble(session)
+        facts: dict[str, Any] = {
+            "train_seconds": round(time.perf_counter() - started, 1),
+            "device": str(session.network.device),
+        }
         pipeline.facts.update(facts)
         log("done", **facts)
     return pipeline
+
+
+def train_network(
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    log: EventLog,
+    folder: Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+) -> Session:
+    """The stages that train the network; `assemble` makes a pipeline of the result. Arguments as in `train`."""
+    target = choose_device(device)
+    log("stage", name="prepare", epochs=1, steps=1)
+    prepared = prepare(dataset, recipe, folder=folder)
+    log(
+        "note", documents=prepared.train.n_documents, held_out=prepared.held_out.n_documents,
+        labels=prepared.train.n_labels, features=prepared.features.n_features, edges=prepared.graph.n_edges,
+    )  # fmt: skip
+    session = _open(prepared, recipe, target, log, folder, resume)
+    if session.cursor.stage == "surrogate":
+        _surrogate(session)
+    if session.cursor.stage == "ranker":
+        _ranker(session)
+    session.network.per_label = True
+    return session
 
 
 def choose_device(name: str) -> torch.device:
@@ -200,8 +215,6 @@ def _judge(session: Session, stage: str, epoch: int) -> None:
     if network.per_label:
         bias = (network.label_encoder.bias / network.log_scale.exp()).detach().cpu().numpy()
     labels = prepared.held_out.labels
-    from eclare_py.index import exact_search
-
     ranking = exact_search(documents, label_vectors=vectors, label_bias=bias, k=50)
     figure = recall_at(hits(ranking, labels), relevant_counts(labels), 50)
     session.log("validation", stage=stage, epoch=epoch, recall_at_50=round(100 * figure, 3))
@@ -224,10 +237,14 @@ def _save(session: Session) -> None:
     )  # fmt: skip
 
 
-def _finish(session: Session, dataset: Dataset) -> Pipeline:
-    """Index and fusion of the finished network."""
-    prepared, recipe, network = session.prepared, session.recipe, session.network
-    network.per_label = True
+def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
+    """Index and fusion of a trained network.
+
+    Args:
+        session: What `train_network` gives.
+        recipe: Other settings of index and ranking than the network was trained with, to compare these alone.
+    """
+    prepared, recipe, network = session.prepared, recipe or session.recipe, session.network
     session.log("stage", name="index", epochs=1, steps=1)
     scorer = build_scorer(network, prepared, recipe)
     documents = network.encode_documents(
@@ -237,16 +254,16 @@ def _finish(session: Session, dataset: Dataset) -> Pipeline:
     evaluation = validate(ranker, documents, prepared)
     session.log("validation", stage="fusion", epoch=1, metrics=evaluation.metrics)
     facts = {
-        "documents": dataset.n_documents,
+        "documents": prepared.train.n_documents + prepared.held_out.n_documents,
         "held_out": prepared.held_out.n_documents,
-        "labels": dataset.n_labels,
+        "labels": prepared.train.n_labels,
         "features": prepared.features.n_features,
         "edges": prepared.graph.n_edges,
         "held_out_metrics": evaluation.metrics,
     }
     return Pipeline(
         to_mapping(recipe), prepared.features, freeze(network), ranker, prepared.graph,
-        LabelTable(dataset.label_texts, dataset.label_ids), _label_side(network),
+        LabelTable(prepared.train.label_texts, prepared.train.label_ids), _label_side(network),
         train_documents(prepared, scorer, encode_train(network, prepared)), facts,
     )  # fmt: skip
 
@@ -293,6 +310,3 @@ def _restore_adam(optimizer: torch.optim.Optimizer, flat: dict[str, torch.Tensor
         index, name = key.split("/", 1)
         state.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-
-
-__all__ = ["LabelScorer", "Session", "choose_device", "freeze", "search", "train"]
