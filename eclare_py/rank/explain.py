@@ -169,7 +169,7 @@ def split_score(pipeline: Pipeline, x: FloatArray, label: int) -> Split:
     """Exact shares of the dense score of a (d,) document vector and a label."""
     components, weights = label_components(pipeline, label)
     parts = weights[:, None] * components
-    length = max(float(np.linalg.norm(parts.sum(axis=0))), 1e-12)
+    length = max(float(np.linalg.norm(parts.sum(axis=0))), 1e-2)  # as `LabelParts.vectors`
     shares = (parts @ x / length).tolist()
     settings = pipeline.recipe["label"]
     hops = shares[:-1] if settings["free"] else shares

@@ -1,0 +1,79 @@
+import numpy as np
+import scipy.sparse as sp
+
+from eclare_py.rank.candidates import Candidates
+from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, first_evidence, graph_evidence
+from eclare_py.rank.kernels import companions, mutual_weights
+from eclare_py.types import as_csr
+
+# Document 0: labels 1 and 3; document 1 has none; document 2: label 0.
+FOUND = Candidates(
+    np.array([0, 2, 2, 3]), np.array([1, 3, 0]), np.array([0.2, 0.5, -0.1], dtype=np.float32), np.array([1, 0, 0])
+)
+FREQUENCIES = np.array([0, 1, 5, 7])
+
+
+def test_first_evidence_by_hand():
+    expected = {
+        "similarity": [2, 5, -1],
+        "gap": [-3, 0, 0],
+        "best": [5, 5, -1],
+        "order": [np.log(2), 0, 0],
+        "frequency": [np.log(2), np.log(8), 0],
+        "unseen": [0, 0, 1],
+        "once": [1, 0, 0],
+    }
+    columns = first_evidence(FOUND, FREQUENCIES)
+    assert columns.dtype == np.float32 and tuple(expected) == FIRST_COLUMNS
+    np.testing.assert_allclose(columns, np.array(list(expected.values())).T, rtol=1e-5, atol=1e-6)
+
+
+def test_graph_evidence_by_hand():
+    supports = as_csr(np.array([[0, 0.3, 0.9, 0.4], [0.1, 0, 0, 0], [0, 0.2, 0, 0]], dtype=np.float32))
+    seeds = as_csr(np.array([[0.8, 0, 0, 0.5], [0, 0, 0, 0], [0, 0.5, 0, 0]], dtype=np.float32))
+    # Label 1 names labels 0 and 3 as companions, label 3 names 1 only, label 0 names 3 only.
+    graph = as_csr(np.array([[0, 0, 0, 0.6], [0.5, 0, 0, 0.2], [0, 0, 0, 0], [0, 0.7, 0, 0]], dtype=np.float32))
+    mutual = np.array([0.9, 0.25, 0.3, 0.1], dtype=np.float32)  # of the edges 0-3, 1-0, 1-3, 3-1
+    expected = {
+        "support": np.log([0.301, 0.401, 0.001]),
+        "unsupported": [0, 0, 1],
+        "support_order": [np.log(2), 0, 0],
+        "companions": np.log([0.8 * 0.5 + 0.5 * 0.2 + 0.001, 0.001, 0.001]),
+        "best_companion": np.log([0.8 * 0.25 + 0.001, 0.001, 0.001]),
+    }
+    columns = graph_evidence(FOUND, supports, seeds, graph, mutual)
+    assert columns.dtype == np.float32 and tuple(expected) == GRAPH_COLUMNS
+    np.testing.assert_allclose(columns, np.array(list(expected.values())).T, rtol=1e-4, atol=1e-6)
+
+
+def test_companions_and_mutual_weights_equal_naive_loops():
+    rng, documents, n_labels = np.random.default_rng(0), 4, 7
+    seeds = as_csr(sp.random_array((documents, n_labels), density=0.5, rng=rng))
+    graph = as_csr(sp.random_array((n_labels, n_labels), density=0.5, rng=rng))
+    weights, chances = graph.toarray(), seeds.toarray()
+    mutual = mutual_weights(graph)
+    rows, columns = graph.tocoo().coords
+    np.testing.assert_allclose(mutual, np.sqrt(weights * weights.T)[rows, columns], rtol=1e-5)
+    assert (mutual == 0).any() and (mutual > 0).any()
+    mask = rng.random((documents, n_labels)) < 0.6
+    mask[1] = False
+    indptr = np.concatenate([[0], np.cumsum(mask.sum(axis=1))])
+    found = companions(indptr, np.nonzero(mask)[1], seeds, graph, mutual)
+    both = np.sqrt(weights * weights.T)
+    expected = [[weights[m] @ chances[i], (both[m] * chances[i]).max()] for i, m in zip(*np.nonzero(mask), strict=True)]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_equal_supports_are_ordered_by_label():
+    found = Candidates(np.array([0, 3]), np.array([0, 2, 3]), np.zeros(3, np.float32), np.zeros(3, np.int64))
+    supports, nothing = as_csr(np.array([[0.1, 0, 0.1, 0.7]], dtype=np.float32)), as_csr((4, 4))
+    columns = graph_evidence(found, supports, as_csr((1, 4)), nothing, mutual_weights(nothing))
+    np.testing.assert_allclose(columns[:, 2], np.log1p([1, 2, 0]), rtol=1e-6)
+
+
+def test_no_candidates():
+    none = Candidates(np.array([0, 0]), np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.int64))
+    assert first_evidence(none, FREQUENCIES).shape == (0, len(FIRST_COLUMNS))
+    graph = as_csr(np.eye(4, dtype=np.float32))
+    columns = graph_evidence(none, as_csr((1, 4)), as_csr((1, 4)), graph, mutual_weights(graph))
+    assert columns.shape == (0, len(GRAPH_COLUMNS))

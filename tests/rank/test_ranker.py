@@ -1,0 +1,160 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from eclare_py.index import IndexConfig, build_tree
+from eclare_py.rank import ranker as ranker_module
+from eclare_py.rank.config import RankConfig
+from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS
+from eclare_py.rank.fusion import FusionNetwork
+from eclare_py.rank.ranker import LabelScorer, Ranker
+from eclare_py.types import as_csr
+
+
+def network(columns, **weights):
+    """logit = sum of weight * column, through the two hidden layers; columns not named count nothing."""
+    size = len(columns)
+    first = np.zeros((size, 2 * size), dtype=np.float32)
+    first[np.arange(size), np.arange(size)], first[np.arange(size), size + np.arange(size)] = 1, -1
+    last = np.zeros((2 * size, 1), dtype=np.float32)
+    for name, weight in weights.items():
+        last[columns.index(name), 0], last[size + columns.index(name), 0] = weight, -weight
+    zeros, ones = np.zeros(size, np.float32), np.ones(size, np.float32)
+    biases = (np.zeros(2 * size, np.float32), np.zeros(2 * size, np.float32), np.zeros(1, np.float32))
+    return FusionNetwork(columns, zeros, ones, (first, np.eye(2 * size, dtype=np.float32), last), biases)
+
+
+def ranker_of(vectors, bias, support, *, exact=True, beam=2, **config):
+    vectors = np.asarray(vectors, dtype=np.float32)
+    tree = build_tree(vectors, IndexConfig(max_leaf=2, branching=2, exact_below=2000 if exact else 0), seed=0)
+    scorer = LabelScorer(
+        vectors, np.asarray(bias, dtype=np.float32), np.arange(len(vectors), dtype=np.int64) % 4, tree, beam
+    )
+    settings = RankConfig(**config)
+    columns = FIRST_COLUMNS + (GRAPH_COLUMNS if settings.graph_features else ())
+    final = network(columns, similarity=0.5, **({"support": 0.3} if settings.graph_features else {}))
+    first = network(FIRST_COLUMNS, similarity=1.0)
+    return Ranker(scorer, as_csr(np.asarray(support, dtype=np.float32)), settings, first, final)
+
+
+# Labels along the axes of the plane; label 3 is nowhere near, but follows label 0 (support 1).
+VECTORS = [[1, 0], [0, 1], [0.6, 0.8], [-1, 0]]
+BIAS = [0, 0, 0.1, 0]
+SUPPORT = np.zeros((4, 4))
+SUPPORT[0, 3] = 1
+X = np.array([[1, 0], [0, 1]], dtype=np.float32)
+
+
+def sigmoid(value):
+    return 1 / (1 + np.exp(-value))
+
+
+def test_exact_ranking_of_a_tiny_model():
+    """Document 0: dense 1, 0, 0.7, -1; document 1: 0, 1, 0.9, 0. The shortlist holds two, the graph adds label 3."""
+    ranker = ranker_of(VECTORS, BIAS, SUPPORT, shortlist=2, graph_candidates=2, seeds=1)
+    ranking = ranker.rank(X, 3)
+    assert ranking.indices.tolist() == [[0, 2, 3], [1, 2, -1]]
+    nothing, given = 0.3 * np.log(1e-3), 0.3 * np.log(sigmoid(10) + 1e-3)
+    expected = [5 + nothing, 3.5 + nothing, -5 + given]
+    np.testing.assert_allclose(ranking.scores[0], sigmoid(np.array(expected)), rtol=1e-4)
+    np.testing.assert_allclose(ranking.scores[1, :2], sigmoid(np.array([5, 4.5]) + nothing), rtol=1e-4)
+    assert np.isneginf(ranking.scores[1, 2])
+
+
+def test_without_the_graph_only_the_first_fusion_speaks():
+    ranker = ranker_of(VECTORS, BIAS, SUPPORT, shortlist=3, graph_candidates=0, graph_features=False)
+    ranker = dataclasses.replace(ranker, final=None)
+    ranking = ranker.rank(X, 2)
+    assert not ranker.uses_graph and ranking.indices.tolist() == [[0, 2], [1, 2]]
+    np.testing.assert_allclose(ranking.scores, sigmoid(np.array([[10, 7], [10, 9]])), rtol=1e-4)
+
+
+@pytest.mark.parametrize("switches", [(0, True), (2, False)])
+def test_graph_candidates_and_graph_features_switch_apart(switches):
+    candidates, features = switches
+    ranker = ranker_of(VECTORS, BIAS, SUPPORT, shortlist=2, graph_candidates=candidates, graph_features=features)
+    evidence = ranker.evidence(X)
+    assert (3 in evidence.found.labels) == bool(candidates)
+    assert evidence.columns.shape[1] == len(FIRST_COLUMNS) + features * len(GRAPH_COLUMNS)
+
+
+def test_hidden_labels_do_not_come_up_and_make_room():
+    ranker = ranker_of(VECTORS, BIAS, SUPPORT, shortlist=2, graph_candidates=2, seeds=1)
+    ranking = ranker.rank(X, 4, np.array([[0, 0], [1, 2]]))
+    assert ranking.indices.tolist() == [[2, 1, -1, -1], [1, 0, -1, -1]]  # label 0 is gone, and with it what it brought
+
+
+def random_ranker(**settings):
+    rng = np.random.default_rng(0)
+    n_labels, dim = 40, 6
+    support = rng.random((n_labels, n_labels)) * (rng.random((n_labels, n_labels)) < 0.1)
+    options = {"shortlist": 6, "graph_candidates": 5, "seeds": 3} | settings
+    ranker = ranker_of(rng.normal(size=(n_labels, dim)), rng.normal(size=n_labels), support, **options)
+    columns = FIRST_COLUMNS + GRAPH_COLUMNS
+    # Every column matters, so that nothing that depends on the batch goes unseen.
+    final = network(columns, **{name: 0.1 + 0.01 * i for i, name in enumerate(columns)})
+    return dataclasses.replace(ranker, final=final), rng.normal(size=(23, dim)).astype(np.float32)
+
+
+HIDDEN = np.array([[0, 3], [0, 5], [0, 9], [7, 0], [7, 11], [22, 39]])
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("hidden", [None, HIDDEN])
+def test_a_batch_equals_one_by_one(exact, hidden, monkeypatch):
+    ranker, x = random_ranker(exact=exact)
+    whole = ranker.rank(x, 9, hidden)
+    for row in range(len(x)):
+        pairs = None if hidden is None else hidden[hidden[:, 0] == row] - np.array([row, 0])
+        single = ranker.rank(x[row : row + 1], 9, pairs)
+        np.testing.assert_array_equal(single.indices[0], whole.indices[row])
+        np.testing.assert_allclose(single.scores[0], whole.scores[row], atol=1e-5)
+    monkeypatch.setattr(ranker_module, "_BLOCK", 5)
+    blocks = ranker.rank(x, 9, hidden)
+    np.testing.assert_array_equal(blocks.indices, whole.indices)
+    np.testing.assert_allclose(blocks.scores, whole.scores, atol=1e-5)
+    if hidden is not None:
+        for row, label in hidden:
+            assert label not in whole.indices[row]
+
+
+def test_probabilities_descend_and_labels_are_distinct():
+    ranker, x = random_ranker()
+    ranking = ranker.rank(x, 12)
+    for labels, scores in zip(ranking.indices, ranking.scores, strict=True):
+        kept = labels >= 0
+        assert len(set(labels[kept])) == kept.sum() and np.all(np.diff(scores[kept]) <= 0)
+        assert np.all((scores[kept] >= 0) & (scores[kept] <= 1)) and np.isneginf(scores[~kept]).all()
+
+
+def test_nothing_left_for_a_document():
+    """Every label of document 1 is hidden: its row is all padding, the others are as ever."""
+    ranker = ranker_of(VECTORS, BIAS, SUPPORT, shortlist=4, graph_candidates=3)
+    hidden = np.array([[1, label] for label in range(4)])
+    ranking = ranker.rank(X, 2, hidden)
+    assert ranking.indices[1].tolist() == [-1, -1]
+    np.testing.assert_array_equal(ranking.indices[0], ranker.rank(X[:1], 2).indices[0])
+
+
+def test_no_documents_k_beyond_labels_and_one_label():
+    ranker = ranker_of(VECTORS, BIAS, SUPPORT)
+    empty = ranker.rank(np.empty((0, 2), dtype=np.float32), 3)
+    assert empty.indices.shape == (0, 3)
+    wide = ranker.rank(X, 7)
+    assert (wide.indices >= 0).sum(axis=1).tolist() == [4, 4] and wide.indices.shape == (2, 7)
+    single = ranker_of([[1, 0]], [0], [[0]])
+    assert single.rank(X, 2).indices.tolist() == [[0, -1], [0, -1]]
+
+
+def test_an_unknown_text_gets_a_ranking_by_prior():
+    ranker = ranker_of(VECTORS, BIAS, np.zeros((4, 4)))
+    assert ranker.rank(np.zeros((1, 2), dtype=np.float32), 1).indices.tolist() == [[2]]
+
+
+def test_unfitted_fusions_are_named():
+    ranker = ranker_of(VECTORS, BIAS, SUPPORT)
+    with pytest.raises(ValueError, match="fitted"):
+        dataclasses.replace(ranker, first=None).rank(X, 2)
+    with pytest.raises(ValueError, match="fitted"):
+        dataclasses.replace(ranker, final=None).rank(X, 2)
