@@ -13,7 +13,7 @@ from eclare_py.storage.files import ACTIVE, aside, remove, sync, temporary
 from eclare_py.storage.manifest import MANIFEST, build_manifest, list_files, read_manifest
 from eclare_py.storage.recovery import clean, discard, recover, swap_lock
 
-__all__ = ["atomic_folder", "recover"]
+__all__ = ["atomic_folder", "check_target", "recover"]
 
 
 def _step(name: str) -> None:
@@ -68,6 +68,17 @@ def atomic_folder(
             remove(partial)
 
 
+def check_target(path: str | Path, kind: str = "model") -> None:
+    """Refuse what `atomic_folder` would refuse to replace, before hours of work and not after.
+
+    Raises:
+        UsageError: `path` is a file, or holds files of others.
+    """
+    target = Path(os.path.realpath(path))
+    clean(target)
+    _refuse_strangers(target, kind)
+
+
 def _finish(partial: Path, kind: str, extra: dict[str, Any] | None, manifest: bool) -> None:
     """Write the manifest and flush every file and folder to the disk."""
     if manifest:
@@ -110,7 +121,7 @@ def _refuse_file(target: Path) -> None:
 
 
 def _refuse_strangers(target: Path, kind: str) -> None:
-    """Refuse to replace a folder that this library did not write, before hours of training and not after."""
+    """Refuse to replace a folder that this library did not write."""
     _refuse_file(target)
     if not target.exists() or not any(target.iterdir()):
         return

@@ -1,0 +1,172 @@
+"""`eclare data`: build, import, validate, info."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from eclare_py.cli.console import errors, output, say, show_json, show_pairs
+from eclare_py.errors import UsageError
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build, import, check and describe data folders.")
+
+Folder = Annotated[Path, typer.Argument(help="A data folder.", show_default=False)]
+Out = Annotated[Path, typer.Option("--out", help="The data folder to write.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Plain JSON instead of tables.")]
+
+
+@app.command()
+def build(
+    name: Annotated[str, typer.Argument(help="debian-related or synthetic.", show_default=False)],
+    out: Out,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting, NAME=VALUE; may be repeated.", show_default=False)
+    ] = None,
+    or_synthetic: Annotated[
+        bool, typer.Option("--or-synthetic", help="Where debian-related finds no apt index, build synthetic instead.")
+    ] = False,
+) -> None:
+    """Build a data set on this machine.
+
+    \b
+    eclare data build debian-related --out data/debian
+    eclare data build debian-related --out data/small --set labels=300 --set documents=1200
+    eclare data build synthetic --out data/synthetic --set labels=10000 --set seed=1
+    """
+    from eclare_py.data import registry
+
+    chosen = registry.build_or_synthetic if or_synthetic else registry.build
+    folder = chosen(name, out, _settings(settings or []))
+    from eclare_py.data.dataset import load_dataset
+
+    data = load_dataset(folder)
+    test = 0 if data.test is None else data.test.n_documents
+    say(f"{data.name}: {data.train.n_documents:,} train and {test:,} test documents, {data.train.n_labels:,} labels "
+        f"in {folder}")  # fmt: skip
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help=".jsonl, .csv, .tsv or .parquet files.", show_default=False)],
+    out: Out,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", help="Table with columns label and text: all labels, in order.", show_default=False),
+    ] = None,
+    test: Annotated[
+        list[Path] | None,
+        typer.Option("--test", help="Tables for the test split; may be repeated.", show_default=False),
+    ] = None,
+    test_fraction: Annotated[
+        float | None, typer.Option(help="Share of the documents for the test split [0.2].", show_default=False)
+    ] = None,
+    text_column: Annotated[str, typer.Option(help="Column of the text.")] = "text",
+    labels_column: Annotated[str, typer.Option(help="Column of the label names.")] = "labels",
+    separator: Annotated[str, typer.Option(help="Between the label names in one CSV cell.")] = ";",
+    name: Annotated[str | None, typer.Option(help="Name of the data set.", show_default=False)] = None,
+) -> None:
+    """Turn tables of your own into a checked data folder.
+
+    \b
+    tickets.csv:   text,labels
+                   printer does not print,hardware;printing
+    tickets.jsonl: {"text": "printer does not print", "labels": ["hardware", "printing"]}
+    \b
+    eclare data import tickets.csv --out data/tickets
+    eclare data import train.jsonl --test test.jsonl --labels labels.csv --out data/tickets
+    """
+    from eclare_py.data.tabular import Columns, import_files
+
+    columns = Columns(text=text_column, labels=labels_column, separator=separator)
+    done = import_files(
+        files, out, labels_file=labels, test_files=test or [], test_fraction=test_fraction, columns=columns, name=name
+    )
+    for warning in done.warnings:
+        say(str(warning))
+    say(f"{done.train:,} train and {done.test:,} test documents, {done.labels:,} labels in {done.folder}")
+
+
+@app.command()
+def validate(
+    folder: Folder,
+    json: AsJson = False,
+    ignore_warnings: Annotated[
+        bool, typer.Option("--ignore-warnings", help="Exit code 0 where there are warnings only.")
+    ] = False,
+) -> None:
+    """List every problem of a data folder with file and line; exit code 1 if there is any.
+
+    Errors stop loading. Warnings do not: repeated texts, documents without labels, a test text that is in train.
+
+    \b
+    eclare data validate data/tickets
+    """
+    from eclare_py.data.validate import validate_folder
+
+    problems = validate_folder(folder)
+    found = {kind: sum(problem.severity == kind for problem in problems) for kind in ("error", "warning")}
+    if json:
+        show_json({"folder": str(folder), **found, "problems": [problem.to_json() for problem in problems]})
+    else:
+        for problem in problems:
+            output.print(str(problem), markup=False, highlight=False, soft_wrap=True)
+        said = f"{found['error']} errors, {found['warning']} warnings" if problems else "no problem found"
+        errors.print(f"{folder}: {said}", markup=False, highlight=False, soft_wrap=True)
+    if found["error"] or (found["warning"] and not ignore_warnings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def info(folder: Folder, json: AsJson = False) -> None:
+    """Describe a data folder: sizes, label frequencies, text lengths.
+
+    \b
+    eclare data info data/debian --json
+    """
+    from eclare_py.data.stats import describe
+
+    facts = describe(folder)
+    if json:
+        show_json(facts)
+        return
+    for title, values in information(facts).items():
+        show_pairs(title, values)
+
+
+def information(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The statistics of a data folder as tables of names and values."""
+    labels = facts["labels"]
+    tables: dict[str, dict[str, Any]] = {
+        f"{facts['name']} ({facts['path']})": {
+            "labels": labels["count"],
+            "train documents per label, median": labels["documents_per_label"]["median"],
+            "train documents per label, mean": labels["documents_per_label"]["mean"],
+            "train documents per label, most": labels["documents_per_label"]["max"],
+            "rare labels (1 to 5 train documents)": f"{labels['tail']['count']:,} ({labels['tail']['share']:.1%})",
+            "labels without train document": f"{labels['unseen']['count']:,} ({labels['unseen']['share']:.1%})",
+            "characters per label text, median": labels["median_text_length"],
+        }
+    }
+    for part in ("train", "test"):
+        if facts[part] is not None:
+            split = facts[part]
+            tables[part] = {
+                "documents": split["documents"],
+                "pairs of document and label": split["pairs"],
+                "pairs with a rare label": f"{split['tail_pair_share']:.1%}",
+                "labels per document, mean": split["labels_per_document"]["mean"],
+                "documents without labels": split["documents_without_labels"],
+                "characters per text, median": split["median_text_length"],
+                "filter pairs": split["filter_pairs"],
+            }
+    return tables
+
+
+def _settings(words: list[str]) -> dict[str, str]:
+    pairs = [word.partition("=") for word in words]
+    for word, (name, equals, _) in zip(words, pairs, strict=True):
+        if not equals or not name.strip():
+            raise UsageError(f"--set {word!r} is not of the form name=value")
+    return {name.strip(): value for name, _, value in pairs}

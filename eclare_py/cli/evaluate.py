@@ -1,0 +1,153 @@
+"""`eclare evaluate`: quality of a model on a data folder, as tables, JSON, HTML and raw predictions."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from eclare_py.cli.console import say, show_table
+from eclare_py.errors import DataError, UsageError
+from eclare_py.metrics.report import write_html
+from eclare_py.metrics.report_model import Example, Prediction, build_report
+from eclare_py.metrics.result import Evaluation
+
+if TYPE_CHECKING:
+    from eclare_py.data.dataset import DataFolder, Dataset
+    from eclare_py.estimator import EclareClassifier
+    from eclare_py.types import Ranking
+
+EXAMPLES = 8  # documents shown on the page
+_SHOWN = 5  # their labels
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A model folder.", show_default=False)],
+    data: Annotated[Path, typer.Option("--data", help="The data folder.", show_default=False)],
+    split: Annotated[str, typer.Option("--split", help="tst or trn.")] = "tst",
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Result file to write.", show_default=False, dir_okay=False)
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Report page to write.", show_default=False, dir_okay=False)
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option("--predictions", help="Scores to write: .npz, a scipy CSR (texts x labels), the best 100.",
+                     show_default=False, dir_okay=False),
+    ] = None,
+) -> None:  # fmt: skip
+    """Measure the quality of a model, by label frequency too.
+
+    Filter pairs (the document is the label itself) are never predicted and not counted. The result file has metrics
+    in percent, bins by label frequency, settings that the figures depend on, and the cost.
+
+    \b
+    eclare evaluate models/debian --data data/debian --json result.json --html report.html
+    eclare evaluate models/debian --data data/debian --predictions scores.npz
+    """
+    if split not in ("tst", "trn"):
+        raise UsageError(f"--split {split} is unknown: choose tst or trn")
+    from eclare_py.data.dataset import load_dataset
+    from eclare_py.estimator import RANKED, EclareClassifier
+
+    started = time.perf_counter()
+    classifier = EclareClassifier.load(model)
+    load_seconds = time.perf_counter() - started
+    folder = load_dataset(data)
+    chosen = _chosen(folder, split)
+    classifier.check_labels(chosen)
+    classifier.predict(chosen.texts[:1])  # compiles, or reads what was compiled before: not part of the measurement
+    started = time.perf_counter()
+    ranking = classifier.predict(chosen.texts, RANKED, filter_pairs=chosen.filter_pairs)
+    seconds = time.perf_counter() - started
+    evaluation = _evaluate(classifier, folder, chosen, ranking)
+    evaluation = evaluation.with_cost(_cost(classifier, model, load_seconds, seconds, len(chosen)))
+    title = f"{classifier.pipeline.recipe.get('name', model.name)} on {folder.name}"
+    for table in build_report(evaluation, title=title).tables:
+        show_table(table)
+    say(f"{title}: {len(chosen):,} documents in {seconds:.1f} s, {len(chosen) / seconds:,.0f} per second")
+    if json is not None:
+        evaluation.save(json)
+        say(f"result written to {json}")
+    if predictions is not None:
+        from eclare_py.cli.predict import write_npz
+
+        write_npz(predictions, ranking.to_csr(classifier.n_labels))
+        say(f"predictions written to {predictions}")
+    if html is not None:
+        write_html(evaluation, html, title=title, examples=_examples(classifier, chosen, ranking))
+        say(f"report written to {html}")
+
+
+def _chosen(folder: DataFolder, split: str) -> Dataset:
+    if split == "trn":
+        return folder.train
+    if folder.test is None:
+        raise DataError("there is no test split: add tst.json.gz, or evaluate --split trn", path=folder.path)
+    return folder.test
+
+
+def _evaluate(classifier: EclareClassifier, folder: DataFolder, chosen: Dataset, ranking: Ranking) -> Evaluation:
+    from eclare_py.metrics.evaluate import evaluate as measure
+
+    return measure(
+        ranking,
+        chosen.labels,
+        folder.train.label_frequencies,
+        folder.train.n_documents,
+        filter_pairs=chosen.filter_pairs,
+        propensity_a=folder.propensity_a,
+        propensity_b=folder.propensity_b,
+    )
+
+
+def _cost(classifier: EclareClassifier, model: Path, load_seconds: float, seconds: float, count: int) -> dict[str, Any]:
+    from eclare_py.persist import model_sizes
+
+    facts = classifier.pipeline.facts
+    return {
+        "load_seconds": round(load_seconds, 3),
+        "predict_seconds": round(seconds, 3),
+        "documents_per_second": round(count / max(seconds, 1e-9), 1),
+        "model_MB": round(sum(model_sizes(model).values()) / 1e6, 3),
+        "peak_memory_MB": _peak_memory(),
+        "processors": os.cpu_count(),
+        "train_seconds": facts.get("train_seconds"),
+        "train_documents": facts.get("documents"),
+        "train_device": facts.get("device"),
+    }
+
+
+def _peak_memory() -> float | None:
+    """Largest memory of this process so far in MB; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # not a Unix
+        return None
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def _examples(classifier: EclareClassifier, data: Dataset, ranking: Ranking) -> list[Example]:
+    """Documents spread over the set, with what was predicted for them and what was missed."""
+    step = max(len(data) // EXAMPLES, 1)
+    found = []
+    for row in range(0, min(step * EXAMPLES, len(data)), step):
+        relevant = set(data.labels[[row]].indices.tolist())
+        shown = ranking.indices[row, :_SHOWN].tolist()
+        scores = ranking.scores[row, :_SHOWN].tolist()
+        found.append(
+            Example(
+                data.texts[row],
+                [
+                    Prediction(data.label_texts[label], score, label in relevant)
+                    for label, score in zip(shown, scores, strict=True)
+                    if label >= 0
+                ],
+                [data.label_texts[label] for label in sorted(relevant - set(shown))],
+            )
+        )
+    return found

@@ -1,0 +1,84 @@
+"""`eclare inspect`: what a model or data folder holds, and what training on it will take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from eclare_py.cli.console import say, show_json, show_pairs
+from eclare_py.cli.data import information
+from eclare_py.errors import UsageError
+from eclare_py.storage import MANIFEST
+
+
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A model folder or a data folder.", show_default=False)],
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="For a data folder: memory and time of training on it.")
+    ] = False,
+    recipe: Annotated[str, typer.Option(help="The recipe that the estimate is for.")] = "eclare",
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Override a setting of the recipe; may be repeated.", show_default=False),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Plain JSON instead of tables.")] = False,
+) -> None:
+    """Show the sizes of a model or a data folder, and estimate a training before it is run.
+
+    \b
+    eclare inspect models/debian
+    eclare inspect data/debian --estimate
+    eclare inspect data/debian --estimate --recipe eclare --set document.dim=64
+    """
+    tables = (
+        _model(path, estimate) if (path / MANIFEST).exists() else _data(path, recipe if estimate else None, overrides)
+    )
+    if json:
+        show_json(tables)
+        return
+    for title, values in tables.items():
+        show_pairs(title, values)
+    if estimate:
+        say("An estimate for two idle processor cores; other machines and settings differ.")
+
+
+def _model(path: Path, estimate: bool) -> dict[str, dict[str, Any]]:
+    if estimate:
+        raise UsageError(f"{path} is a model: --estimate is for data folders, before a training")
+    from eclare_py.estimator import EclareClassifier
+    from eclare_py.persist import model_sizes
+
+    facts = EclareClassifier.load(path).describe()
+    sizes = {name: f"{count / 1e6:.2f} MB" for name, count in model_sizes(path).items()}
+    total = sum(model_sizes(path).values())
+    training = facts["facts"]
+    return {
+        f"{facts['recipe'].get('name', 'model')} ({path})": {
+            "labels": facts["labels"],
+            "terms": facts["features"],
+            "dimensions": facts["dim"],
+            "label graph": f"{facts['graph']['kind']}, {facts['graph']['edges']:,} edges",
+            "support graph": f"{facts['support']['edges']:,} edges",
+            "label tree": f"{facts['tree']['leaves']:,} leaves on {facts['tree']['levels']} levels, "
+            f"{facts['tree']['beam']:,} searched",
+        },
+        "Training": {name.replace("_", " "): value for name, value in training.items() if not isinstance(value, dict)},
+        f"On disk: {total / 1e6:.2f} MB": sizes,
+    }
+
+
+def _data(path: Path, recipe: str | None, overrides: list[str] | None) -> dict[str, dict[str, Any]]:
+    from eclare_py.data.dataset import load_dataset
+    from eclare_py.data.stats import describe
+
+    folder = load_dataset(path)
+    tables = information(describe(folder))
+    if recipe is not None:
+        from eclare_py.cli.estimate import estimate_training
+        from eclare_py.estimator import EclareClassifier
+
+        settings = EclareClassifier.from_recipe(recipe, overrides or ()).settings()
+        tables[f"Training with {settings.name}"] = estimate_training(folder.train, settings)
+    return tables

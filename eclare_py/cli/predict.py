@@ -1,0 +1,115 @@
+"""`eclare predict`: texts from a file or stdin, ranked labels out, in chunks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from eclare_py.cli.console import say
+from eclare_py.cli.inputs import Row, read_rows
+from eclare_py.errors import UsageError
+from eclare_py.storage import atomic_file
+
+if TYPE_CHECKING:
+    from eclare_py.estimator import EclareClassifier
+    from eclare_py.types import Ranking
+
+CHUNK = 2048
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="A model folder.", show_default=False)],
+    input: Annotated[str, typer.Option("--input", help="File of texts (.gz too), or - for stdin.")] = "-",
+    top_k: Annotated[int, typer.Option("--top-k", min=1, help="Labels per text.")] = 10,
+    output: Annotated[str, typer.Option("--output", help="File to write, or - for stdout.")] = "-",
+    format: Annotated[
+        str, typer.Option("--format", help="jsonl, or npz: a scipy CSR (texts x labels) of probabilities.")
+    ] = "jsonl",
+) -> None:
+    """Rank the labels of every text.
+
+    A line of the input is a text, or where the first line begins with a brace, a JSON object with "text" (or "title"
+    and "content", as in data folders) and an optional "uid". A line of the output has the labels of one text, best
+    first, as {"labels": [{"label": id, "text": ..., "score": probability}, ...]}, with the uid where one was given.
+
+    \b
+    echo "tool to edit audio tags" | eclare predict models/debian --top-k 5
+    eclare predict models/debian --input texts.txt --output labels.jsonl
+    eclare predict models/debian --input tst.json.gz --output scores.npz --format npz --top-k 100
+    """
+    if format not in ("jsonl", "npz"):
+        raise UsageError(f"--format {format} is unknown: choose jsonl or npz")
+    if format == "npz" and output == "-":
+        raise UsageError("--format npz needs a file: give --output FILE.npz")
+    from eclare_py.estimator import EclareClassifier
+
+    classifier = EclareClassifier.load(model)
+    rows = read_rows(input)
+    size = 1 if input == "-" and sys.stdin.isatty() else CHUNK  # a person at the keyboard waits for every answer
+    count = 0
+    if format == "npz":
+        count = _write_npz(classifier, rows, top_k, Path(output))
+    else:
+        with _open(output) as stream:
+            for chunk in _chunks(rows, size):
+                ranking = classifier.predict([row.text for row in chunk], top_k)
+                stream.writelines(chain.from_iterable(_lines(classifier, chunk, ranking)))
+                stream.flush()
+                count += len(chunk)
+    if output != "-":
+        say(f"{count:,} texts ranked; written to {output}")
+
+
+@contextmanager
+def _open(output: str) -> Iterator[IO[Any]]:
+    if output == "-":
+        yield sys.stdout
+    else:
+        with atomic_file(output) as handle:
+            yield handle
+
+
+def _chunks(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
+    while chunk := list(islice(rows, size)):
+        yield chunk
+
+
+def _lines(classifier: EclareClassifier, chunk: list[Row], ranking: Ranking) -> Iterator[str]:
+    """One JSON line for each row."""
+    labels = classifier.pipeline.labels
+    for row, found, scores in zip(chunk, ranking.indices.tolist(), ranking.scores.tolist(), strict=True):
+        entries = [
+            {"label": labels.name(label), "text": labels.texts[label], "score": round(score, 6)}
+            for label, score in zip(found, scores, strict=True)
+            if label >= 0
+        ]
+        line = {"labels": entries} if row.uid is None else {"uid": row.uid, "labels": entries}
+        yield json.dumps(line) + "\n"
+
+
+def _write_npz(classifier: EclareClassifier, rows: Iterator[Row], top_k: int, path: Path) -> int:
+    """All scores as one CSR; the rankings are kept, the texts are not."""
+    import scipy.sparse as sp
+
+    parts = [
+        classifier.predict([row.text for row in chunk], top_k).to_csr(classifier.n_labels)
+        for chunk in _chunks(rows, CHUNK)
+    ]
+    matrix = sp.vstack(parts, format="csr") if parts else sp.csr_array((0, classifier.n_labels), dtype="float32")
+    write_npz(path, matrix)
+    return int(matrix.shape[0])
+
+
+def write_npz(path: Path, matrix: Any) -> None:
+    """Save a CSR as scipy does, atomically and under the very name that was asked for."""
+    import scipy.sparse as sp
+
+    with atomic_file(path, "wb") as handle:
+        sp.save_npz(handle, matrix)

@@ -1,0 +1,92 @@
+"""Progress of training: bars in a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from eclare_py.cli.console import errors, say
+
+_TITLES = {
+    "prepare": "reading, features, label graph",
+    "surrogate": "encoders",
+    "ranker": "re-ranker",
+    "index": "label tree",
+    "fusion": "fusion",
+}
+
+
+class TrainingProgress:
+    """A listener of training events; use it as a context manager."""
+
+    def __init__(self) -> None:
+        self.bars = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("{task.fields[detail]}"), console=errors,
+        )  # fmt: skip
+        self.task: TaskID | None = None
+        self.steps = 1
+
+    def __enter__(self) -> TrainingProgress:
+        if errors.is_terminal:
+            self.bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.bars.stop()
+
+    def __call__(self, event: str, values: dict[str, Any]) -> None:
+        """One event of `train/events.py`."""
+        if event == "stage":
+            self._stage(values)
+        elif event == "step":
+            self._step(values)
+        elif line := describe(event, values):
+            say(line)
+        if event == "done" and self.task is not None and errors.is_terminal:
+            self._complete()
+
+    def _stage(self, values: dict[str, Any]) -> None:
+        title = _TITLES.get(values["name"], values["name"])
+        if not errors.is_terminal:
+            say(f"stage {values['name']}: {title}")
+            return
+        self._complete()
+        self.steps = max(int(values["steps"]), 1)
+        total = self.steps * max(int(values["epochs"]), 1)
+        self.task = self.bars.add_task(title, total=total, detail="")
+
+    def _step(self, values: dict[str, Any]) -> None:
+        if self.task is not None:
+            detail = f"loss {values['loss']:.3f}" if values.get("loss") else ""
+            done = (int(values["epoch"]) - 1) * self.steps + int(values["step"])
+            self.bars.update(self.task, completed=done, detail=detail)
+
+    def _complete(self) -> None:
+        if self.task is not None:
+            total = self.bars.tasks[-1].total
+            self.bars.update(self.task, completed=total)
+
+
+def describe(event: str, values: dict[str, Any]) -> str:
+    """An event as one line; empty where it is not worth one."""
+    match event:
+        case "epoch":
+            return f"{values['stage']}: epoch {values['epoch']} of {values['of']}, loss {values['loss']:.4f}"
+        case "validation" if "recall_at_50" in values:
+            return f"{values['stage']}: epoch {values['epoch']}, held-out R@50 {values['recall_at_50']:.2f}"
+        case "validation":
+            shown = {name: figure for name, figure in values["metrics"].items() if name in ("P@1", "PSP@5", "R@100")}
+            figures = ", ".join(f"{name} {figure:.2f}" for name, figure in shown.items())
+            return f"held-out documents, which the fusion has seen: {figures}"
+        case "note" if "resumed" in values:
+            at = values["resumed"]
+            return f"resumed in stage {at['stage']}, epoch {at['epoch'] + 1}, after step {at['step']}"
+        case "note" if "documents" in values:
+            sizes = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in values.items())
+            return f"prepared: {sizes}"
+        case "done":
+            return f"trained in {values['train_seconds']:,.0f} seconds on {values['device']}"
+    return ""

@@ -1,0 +1,97 @@
+"""`eclare train`: a data folder and a recipe into a model folder, with checkpoints beside it until it is done."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eclare_py.cli.console import say
+from eclare_py.cli.progress import TrainingProgress
+from eclare_py.errors import EclareError, UsageError
+from eclare_py.storage import check_target
+
+INTERRUPTED = 130
+_OURS = {"checkpoint", "events.jsonl", "embeddings"}  # what training keeps in its working folder
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A YAML file, or the name of a recipe of the package: eclare.")],
+    data: Annotated[Path, typer.Option("--data", help="The data folder; its train split is used.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="The model folder to write.", show_default=False)],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Override a setting, section.key=value; may be repeated.", show_default=False),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Train a model.
+
+    While it runs, checkpoints and the event log are in OUT.train beside the model. Ctrl-C writes a checkpoint;
+    the same call with --resume goes on, to the same model as an undisturbed run. At the end the log moves into the
+    model folder and OUT.train is gone.
+
+    \b
+    eclare train eclare --data data/debian --out models/debian
+    eclare train configs/eclare.yaml --data data/debian --out models/small --set document.dim=64 --set seed=1
+    eclare train eclare --data data/debian --out models/debian --resume
+    """
+    from eclare_py.data.dataset import load_dataset
+    from eclare_py.persist import KIND
+
+    folder = load_dataset(data)
+    check_target(out, KIND)
+    # Only now, as it loads torch.
+    from eclare_py.estimator import EclareClassifier
+
+    classifier = EclareClassifier.from_recipe(recipe, overrides or (), device=device)
+    target = out.absolute()
+    work = target.with_name(f"{target.name}.train")
+    _prepare(work, resume)
+    try:
+        with TrainingProgress() as progress:
+            classifier.fit(folder, folder=work, resume=resume, listener=progress)
+        classifier.pipeline.facts["data"] = folder.name
+        classifier.save(target, log=work / "events.jsonl")
+    except KeyboardInterrupt:
+        if not (work / "checkpoint").exists():
+            _forget(work)
+            say("interrupted before the first checkpoint; nothing was written")
+            raise typer.Exit(INTERRUPTED) from None
+        words = ["eclare", "train", recipe, "--data", str(data), "--out", str(out)]
+        words += [word for one in overrides or () for word in ("--set", one)]
+        words += [] if device == "auto" else ["--device", device]
+        say(f"interrupted; the checkpoint is in {work}. Go on with:\n  {shlex.join([*words, '--resume'])}")
+        raise typer.Exit(INTERRUPTED) from None
+    except EclareError:
+        _forget(work)
+        raise
+    shutil.rmtree(work, ignore_errors=True)
+    say(f"model written to {out}")
+
+
+def _prepare(work: Path, resume: bool) -> None:
+    """Begin anew in an empty working folder, unless an interrupted run is to go on."""
+    if not work.exists():
+        if resume:
+            say(f"there is no {work} to resume; training starts from the beginning")
+        return
+    # A killed save may have left checkpoint.tmp-<pid> or checkpoint.old-<pid>.
+    strangers = sorted(
+        path.name for path in work.iterdir() if path.name not in _OURS and not path.name.startswith("checkpoint.")
+    )
+    if strangers:
+        raise UsageError(f"{work / strangers[0]} is not of a training run: move it away, {work} is needed")
+    if not resume:
+        say(f"training starts anew; the interrupted run in {work} is dropped")
+        shutil.rmtree(work)
+
+
+def _forget(work: Path) -> None:
+    """Remove a working folder in which nothing is worth keeping."""
+    if work.is_dir() and {path.name for path in work.iterdir()} <= {"events.jsonl"}:
+        shutil.rmtree(work, ignore_errors=True)
