@@ -167,10 +167,7 @@ def find_label(labels: LabelTable, label: int | str) -> int:
 
 def split_score(pipeline: Pipeline, x: FloatArray, label: int) -> Split:
     """Exact shares of the dense score of a (d,) document vector and a label."""
-    components, weights = label_components(pipeline, label)
-    parts = weights[:, None] * components
-    length = max(float(np.linalg.norm(parts.sum(axis=0))), 1e-2)  # as `LabelParts.vectors`
-    shares = (parts @ x / length).tolist()
+    shares = (label_parts(pipeline, label) @ x).tolist()
     settings = pipeline.recipe["label"]
     hops = shares[:-1] if settings["free"] else shares
     own = hops[:1] if settings["text"] else []
@@ -182,14 +179,14 @@ def split_score(pipeline: Pipeline, x: FloatArray, label: int) -> Split:
     )
 
 
-def label_components(pipeline: Pipeline, label: int) -> tuple[FloatArray, FloatArray]:
-    """Components of a label's vector before they are added: hop 0, hop 1, ..., free vector, as the recipe has them.
+def label_parts(pipeline: Pipeline, label: int) -> FloatArray:
+    """The parts that add up to a label's vector: hop 0, hop 1, ..., free vector, as the recipe has them.
 
     The network is rebuilt over the labels within reach of this one and the terms of their texts; what it knows of
     other labels and terms has no part in this label.
 
     Returns:
-        Components (S, d) and attention weights (S,).
+        (S, d) components with their attention weights, scaled as the vector is when it is normalised.
 
     Raises:
         ModelError: The saved parameters do not fit the recipe.
@@ -230,8 +227,11 @@ def label_components(pipeline: Pipeline, label: int) -> tuple[FloatArray, FloatA
     _load(network, parameters)
     network.eval()
     with torch.no_grad():
-        parts = network.label_parts(np.searchsorted(nodes, wanted))
-    return parts.components[0].numpy(), parts.weights[0].numpy()
+        found = network.label_parts(np.searchsorted(nodes, wanted))
+        vector = found.vectors()[0].numpy()
+        parts = (found.weights[0][:, None] * found.components[0]).numpy()
+    scale = np.linalg.norm(vector) / max(float(np.linalg.norm(parts.sum(axis=0))), 1e-12)
+    return np.asarray(parts * scale, dtype=np.float32)
 
 
 def _load(network: Any, parameters: dict[str, Any]) -> None:
@@ -261,7 +261,7 @@ def _candidates(pipeline: Pipeline, x: FloatArray, row: int) -> tuple[Candidates
     evidence: dict[str, float] = {}
     if len(place) and network is not None:
         evidence = dict(zip(network.columns, seen.columns[place[0]].tolist(), strict=True))
-        evidence["support"] = float(seen.support[place[0]])
+        evidence["graph_support"] = float(seen.support[place[0]])
     return seen.found, probability(ranker.logits(seen)), evidence
 
 
