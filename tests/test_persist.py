@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from eclare_py.errors import ModelError, UsageError
+from eclare_py.persist import load_pipeline, model_sizes, save_pipeline
+from eclare_py.storage import State, atomic_folder, read_state, write_state
+from tests.tiny import python
+
+ANSWER = """
+import hashlib, sys
+from eclare_py.persist import load_pipeline
+pipeline = load_pipeline(sys.argv[1])
+ranking = pipeline.rank(open(sys.argv[2], encoding="utf-8").read().splitlines(), 7)
+heavy = [name for name in ("torch", "torch_geometric", "transformers", "sklearn") if name in sys.modules]
+print(hashlib.sha256(ranking.indices.tobytes() + ranking.scores.tobytes()).hexdigest(), heavy)
+"""
+
+
+def copy_of(tiny: Any, folder: Path) -> Path:
+    return Path(shutil.copytree(tiny.model, folder / "model"))
+
+
+def reseal(folder: Path, change: Callable[[Path], None]) -> Path:
+    """Change files of a model and write a fitting manifest: what a hostile author can do."""
+    with atomic_folder(folder, kind="model") as partial:
+        for file in folder.iterdir():
+            if file.name != "manifest.json":
+                shutil.copy(file, partial / file.name)
+        change(partial)
+    return folder
+
+
+def with_arrays(part: str, **arrays: Any) -> Callable[[Path], None]:
+    """Replace arrays of a part; a function is applied to the old one, None removes it."""
+
+    def change(folder: Path) -> None:
+        state = read_state(folder, part)
+        found = dict(state.arrays)
+        for name, value in arrays.items():
+            name = name.replace("__", ".")
+            if value is None:
+                del found[name]
+            else:
+                found[name] = np.ascontiguousarray(value(found[name]) if callable(value) else value)
+        write_state(folder, part, State(found, state.meta))
+
+    return change
+
+
+def with_meta(part: str, **meta: Any) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        state = read_state(folder, part)
+        write_state(folder, part, State(state.arrays, {**state.meta, **meta}))
+
+    return change
+
+
+def with_json(name: str, edit: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        value = json.loads((folder / f"{name}.json").read_text())
+        edited = edit(value)
+        (folder / f"{name}.json").write_text(json.dumps(value if edited is None else edited))
+
+    return change
+
+
+def with_nan(folder: Path) -> None:
+    state = read_state(folder, "scorer")
+    vectors = state.arrays["vectors"].copy()
+    vectors[4, 2] = np.nan
+    save_file({**state.arrays, "vectors": vectors}, folder / "scorer.safetensors")
+
+
+WRONG = {
+    "fewer label vectors": (with_arrays("scorer", vectors=lambda a: a[:-1]), "vectors"),
+    "label vectors of another length": (with_arrays("scorer", vectors=lambda a: a[:, :-1]), "vectors"),
+    "label vectors of another type": (with_arrays("scorer", vectors=lambda a: a.astype(np.float64)), "float64"),
+    "no label vectors": (with_arrays("scorer", vectors=None), "vectors is missing"),
+    "label vectors with NaN": (with_nan, "nan"),
+    "fewer biases": (with_arrays("scorer", bias=lambda a: a[:-1]), "bias"),
+    "negative frequency": (with_arrays("scorer", frequencies=lambda a: a - 1000), "frequencies"),
+    "beam of nothing": (with_meta("scorer", beam=0), "beam is 0"),
+    "beam a truth value": (with_meta("scorer", beam=True), "beam is True"),
+    "fewer terms in the encoder": (with_arrays("encoder", table=lambda a: a[:-3]), "terms"),
+    "no terms in the encoder": (with_arrays("encoder", table=lambda a: a[:0]), "terms"),
+    "encoder of another length": (with_arrays("encoder", bias=lambda a: a[:-1]), "table"),
+    "encoder bias a matrix": (with_arrays("encoder", bias=lambda a: a[:, None]), "bias"),
+    "tree routers of another length": (with_arrays("tree", routers=lambda a: a[:, :-1]), "tree"),
+    "tree order repeats a label": (with_arrays("tree", label_order=lambda a: np.where(a == 1, 0, a)), "tree"),
+    "graph of other labels": (with_arrays("graph", adjacency__shape=np.array([3, 3])), "graph"),
+    "graph reaches outside": (with_arrays("graph", adjacency__indices=lambda a: a + 900), "outside"),
+    "support reaches outside": (with_arrays("support", support__indices=lambda a: a + 900), "outside"),
+    "support of other labels": (with_arrays("support", support__shape=np.array([90, 91])), "support"),
+    "fusion of another width": (with_arrays("first", mean=lambda a: a[:-1], scale=lambda a: a[:-1]), "fusion"),
+    "fusion of other columns": (with_meta("final", columns=["a"] * 12), "columns|fit"),
+    "example of an unknown label": (with_arrays("documents", pairs=lambda a: a + [500, 0]), "pairs"),
+    "unknown example": (with_arrays("documents", pairs=lambda a: a + [0, 5000]), "pairs"),
+    "examples out of order": (with_arrays("documents", pairs=lambda a: a[::-1]), "sorted"),
+    "examples without names": (with_meta("documents", names=[]), "vectors"),
+    "fewer free vectors": (
+        lambda folder: with_arrays("network", **{"label_encoder__free__weight": lambda a: a[:-1]})(folder),
+        "free.weight",
+    ),
+    "no label bias": (with_arrays("network", label_encoder__bias=None), "bias is missing"),
+    "fewer label texts": (with_json("labels", lambda v: v["texts"].pop() and None), "labels|vectors"),
+    "label text a number": (with_json("labels", lambda v: v["texts"].__setitem__(0, 3)), "labels.json: texts"),
+    "label ids too few": (with_json("labels", lambda v: v.update(ids=["a"])), "labels.json: ids"),
+    "labels a list": (with_json("labels", lambda v: [1]), "labels.json holds a list"),
+    "recipe with an unknown key": (with_json("recipe", lambda v: v["rank"].update(colour=1)), "rank|colour"),
+    "facts cut off": (lambda folder: (folder / "facts.json").write_text('{"a": '), "facts.json"),
+}
+
+
+def test_a_loaded_model_answers_bit_by_bit_the_same(tiny: Any) -> None:
+    ours, loaded = tiny.classifier.pipeline, load_pipeline(tiny.model)
+    texts = [*tiny.folder.test.texts, "", "words nobody knows"]
+    pairs = tiny.folder.test.filter_pairs
+    for k, hidden in ((1, None), (7, pairs), (200, None)):
+        one, other = ours.rank(texts, k, hidden=hidden), loaded.rank(texts, k, hidden=hidden)
+        assert np.array_equal(one.indices, other.indices)
+        assert one.scores.tobytes() == other.scores.tobytes()
+    assert np.array_equal(ours.encode(texts), loaded.encode(texts))
+    assert (ours.recipe, ours.facts, ours.labels) == (loaded.recipe, loaded.facts, loaded.labels)
+    assert ours.documents.names == loaded.documents.names
+    assert sorted(ours.network) == sorted(loaded.network)
+    assert all(np.array_equal(ours.network[name], loaded.network[name]) for name in ours.network)
+
+
+def test_another_process_elsewhere_answers_the_same_without_torch(tiny: Any, tmp_path: Path) -> None:
+    model = copy_of(tiny, tmp_path)
+    for path in (*model.iterdir(), model):
+        path.chmod(path.stat().st_mode & ~0o222)
+    before = {path.name: path.stat().st_mtime_ns for path in model.iterdir()}
+    (tmp_path / "texts").write_text("\n".join(tiny.folder.test.texts), encoding="utf-8")
+    expected = tiny.classifier.pipeline.rank(tiny.folder.test.texts, 7)
+    digest = hashlib.sha256(expected.indices.tobytes() + expected.scores.tobytes()).hexdigest()
+    (tmp_path / "elsewhere").mkdir()
+    done = python("-c", ANSWER, "../model", str(tmp_path / "texts"), cwd=tmp_path / "elsewhere", PYTHONHASHSEED="1")
+    model.chmod(0o755)
+    assert done.stdout == f"{digest} []\n", done.stderr
+    assert {path.name: path.stat().st_mtime_ns for path in model.iterdir()} == before
+
+
+def test_a_model_saved_again_is_the_same_file_by_file(tiny: Any, tmp_path: Path) -> None:
+    save_pipeline(load_pipeline(tiny.model), tmp_path / "again")
+    names = sorted(path.name for path in tiny.model.iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "again").iterdir())
+    assert all((tmp_path / "again" / name).read_bytes() == (tiny.model / name).read_bytes() for name in names)
+
+
+def test_every_file_is_guarded(tiny: Any, tmp_path: Path) -> None:
+    model = copy_of(tiny, tmp_path)
+    for file in sorted(model.iterdir()):
+        good = file.read_bytes()
+        middle = len(good) // 2
+        flipped = good[:middle] + bytes([good[middle] ^ 16]) + good[middle + 1 :]
+        for bad in (good[:-1], good + b" ", flipped, None):
+            file.unlink() if bad is None else file.write_bytes(bad)
+            with pytest.raises(ModelError, match=file.name):
+                load_pipeline(model)
+        file.write_bytes(good)
+    assert load_pipeline(model).n_labels == 90
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_parts_that_do_not_belong_together_are_refused(name: str, tiny: Any, tmp_path: Path) -> None:
+    change, message = WRONG[name]
+    model = reseal(copy_of(tiny, tmp_path), change)
+    with pytest.raises(ModelError, match=message):
+        load_pipeline(model)
+
+
+def test_the_untouched_copy_loads(tiny: Any, tmp_path: Path) -> None:
+    assert load_pipeline(reseal(copy_of(tiny, tmp_path), lambda folder: None)).n_labels == 90
+
+
+@pytest.mark.parametrize("name", ["model.pkl", "model.pt", "vectors.npy", "sub/recipe.yaml"])
+def test_files_that_do_not_belong_are_refused_unread(name: str, tiny: Any, tmp_path: Path) -> None:
+    model, canary = copy_of(tiny, tmp_path), tmp_path / "canary"
+    (model / name).parent.mkdir(exist_ok=True)
+    code = f"(lambda: open({str(canary)!r}, 'w'))()"
+    (model / name).write_bytes(b"cbuiltins\neval\n(S" + repr(code).encode() + b"\ntR.")
+    with pytest.raises(ModelError, match="not part of the saved model"):
+        load_pipeline(model)
+    assert not canary.exists()
+
+
+def test_only_a_model_is_replaced(tiny: Any, tmp_path: Path) -> None:
+    pipeline = tiny.classifier.pipeline
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "notes.txt").write_text("keep me")
+    with pytest.raises(UsageError, match="not replaced"):
+        save_pipeline(pipeline, mine)
+    assert [path.name for path in mine.iterdir()] == ["notes.txt"]
+    save_pipeline(pipeline, tmp_path / "model")
+    renamed = dataclasses.replace(pipeline, recipe={**pipeline.recipe, "name": "second"})
+    save_pipeline(renamed, tmp_path / "model")
+    assert load_pipeline(tmp_path / "model").recipe["name"] == "second"
+
+
+def test_a_model_that_cannot_be_saved_leaves_the_old_one(tiny: Any, tmp_path: Path) -> None:
+    model = copy_of(tiny, tmp_path)
+    scorer = tiny.classifier.pipeline.ranker.scorer
+    bad = dataclasses.replace(scorer, vectors=np.full_like(scorer.vectors, np.nan))
+    ranker = dataclasses.replace(tiny.classifier.pipeline.ranker, scorer=bad)
+    with pytest.raises(ModelError, match=r"scorer.safetensors: array vectors holds nan"):
+        save_pipeline(dataclasses.replace(tiny.classifier.pipeline, ranker=ranker), model)
+    assert load_pipeline(model).n_labels == 90
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_sizes_cover_the_folder(tiny: Any) -> None:
+    sizes = model_sizes(tiny.model)
+    files = [path for path in tiny.model.iterdir() if path.name != "manifest.json"]
+    assert sum(sizes.values()) == sum(path.stat().st_size for path in files)
+    assert list(sizes.values()) == sorted(sizes.values(), reverse=True)
+    assert {"encoder", "scorer", "tree", "network"} <= set(sizes)
+
+
+FUZZ = """
+import hashlib, random, shutil, sys
+from pathlib import Path
+from eclare_py.errors import EclareError
+from eclare_py.persist import load_pipeline
+from eclare_py.storage.manifest import _render
+good, bad, refused, served = Path(sys.argv[1]), Path(sys.argv[2]), 0, 0
+random.seed(5)
+shutil.copytree(good, bad)
+contents = {path.name: path.read_bytes() for path in good.iterdir() if path.name != "manifest.json"}
+names = sorted(contents)
+for turn in range(400):
+    name = names[turn % len(names)]
+    data = bytearray(contents[name])
+    for _ in range(random.choice((1, 3, 40))):
+        place = random.randrange(len(data))
+        binary = name.endswith("safetensors")
+        data[place] = random.randrange(256) if binary else random.choice(b"0129-e.[]{}:, null")
+    (bad / name).write_bytes(data)
+    forged = {**contents, name: bytes(data)}
+    files = {n: {"bytes": len(d), "sha256": hashlib.sha256(d).hexdigest()} for n, d in forged.items()}
+    (bad / "manifest.json").write_text(_render({"schema": 1, "kind": "model", "extra": {}, "files": files}))
+    try:
+        load_pipeline(bad).rank(["some words", "", sys.argv[3]], 5)
+        served += 1
+    except EclareError:
+        refused += 1
+    (bad / name).write_bytes(contents[name])
+print(refused, served)
+"""
+
+
+def test_forged_models_never_crash_the_process(tiny: Any, tmp_path: Path) -> None:
+    done = python("-c", FUZZ, str(tiny.model), str(tmp_path / "bad"), tiny.folder.test.texts[0], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    refused, served = map(int, done.stdout.split())
+    assert refused + served == 400
+    assert refused > 100
