@@ -27,4 +27,7 @@ class LabelEncoderConfig:
     propagation: PropagationConfig = field(default_factory=PropagationConfig)
     free: bool = option(True, "give every label a vector of its own in the ranker stage")
     attention: str = option("learned", "weights of the components", choices=("learned", "fixed"))
+    component_dropout: float = option(
+        0.5, "chance, in training, that a label does without a hop or its free vector", low=0.0, high=1.0
+    )
     bias: bool = option(True, "learn a bias per label in the ranker stage")

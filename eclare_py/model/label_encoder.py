@@ -12,6 +12,8 @@ from eclare_py.model.bag import BagOfEmbeddings
 from eclare_py.model.config import LabelEncoderConfig
 from eclare_py.model.residual import ResidualBlock
 
+_TEXT_HEAD_START = 1.0  # logit of hop 0 before training; the others start at 0
+
 
 @dataclass(frozen=True)
 class LabelParts:
@@ -59,6 +61,8 @@ class LabelEncoder(torch.nn.Module):
         self.attention = torch.nn.Linear(n_components * dim + 2, n_components)
         torch.nn.init.zeros_(self.attention.weight)
         torch.nn.init.zeros_(self.attention.bias)
+        with torch.no_grad():
+            self.attention.bias[0] = _TEXT_HEAD_START
         self.attention.requires_grad_(config.attention == "learned")
 
     def forward(self, hops: list[Tensor], free: Tensor | None, rarity: Tensor) -> LabelParts:
@@ -74,6 +78,12 @@ class LabelEncoder(torch.nn.Module):
             parts.append(free)
         components = torch.stack(parts, dim=1)
         logits = self.attention(torch.cat([components.flatten(1), rarity], dim=1))
+        if self.training and self.config.component_dropout:
+            # A rare label's neighbours and free vector give its few train documents away: lean on them, and the text is
+            # never learned. So each label does without them now and then.
+            dropped = torch.rand_like(logits) < self.config.component_dropout
+            dropped[:, 0] = False
+            logits = logits.masked_fill(dropped, -torch.inf)
         return LabelParts(components, torch.softmax(logits, dim=1))
 
 

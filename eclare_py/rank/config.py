@@ -18,7 +18,7 @@ class RankConfig:
     seeds: int = option(30, "labels per document whose first scores are spread", low=1)
     hidden: int = option(32, "hidden units per layer of the fusion network", low=1)
     steps: int = option(2000, "optimiser steps of the fusion", low=1)
-    fusion_batch: int = option(8192, "(document, label) pairs per step of the fusion", low=1)
+    fusion_batch: int = option(4096, "(document, label) pairs per step of the fusion", low=1)
     fusion_rate: float = option(3e-3, "learning rate of the fusion (Adam, linear decay)", low=0.0)
     support: GraphConfig = field(
         default_factory=lambda: GraphConfig(

@@ -14,10 +14,15 @@ from eclare_py.errors import ModelError
 from eclare_py.storage import State
 from eclare_py.types import FloatArray
 
+FIRST_LOGIT = "first_logit"
+
 
 @dataclass(frozen=True)
 class FusionNetwork:
     """Two hidden ReLU layers over standardised evidence.
+
+    With a column `FIRST_LOGIT` the network gives a correction that is added to that column: the final fusion starts from
+    the first one and cannot easily end up behind it.
 
     Attributes:
         columns: Names of the F inputs.
@@ -38,7 +43,10 @@ class FusionNetwork:
         hidden = (evidence - self.mean) / self.scale
         for weight, bias in zip(self.weights[:2], self.biases[:2], strict=True):
             hidden = np.maximum(hidden @ weight + bias, 0)
-        return np.asarray((hidden @ self.weights[2] + self.biases[2])[:, 0], dtype=np.float32)
+        logits = (hidden @ self.weights[2] + self.biases[2])[:, 0]
+        if FIRST_LOGIT in self.columns:
+            logits = logits + evidence[:, self.columns.index(FIRST_LOGIT)]
+        return np.asarray(logits, dtype=np.float32)
 
     def state(self) -> State:
         """What is saved."""

@@ -111,9 +111,10 @@ class Ranker:
                 size=self.config.graph_candidates, last=self.config.shortlist, hidden=hidden,
             )  # fmt: skip
         columns = self.first_pass(found)
+        parts = [columns, self.first.logits(columns)[:, None]]
         if self.config.graph_features:
-            ties = graph_evidence(found, supports, seeds, self.support, self.mutual)
-            columns = np.concatenate([columns, ties], axis=1)
+            parts.append(graph_evidence(found, supports, seeds, self.support, self.mutual))
+        columns = np.concatenate(parts, axis=1)
         return Evidence(found, columns, look_up(supports, found))
 
     @cached_property

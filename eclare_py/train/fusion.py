@@ -7,7 +7,7 @@ import torch
 
 from eclare_py.errors import TrainingError
 from eclare_py.rank.config import RankConfig
-from eclare_py.rank.fusion import FusionNetwork
+from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork
 from eclare_py.types import FloatArray
 
 # A flag that the held-out pairs (almost) never show must not become an input of a million where it shows up later.
@@ -40,13 +40,18 @@ def fit_fusion(
     torch.manual_seed(seed)
     sizes = (columns.shape[1], config.hidden, config.hidden, 1)
     layers = [torch.nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+    start = torch.zeros(len(inputs))
+    if FIRST_LOGIT in names:
+        start = torch.from_numpy(np.ascontiguousarray(columns[:, names.index(FIRST_LOGIT)], dtype=np.float32))
+        torch.nn.init.zeros_(layers[2].weight)
+        torch.nn.init.zeros_(layers[2].bias)
     network = torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1], torch.nn.ReLU(), layers[2])
     optimizer = torch.optim.Adam(network.parameters(), config.fusion_rate)
     for step in range(config.steps):
         for group in optimizer.param_groups:
             group["lr"] = config.fusion_rate * (1 - step / config.steps)
         drawn = torch.randint(len(inputs), (config.fusion_batch,))
-        logits = network(inputs[drawn])[:, 0]
+        logits = start[drawn] + network(inputs[drawn])[:, 0]
         loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets[drawn])
         optimizer.zero_grad()
         loss.backward()
