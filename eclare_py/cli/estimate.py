@@ -1,0 +1,83 @@
+"""What a training will take: a formula over counts of the data, with constants measured on two processor cores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from eclare_py.data.dataset import Dataset
+    from eclare_py.train.recipe import Recipe
+
+_FLOAT = 4
+_ENTRY = 12  # bytes of a CSR entry with 64-bit columns
+_PROGRAM_MB = 620  # interpreter, torch, compiled kernels
+_SAMPLE = 20_000  # texts whose terms are counted for the mean
+
+
+def estimate_training(train: Dataset, recipe: Recipe) -> dict[str, Any]:
+    """Counts, memory and time.
+
+    Args:
+        train: The train split.
+        recipe: The settings.
+    """
+    from eclare_py.features.tfidf import TfidfFeatures
+
+    features = TfidfFeatures.fit(train.texts, train.label_texts, config=recipe.features)
+    terms_per_text = _mean_terms(features, train.texts)
+    terms_per_label = _mean_terms(features, train.label_texts)
+    n_documents, n_labels, n_terms, dim = len(train), train.n_labels, features.n_features, recipe.document.dim
+    hops = recipe.label.propagation.hops
+    kept = recipe.training.hop_features or terms_per_label * recipe.graph.top_k
+    table = n_terms * (dim + 1) * _FLOAT if recipe.document.kind != "transformer" else 0
+    free = n_labels * (dim + 1) * _FLOAT if recipe.label.free else 0
+    vectors = (n_documents + n_labels) * dim * _FLOAT
+    rows = (n_documents * terms_per_text + n_labels * (terms_per_label + hops * kept)) * _ENTRY
+    graphs = n_labels * (3 * recipe.graph.top_k + recipe.rank.support.top_k) * _ENTRY
+    texts = sum(len(text) + 60 for part in (train.texts, train.label_texts) for text in part)
+    # Parameters once in use, once as the best epoch, once on their way into a checkpoint; a tree is built over
+    # two or three vectors a label.
+    memory = 3 * (table + free) + vectors + 3 * n_labels * dim * _FLOAT + rows + graphs + 3 * texts
+    model = table + 2 * free + n_labels * dim * _FLOAT + graphs + texts // 2
+    return {
+        "train documents": n_documents,
+        "labels": n_labels,
+        "terms": n_terms,
+        "terms per text": round(terms_per_text, 1),
+        "parameters": (table + free) // _FLOAT,
+        "peak memory": f"{_PROGRAM_MB + memory / 1e6:,.0f} MB",
+        "model on disk": f"{model / 1e6:,.0f} MB",
+        "training time": _duration(_seconds(train, recipe, terms_per_text)),
+    }
+
+
+def _mean_terms(features: Any, texts: list[str]) -> float:
+    step = max(len(texts) // _SAMPLE, 1)
+    matrix = features.transform(texts[::step])
+    return float(matrix.nnz / max(matrix.shape[0], 1))
+
+
+def _seconds(train: Dataset, recipe: Recipe, terms_per_text: float) -> float:
+    """Time in seconds: products of documents and labels at hand, and rows of the tables that are touched."""
+    settings, dim = recipe.training, recipe.document.dim
+    batch = min(settings.batch_size, len(train))
+    relevant = float(train.labels.nnz) / max(len(train), 1)
+    stages = ((settings.surrogate_epochs, 0), (settings.ranker_epochs, settings.hard_negatives))
+    total = 20.0  # start, features, graph, tree, fusion
+    for epochs, drawn in stages:
+        at_hand = min(batch * (0.6 * relevant + 0.7 * drawn), train.n_labels)
+        per_step = batch * at_hand * dim * _SECONDS_PER_PRODUCT
+        per_step += (batch * terms_per_text + at_hand * 3 * terms_per_text) * dim * _SECONDS_PER_VALUE
+        total += epochs * np.ceil(len(train) / batch) * per_step
+    return float(total)
+
+
+# Fitted to runs on debian-related and yso-en with dimensions 64 to 256.
+_SECONDS_PER_PRODUCT = 1.2e-10
+_SECONDS_PER_VALUE = 6e-9
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:,.0f} seconds" if seconds < 120 else f"{seconds / 60:,.0f} minutes"
