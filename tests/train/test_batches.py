@@ -1,0 +1,95 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from eclare_py.train.batches import BatchSource
+from eclare_py.types import as_csr
+
+N, L = 23, 9
+SCRIPT = """
+import numpy as np, scipy.sparse as sp
+from eclare_py.train.batches import BatchSource
+from eclare_py.types import as_csr
+labels = as_csr(sp.random_array((23, 9), density=0.2, rng=np.random.default_rng(0)))
+source = BatchSource(labels, np.empty((0, 2), dtype=np.int64), batch_size=6, seed=3, stage="ranker")
+negatives = np.arange(23 * 4).reshape(23, 4) % 9
+for step, batch in source.epoch(1, negatives=negatives, drawn=2):
+    print(step, batch.documents.tolist(), batch.labels.tolist())
+"""
+
+
+def source_of(batch_size=6, seed=3, stage="ranker", pairs=()):
+    labels = as_csr(sp.random_array((N, L), density=0.2, rng=np.random.default_rng(0)))
+    return BatchSource(
+        labels, np.array(pairs, dtype=np.int64).reshape(-1, 2), batch_size=batch_size, seed=seed, stage=stage
+    )
+
+
+NEGATIVES = np.arange(N * 4).reshape(N, 4) % L
+
+
+def contents(batches):
+    return [(step, batch.documents.tolist(), batch.labels.tolist()) for step, batch in batches]
+
+
+@pytest.mark.parametrize("batch_size", [1, 6, 12, 22, 23, 500])
+def test_an_epoch_sees_every_document_once(batch_size):
+    source = source_of(batch_size)
+    batches = [batch.documents for _, batch in source.epoch(0)]
+    assert len(batches) == source.steps
+    assert np.sort(np.concatenate(batches)).tolist() == list(range(N))
+    sizes = [len(batch) for batch in batches]
+    assert max(sizes) <= batch_size and max(sizes) - min(sizes) <= 1
+
+
+def test_a_fresh_process_draws_the_same_batches():
+    printed = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True).stdout
+    ours = contents(source_of().epoch(1, negatives=NEGATIVES, drawn=2))
+    assert printed.splitlines() == [f"{step} {documents} {labels}" for step, documents, labels in ours]
+
+
+def test_epochs_stages_and_seeds_differ():
+    first = contents(source_of().epoch(0))
+    assert first == contents(source_of().epoch(0))
+    for other in (source_of().epoch(1), source_of(stage="surrogate").epoch(0), source_of(seed=4).epoch(0)):
+        assert contents(other) != first
+
+
+def test_starting_in_the_middle_goes_on_exactly():
+    source = source_of()
+    whole = contents(source.epoch(2, negatives=NEGATIVES, drawn=2))
+    assert contents(source.epoch(2, start=2, negatives=NEGATIVES, drawn=2)) == whole[2:]
+
+
+def test_masks_equal_dense_indexing():
+    pairs = [(0, 1), (4, 4), (4, 8), (11, 0)]
+    source = source_of(pairs=pairs)
+    relevant, filtered = source.labels.toarray() != 0, np.zeros((N, L), dtype=bool)
+    filtered[tuple(np.array(pairs).T)] = True
+    positive_and_filtered = tuple(np.argwhere(relevant)[0])
+    documents = np.unique([0, 4, 7, 11, int(positive_and_filtered[0])])
+    hard = np.full((len(documents), 3), -1)
+    hard[0, 0], hard[1, 2], hard[2, 1] = 4, 8, 0
+    batch = source.batch(documents, hard)
+    at_hand = np.unique(np.concatenate([np.nonzero(relevant[documents])[1], [4, 8, 0]]))
+    assert batch.labels.tolist() == at_hand.tolist()
+    np.testing.assert_array_equal(batch.ignored, filtered[documents][:, at_hand])
+    np.testing.assert_array_equal(batch.positives, (relevant & ~filtered)[documents][:, at_hand])
+    assert batch.ignored.any()
+
+
+def test_a_relevant_filter_pair_is_neither_positive_nor_negative():
+    labels = as_csr(np.array([[1, 1, 0], [0, 0, 1]], dtype=np.float32))
+    source = BatchSource(labels, np.array([[0, 1]]), batch_size=2, seed=0, stage="surrogate")
+    batch = source.batch(np.array([0, 1]))
+    assert batch.positives.tolist() == [[True, False, False], [False, False, True]]
+    assert batch.ignored.tolist() == [[False, True, False], [False, False, False]]
+
+
+def test_documents_without_any_label():
+    source = BatchSource(as_csr((4, 3)), np.empty((0, 2), dtype=np.int64), batch_size=2, seed=0, stage="surrogate")
+    for _, batch in source.epoch(0):
+        assert batch.labels.shape == (0,) and batch.positives.shape == (2, 0) and batch.ignored.shape == (2, 0)

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from eclare_py.errors import TrainingError
+from eclare_py.rank.config import RankConfig
+from eclare_py.rank.fusion import probability
+from eclare_py.train.fusion import fit_fusion
+
+CONFIG = RankConfig(steps=150, fusion_batch=128, hidden=8, fusion_rate=0.03)
+NAMES = ("a", "b", "flag")
+
+
+def toy(count=400):
+    rng = np.random.default_rng(0)
+    columns = np.concatenate([rng.normal(size=(count, 2)) * [30, 0.5] + [100, 0], np.zeros((count, 1))], axis=1)
+    relevant = (columns[:, 0] + 60 * columns[:, 1] > 100).astype(np.float32)
+    return columns.astype(np.float32), relevant
+
+
+def test_learns_a_separable_toy_and_is_seeded():
+    columns, relevant = toy()
+    network = fit_fusion(columns, relevant, names=NAMES, config=CONFIG, seed=1)
+    chances = probability(network.logits(columns))
+    assert np.mean((chances > 0.5) == (relevant > 0)) > 0.97
+    again = fit_fusion(columns, relevant, names=NAMES, config=CONFIG, seed=1)
+    other = fit_fusion(columns, relevant, names=NAMES, config=CONFIG, seed=2)
+    np.testing.assert_array_equal(again.logits(columns), network.logits(columns))
+    assert not np.array_equal(other.logits(columns), network.logits(columns))
+
+
+def test_a_flag_never_seen_in_fitting_does_not_explode():
+    columns, relevant = toy()
+    network = fit_fusion(columns, relevant, names=NAMES, config=CONFIG, seed=1)
+    flagged = columns + np.array([0, 0, 1], dtype=np.float32)
+    assert np.abs(network.logits(flagged) - network.logits(columns)).max() < 50
+
+
+def test_nothing_relevant_is_an_error():
+    columns, relevant = toy()
+    with pytest.raises(TrainingError, match="hold out more"):
+        fit_fusion(columns, 0 * relevant, names=NAMES, config=CONFIG, seed=0)
