@@ -1,9 +1,9 @@
 """What each part of the model gives: train without it, same data, same budget, and compare on the test split.
 
-    python experiments/ablation.py --data build/debian --recipe configs/eclare.yaml --out build/ablation.json --seeds 0 1 2
+    python experiments/ablation.py --data build/debian --out build/ablation.json --seeds 0 1 2
 
-Variants that differ in index or ranking alone share one trained network, so what they show is not the noise of training.
-Writes a JSON with every figure and prints the table as Markdown. Settings were chosen on held-out train documents.
+Variants that differ in index or ranking alone share one trained network, so what they show is not the noise of
+training. Writes a JSON with every figure, goes on where it stopped, and prints the table as Markdown.
 """
 
 from __future__ import annotations

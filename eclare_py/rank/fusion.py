@@ -21,8 +21,8 @@ FIRST_LOGIT = "first_logit"
 class FusionNetwork:
     """Two hidden ReLU layers over standardised evidence.
 
-    With a column `FIRST_LOGIT` the network gives a correction that is added to that column: the final fusion starts from
-    the first one and cannot easily end up behind it.
+    With a column `FIRST_LOGIT` the network gives a correction that is added to that column: the final fusion starts
+    from the first one and cannot easily end up behind it.
 
     Attributes:
         columns: Names of the F inputs.

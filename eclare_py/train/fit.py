@@ -185,12 +185,13 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         )  # fmt: skip
         return session.negatives
 
+    source = BatchSource(
+        prepared.train.labels, prepared.train.filter_pairs, batch_size=settings.batch_size, seed=session.recipe.seed,
+        stage=name,
+    )  # fmt: skip
+    epochs = min(epochs, max(1, settings.max_steps // max(source.steps, 1)))
     run = StageRun(
-        name, epochs, rates,
-        BatchSource(
-            prepared.train.labels, prepared.train.filter_pairs, batch_size=settings.batch_size,
-            seed=session.recipe.seed, stage=name,
-        ),
+        name, epochs, rates, source,
         prepared.rows, None if prepared.embeddings is None else prepared.embeddings[0], session.cursor,
         save=lambda: _save(session), after_epoch=lambda epoch: _judge(session, name, epoch),
         mine=mine_again if mined and drawn else None, drawn=drawn, negatives=session.negatives,
