@@ -26,7 +26,7 @@ from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.index import LabelTree
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.rank.config import RankConfig
-from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS
+from eclare_py.rank.evidence import FIRST_COLUMNS
 from eclare_py.rank.fusion import FusionNetwork
 from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments
 from eclare_py.rank.ranker import LabelScorer, Ranker
@@ -200,9 +200,8 @@ def _ranker(folder: Path, recipe: dict[str, Any], scorer: LabelScorer) -> Ranker
     shape = (len(scorer.vectors), len(scorer.vectors))
     support = csr_from_arrays(read_state(folder, "support").arrays, "support", "support graph", shape=shape)
     first = _fusion(folder, "first", FIRST_COLUMNS)
-    graph_columns = GRAPH_COLUMNS if config.graph_features else ()
     ranker = Ranker(scorer, Csr(support, dtype=np.float32), config, first)
-    final = _fusion(folder, "final", FIRST_COLUMNS + graph_columns) if ranker.uses_graph else None
+    final = _fusion(folder, "final", ranker.final_columns) if ranker.uses_graph else None
     return Ranker(scorer, ranker.support, config, first, final)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from eclare_py.index import LabelTree, search
 from eclare_py.rank.candidates import Candidates, add_from_graph, from_shortlist, look_up, spread, strongest
 from eclare_py.rank.config import RankConfig
-from eclare_py.rank.evidence import first_evidence, graph_evidence
-from eclare_py.rank.fusion import FusionNetwork, probability
+from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, first_evidence, graph_evidence
+from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork, probability
 from eclare_py.rank.kernels import mutual_weights
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking
 
@@ -126,6 +126,11 @@ class Ranker:
     def uses_graph(self) -> bool:
         """Whether there is a second pass."""
         return bool(self.config.graph_candidates or self.config.graph_features)
+
+    @property
+    def final_columns(self) -> tuple[str, ...]:
+        """Names of the columns that the final fusion sees."""
+        return (*FIRST_COLUMNS, FIRST_LOGIT, *(GRAPH_COLUMNS if self.config.graph_features else ()))
 
     def evidence(self, x: FloatArray, hidden: IntArray | None = None) -> Evidence:
         """All candidates of (B, d) documents with what the last fusion sees of them."""

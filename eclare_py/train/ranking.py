@@ -11,8 +11,7 @@ from eclare_py.graph.build import build_label_graph
 from eclare_py.metrics.evaluate import evaluate
 from eclare_py.metrics.result import Evaluation
 from eclare_py.rank.candidates import Candidates, look_up
-from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS
-from eclare_py.rank.fusion import FIRST_LOGIT
+from eclare_py.rank.evidence import FIRST_COLUMNS
 from eclare_py.rank.ranker import Evidence, LabelScorer, Ranker
 from eclare_py.train.events import EventLog
 from eclare_py.train.fusion import fit_fusion
@@ -48,9 +47,12 @@ def fit_ranker(scorer: LabelScorer, documents: FloatArray, prepared: Prepared, r
     if ranker.uses_graph:
         evidence: list[Evidence] = [ranker.evidence(x, pairs) for x, pairs in _blocks(documents, held_out.filter_pairs)]
         relevant = _relevant([part.found for part in evidence], held_out.labels)
-        names = (*FIRST_COLUMNS, FIRST_LOGIT, *(GRAPH_COLUMNS if config.graph_features else ()))
         final = fit_fusion(
-            np.concatenate([part.columns for part in evidence]), relevant, names=names, config=config, seed=recipe.seed
+            np.concatenate([part.columns for part in evidence]),
+            relevant,
+            names=ranker.final_columns,
+            config=config,
+            seed=recipe.seed,
         )
         ranker = dataclasses.replace(ranker, final=final)
     log("step", log=False, stage="fusion", epoch=1, step=2, loss=0.0)
