@@ -44,22 +44,35 @@ def test_learned_attention_sums_to_one_and_joins_the_components(hops, free):
     np.testing.assert_allclose(parts.vectors().detach().numpy(), mixed, atol=1e-5)
 
 
-def test_fixed_attention_is_uniform_and_not_trained():
-    encoder = encoder_of(1, attention="fixed")
+def test_fixed_attention_is_one_for_all_labels_and_not_trained():
+    encoder = encoder_of(1, attention="fixed").eval()
     parts = encoder(hops_of(2), torch.randn(COUNT, D), RARITY)
-    torch.testing.assert_close(parts.weights, torch.full((COUNT, 3), 1 / 3))
+    torch.testing.assert_close(parts.weights.sum(dim=1), torch.ones(COUNT))
+    assert torch.equal(parts.weights, parts.weights[:1].expand(COUNT, 3)) and (parts.weights > 0).all()
+    torch.testing.assert_close(parts.weights[0, 1], parts.weights[0, 2])
     parts.vectors().sum().backward()
     assert encoder.attention.weight.grad is None
 
 
 def test_without_text_hop_zero_plays_no_part():
-    encoder = encoder_of(2, text=False, free=False)
+    encoder = encoder_of(2, text=False, free=False).eval()
     first, second = hops_of(3), hops_of(3)
     second[0] = second[0] + 10
     assert len(encoder.blocks) == 2
     torch.testing.assert_close(encoder(first, None, RARITY).vectors(), encoder(second, None, RARITY).vectors())
     second[1] = second[1] + 10
     assert not torch.allclose(encoder(first, None, RARITY).vectors(), encoder(second, None, RARITY).vectors())
+
+
+def test_component_dropout_never_leaves_a_label_with_nothing():
+    encoder = encoder_of(2, component_dropout=0.9)
+    hops, free = hops_of(3), torch.randn(COUNT, D)
+    torch.manual_seed(0)
+    dropped = torch.cat([encoder(hops, free, RARITY).weights for _ in range(20)])
+    torch.testing.assert_close(dropped.sum(dim=1), torch.ones(20 * COUNT))
+    assert (dropped[:, 0] > 0).all() and 0.8 < float((dropped[:, 1:] == 0).float().mean()) < 0.97
+    encoder.eval()
+    assert (encoder(hops, free, RARITY).weights > 0).all()
 
 
 def test_nothing_known_is_a_zero_vector_that_can_learn():

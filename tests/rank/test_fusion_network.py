@@ -1,9 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from eclare_py.errors import ModelError
-from eclare_py.rank.fusion import FusionNetwork, probability
+from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork, probability
 from eclare_py.storage import State
 
 F, H, P = 3, 5, 11
@@ -26,6 +28,12 @@ def test_numpy_equals_torch():
         hidden = torch.relu(hidden) if i < 2 else hidden
     np.testing.assert_allclose(network.logits(columns), hidden[:, 0].numpy(), atol=1e-5)
     assert network.logits(columns[:0]).shape == (0,)
+
+
+def test_a_first_logit_is_corrected():
+    network, columns = network_of(), np.random.default_rng(1).normal(size=(P, F)).astype(np.float32)
+    corrected = dataclasses.replace(network, columns=("a", FIRST_LOGIT, "c"))
+    np.testing.assert_allclose(corrected.logits(columns), network.logits(columns) + columns[:, 1], atol=1e-5)
 
 
 def test_state_round_trip():

@@ -7,9 +7,11 @@ from eclare_py.index import IndexConfig, build_tree
 from eclare_py.rank import ranker as ranker_module
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS
-from eclare_py.rank.fusion import FusionNetwork
+from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork
 from eclare_py.rank.ranker import LabelScorer, Ranker
 from eclare_py.types import as_csr
+
+FINAL_COLUMNS = (*FIRST_COLUMNS, FIRST_LOGIT, *GRAPH_COLUMNS)
 
 
 def network(columns, **weights):
@@ -32,8 +34,9 @@ def ranker_of(vectors, bias, support, *, exact=True, beam=2, **config):
         vectors, np.asarray(bias, dtype=np.float32), np.arange(len(vectors), dtype=np.int64) % 4, tree, beam
     )
     settings = RankConfig(**config)
-    columns = FIRST_COLUMNS + (GRAPH_COLUMNS if settings.graph_features else ())
-    final = network(columns, similarity=0.5, **({"support": 0.3} if settings.graph_features else {}))
+    columns = FINAL_COLUMNS if settings.graph_features else (*FIRST_COLUMNS, FIRST_LOGIT)
+    # The first logit, 10 * dense, is added to what the final network says: 5 * dense are left.
+    final = network(columns, similarity=-0.5, **({"support": 0.3} if settings.graph_features else {}))
     first = network(FIRST_COLUMNS, similarity=1.0)
     return Ranker(scorer, as_csr(np.asarray(support, dtype=np.float32)), settings, first, final)
 
@@ -76,7 +79,7 @@ def test_graph_candidates_and_graph_features_switch_apart(switches):
     ranker = ranker_of(VECTORS, BIAS, SUPPORT, shortlist=2, graph_candidates=candidates, graph_features=features)
     evidence = ranker.evidence(X)
     assert (3 in evidence.found.labels) == bool(candidates)
-    assert evidence.columns.shape[1] == len(FIRST_COLUMNS) + features * len(GRAPH_COLUMNS)
+    assert evidence.columns.shape[1] == len(FIRST_COLUMNS) + 1 + features * len(GRAPH_COLUMNS)
 
 
 def test_hidden_labels_do_not_come_up_and_make_room():
@@ -91,10 +94,10 @@ def random_ranker(**settings):
     support = rng.random((n_labels, n_labels)) * (rng.random((n_labels, n_labels)) < 0.1)
     options = {"shortlist": 6, "graph_candidates": 5, "seeds": 3} | settings
     ranker = ranker_of(rng.normal(size=(n_labels, dim)), rng.normal(size=n_labels), support, **options)
-    columns = FIRST_COLUMNS + GRAPH_COLUMNS
-    # Every column matters, so that nothing that depends on the batch goes unseen.
-    final = network(columns, **{name: 0.1 + 0.01 * i for i, name in enumerate(columns)})
-    return dataclasses.replace(ranker, final=final), rng.normal(size=(23, dim)).astype(np.float32)
+    # Every column matters, so that nothing that depends on the batch goes unseen; no score is at its end.
+    final = network(FINAL_COLUMNS, **{name: 0.02 + 0.002 * i for i, name in enumerate(FINAL_COLUMNS)})
+    first = network(FIRST_COLUMNS, similarity=0.05, order=0.1)
+    return dataclasses.replace(ranker, first=first, final=final), rng.normal(size=(23, dim)).astype(np.float32)
 
 
 HIDDEN = np.array([[0, 3], [0, 5], [0, 9], [7, 0], [7, 11], [22, 39]])

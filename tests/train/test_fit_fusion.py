@@ -1,9 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from eclare_py.errors import TrainingError
 from eclare_py.rank.config import RankConfig
-from eclare_py.rank.fusion import probability
+from eclare_py.rank.fusion import FIRST_LOGIT, probability
 from eclare_py.train.fusion import fit_fusion
 
 CONFIG = RankConfig(steps=150, fusion_batch=128, hidden=8, fusion_rate=0.03)
@@ -33,6 +35,13 @@ def test_a_flag_never_seen_in_fitting_does_not_explode():
     network = fit_fusion(columns, relevant, names=NAMES, config=CONFIG, seed=1)
     flagged = columns + np.array([0, 0, 1], dtype=np.float32)
     assert np.abs(network.logits(flagged) - network.logits(columns)).max() < 50
+
+
+def test_the_final_fusion_starts_from_the_first():
+    columns, relevant = toy()
+    still = dataclasses.replace(CONFIG, steps=3, fusion_rate=0.0)
+    network = fit_fusion(columns, relevant, names=("a", FIRST_LOGIT, "flag"), config=still, seed=1)
+    np.testing.assert_array_equal(network.logits(columns), columns[:, 1])
 
 
 def test_nothing_relevant_is_an_error():
