@@ -35,7 +35,8 @@ class TrainingProgress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.bars.stop()
+        if errors.is_terminal:
+            self.bars.stop()
 
     def __call__(self, event: str, values: dict[str, Any]) -> None:
         """One event of `train/events.py`."""
