@@ -124,7 +124,8 @@ def _states(pipeline: Pipeline) -> dict[str, State]:
         "features": pipeline.features.state(),
         "encoder": pipeline.encoder.state(),
         "scorer": State(
-            {"vectors": scorer.vectors, "bias": scorer.bias, "frequencies": scorer.frequencies}, {"beam": scorer.beam}
+            {"vectors": scorer.vectors, "bias": scorer.bias, "frequencies": scorer.frequencies},
+            {"beam": scorer.beam, "n_documents": scorer.n_documents},
         ),
         "tree": scorer.tree.state(),
         "graph": pipeline.graph.state(),
@@ -180,16 +181,17 @@ def _scorer(folder: Path, n_labels: int, dim: int) -> LabelScorer:
     frequencies = _array(folder, "scorer", state, "frequencies", np.int64, (n_labels,))
     if frequencies.min() < 0:
         raise ModelError(f"{folder / 'scorer.safetensors'}: frequencies holds {frequencies.min()}; {_MEND}")
-    beam = state.meta.get("beam")
-    if isinstance(beam, bool) or not isinstance(beam, int) or beam < 1:
-        raise ModelError(f"{folder / 'scorer.json'}: beam is {beam!r}, expected a number of leaves; {_MEND}")
+    counts: dict[str, Any] = {name: state.meta.get(name) for name in ("beam", "n_documents")}
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ModelError(f"{folder / 'scorer.json'}: {name} is {value!r}, expected a whole number from 1; {_MEND}")
     tree = LabelTree.from_state(read_state(folder, "tree"))
     if tree.n_labels != n_labels or tree.routers.shape[1] != dim:
         raise ModelError(
             f"{folder}: the tree is over {tree.n_labels} labels of {tree.routers.shape[1]} dimensions, the model has "
             f"{n_labels} of {dim}; {_MEND}"
         )
-    return LabelScorer(vectors, bias, frequencies, tree, beam)
+    return LabelScorer(vectors, bias, frequencies, tree, **counts)
 
 
 def _ranker(folder: Path, recipe: dict[str, Any], scorer: LabelScorer) -> Ranker:

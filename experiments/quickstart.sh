@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 DATA=${DATA:-build/quickstart/data}
 MODEL=${MODEL:-build/quickstart/model}
 RECIPE=${RECIPE:-configs/eclare.yaml}
+# A small set for a quick look: SETTINGS="--set labels=300 --set documents=1200"
+read -r -a SETTINGS <<< "${SETTINGS:-}"
 REPORT=$(dirname "$MODEL")/report.html
 RESULT=$(dirname "$MODEL")/result.json
 TEXT=${TEXT:-"a graphical tool to edit the tags of audio files"}
@@ -14,20 +16,17 @@ step() { printf '\n== %s\n' "$*"; }
 
 step "1/5 data: packages of this machine's apt index and the packages they need (else a synthetic set)"
 mkdir -p "$(dirname "$DATA")" "$(dirname "$MODEL")"
-eclare data build debian-related --or-synthetic --out "$DATA"
+eclare data build debian-related --or-synthetic --out "$DATA" ${SETTINGS[@]+"${SETTINGS[@]}"}
 eclare data info "$DATA"
 
 step "2/5 training with $RECIPE"
-# --resume: a second call after an interruption goes on where the first one stopped.
-resume=()
-if [ -d "$MODEL.train/checkpoint" ]; then resume=(--resume); fi
-eclare train "$RECIPE" --data "$DATA" --out "$MODEL" ${resume[@]+"${resume[@]}"}
+eclare train "$RECIPE" --data "$DATA" --out "$MODEL"
 
 step "3/5 quality on the test split"
 eclare evaluate "$MODEL" --data "$DATA" --json "$RESULT" --html "$REPORT"
 
 step "4/5 labels of a text: $TEXT"
-printf '%s\n' "$TEXT" | eclare predict "$MODEL" --top-k 5
+printf '%s\n' "$TEXT" | eclare predict "$MODEL" --top-k 5 | python -m json.tool
 
 step "5/5 the reasons of the first one"
 eclare explain "$MODEL" --text "$TEXT"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +12,9 @@ from rich.text import Text
 from eclare_py.metrics.report_model import Table
 from eclare_py.storage import render_json
 
-output = Console()
+_WIDTH = 110  # where stdout is no terminal
+
+output = Console(width=None if sys.stdout.isatty() else _WIDTH)
 errors = Console(stderr=True)
 
 
@@ -28,7 +31,11 @@ def show_json(value: Any) -> None:
 def show_table(table: Table) -> None:
     """A table on stdout, its first column names the rows."""
     drawn = RichTable(
-        title=table.title or None, caption=table.note or None, title_justify="left", caption_justify="left"
+        title=table.title or None,
+        caption=table.note or None,
+        title_justify="left",
+        show_header=any(table.head),
+        caption_justify="left",
     )
     columns = range(len(table.head))
     for place in columns:

@@ -16,6 +16,9 @@ class RankConfig:
     graph_candidates: int = option(100, "labels added by spreading first scores over the label graph; 0: none", low=0)
     graph_features: bool = option(True, "let the fusion see a label's support from the labels predicted with it")
     seeds: int = option(30, "labels per document whose first scores are spread", low=1)
+    tail_boost: float = option(
+        0.5, "lift of rare labels: this times ln(1 / propensity) is added to a label's logit; 0: none", low=0.0
+    )
     hidden: int = option(32, "hidden units per layer of the fusion network", low=1)
     steps: int = option(2000, "optimiser steps of the fusion", low=1)
     fusion_batch: int = option(4096, "(document, label) pairs per step of the fusion", low=1)

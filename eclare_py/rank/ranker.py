@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from eclare_py.index import LabelTree, search
+from eclare_py.metrics.propensity import inverse_propensities
 from eclare_py.rank.candidates import Candidates, add_from_graph, from_shortlist, look_up, spread, strongest
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, first_evidence, graph_evidence
@@ -29,6 +30,7 @@ class LabelScorer:
         frequencies: (L,) train frequencies.
         tree: The index over the vectors.
         beam: Leaves searched per document.
+        n_documents: N, documents that were trained on.
     """
 
     vectors: FloatArray
@@ -36,6 +38,7 @@ class LabelScorer:
     frequencies: IntArray
     tree: LabelTree
     beam: int
+    n_documents: int = 1
 
 
 @dataclass(frozen=True)
@@ -140,11 +143,21 @@ class Ranker:
         return Evidence(found, self.first_pass(found), np.zeros(len(found.labels), dtype=np.float32))
 
     def logits(self, evidence: Evidence) -> FloatArray:
-        """(P,) fused logits."""
+        """(P,) fused logits, rare labels lifted by `tail_boost`."""
         network = self.final if self.uses_graph else self.first
         if network is None:
             raise ValueError("the fusion is not fitted yet")
-        return network.logits(evidence.columns)
+        return network.logits(evidence.columns) + self.boost[evidence.found.labels]
+
+    @cached_property
+    def boost(self) -> FloatArray:
+        """(L,) tail_boost * ln(1 / propensity): what a label's logit is lifted by.
+
+        Rare labels are missing from many documents they belong to (Jain et al., KDD 2016), held-out ones included, so
+        the fitted probabilities are too low for them.
+        """
+        inverse = inverse_propensities(self.scorer.frequencies, self.scorer.n_documents)
+        return np.asarray(self.config.tail_boost * np.log(inverse), dtype=np.float32)
 
     def rank(self, x: FloatArray, k: int, hidden: IntArray | None = None) -> Ranking:
         """The k most probable labels of (B, d) documents.

@@ -32,7 +32,7 @@ def build_scorer(network: EclareNetwork, prepared: Prepared, recipe: Recipe) -> 
     if recipe.index.score == "last":
         tree = tree.with_routers(mass_routers(tree, np.float32(scale) * vectors, np.float32(scale) * bias))
     beam = max(1, min(recipe.index.beam, int(recipe.index.beam_share * tree.n_leaves)))
-    return LabelScorer(vectors, bias, prepared.frequencies, tree, beam)
+    return LabelScorer(vectors, bias, prepared.frequencies, tree, beam, prepared.train.n_documents)
 
 
 def encode_train(network: EclareNetwork, prepared: Prepared) -> FloatArray:

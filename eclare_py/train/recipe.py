@@ -25,9 +25,7 @@ class TrainingConfig:
     batch_size: int = option(512, "documents per step", low=1)
     surrogate_epochs: int = option(5, "epochs of the surrogate stage (in-batch negatives)", low=1)
     ranker_epochs: int = option(1, "epochs of the ranker stage (mined negatives); 0 leaves the stage out", low=0)
-    max_steps: int = option(
-        3000, "most steps of a stage: large data sets get fewer epochs, but at least one", low=1
-    )
+    max_steps: int = option(3000, "most steps of a stage: large data sets get fewer epochs, but at least one", low=1)
     table_rate: float = option(0.05, "learning rate of the embedding table (row-wise Adagrad)", low=0.0)
     dense_rate: float = option(1e-3, "learning rate of all other parameters (Adam)", low=0.0)
     ranker_factor: float = option(0.05, "learning rates of the ranker stage, as a share of the surrogate's", low=0.0)
