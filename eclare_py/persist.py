@@ -179,12 +179,15 @@ def _scorer(folder: Path, n_labels: int, dim: int) -> LabelScorer:
     vectors = _array(folder, "scorer", state, "vectors", np.float32, (n_labels, dim))
     bias = _array(folder, "scorer", state, "bias", np.float32, (n_labels,))
     frequencies = _array(folder, "scorer", state, "frequencies", np.int64, (n_labels,))
-    if frequencies.min() < 0:
-        raise ModelError(f"{folder / 'scorer.safetensors'}: frequencies holds {frequencies.min()}; {_MEND}")
     counts: dict[str, Any] = {name: state.meta.get(name) for name in ("beam", "n_documents")}
     for name, value in counts.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ModelError(f"{folder / 'scorer.json'}: {name} is {value!r}, expected a whole number from 1; {_MEND}")
+    if frequencies.min() < 0 or frequencies.max() > counts["n_documents"]:
+        worst = frequencies.min() if frequencies.min() < 0 else frequencies.max()
+        raise ModelError(
+            f"{folder / 'scorer.safetensors'}: frequencies holds {worst}, expected 0 to {counts['n_documents']}; {_MEND}"
+        )
     tree = LabelTree.from_state(read_state(folder, "tree"))
     if tree.n_labels != n_labels or tree.routers.shape[1] != dim:
         raise ModelError(

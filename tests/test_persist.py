@@ -90,6 +90,7 @@ WRONG = {
     "label vectors with NaN": (with_nan, "nan"),
     "fewer biases": (with_arrays("scorer", bias=lambda a: a[:-1]), "bias"),
     "negative frequency": (with_arrays("scorer", frequencies=lambda a: a - 1000), "frequencies"),
+    "frequency above all documents": (with_arrays("scorer", frequencies=lambda a: a + 1000), "frequencies"),
     "beam of nothing": (with_meta("scorer", beam=0), "beam is 0"),
     "beam a truth value": (with_meta("scorer", beam=True), "beam is True"),
     "fewer terms in the encoder": (with_arrays("encoder", table=lambda a: a[:-3]), "terms"),

@@ -76,7 +76,7 @@ class Explanation:
         dense: Dense score: cosine of text and label vector plus the label's bias.
         split: Its shares.
         frequency: Train documents of the label.
-        evidence: What the fusion saw, by column.
+        evidence: What the fusion saw, by column; the graph support as it is, and the lift of a rare label's logit.
         supporters: Predicted labels that the label is seen with, by what they give (weight times first probability).
         neighbours: Nearest labels in the graph of the label encoder, by weight.
         documents: Train documents of the label as (name, cosine with the text), nearest first.
@@ -262,6 +262,7 @@ def _candidates(pipeline: Pipeline, x: FloatArray, row: int) -> tuple[Candidates
     if len(place) and network is not None:
         evidence = dict(zip(network.columns, seen.columns[place[0]].tolist(), strict=True))
         evidence["graph_support"] = float(seen.support[place[0]])
+        evidence["tail_boost"] = float(ranker.boost[row])
     return seen.found, probability(ranker.logits(seen)), evidence
 
 
