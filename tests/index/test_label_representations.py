@@ -58,7 +58,15 @@ def test_a_weight_of_zero_leaves_a_part_out():
         ({"documents": DOCUMENTS}, "need documents"),
         ({"documents": DOCUMENTS[:2], "labels": LABELS}, "2 document vectors"),
         ({"documents": DOCUMENTS, "labels": LABELS, "texts": np.ones((4, 2))}, "4 label texts"),
-        ({"documents": DOCUMENTS, "labels": LABELS, "texts": np.ones((5, 3))}, "one dimension"),
+        (
+            {
+                "documents": DOCUMENTS,
+                "labels": LABELS,
+                "texts": np.ones((5, 3)),
+                "config": IndexConfig(combine="mix"),
+            },
+            "one dimension",
+        ),
         ({"texts": np.ones((5, 3)), "graph": as_csr(np.eye(4))}, "5 labels"),
         ({"texts": np.full((5, 3), np.inf)}, "row 0"),
     ],
