@@ -186,7 +186,7 @@ def _scorer(folder: Path, n_labels: int, dim: int) -> LabelScorer:
     if frequencies.min() < 0 or frequencies.max() > counts["n_documents"]:
         worst = frequencies.min() if frequencies.min() < 0 else frequencies.max()
         raise ModelError(
-            f"{folder / 'scorer.safetensors'}: frequencies holds {worst}, expected 0 to {counts['n_documents']}; {_MEND}"
+            f"{folder / 'scorer.safetensors'}: frequencies holds {worst}, not 0 to {counts['n_documents']}; {_MEND}"
         )
     tree = LabelTree.from_state(read_state(folder, "tree"))
     if tree.n_labels != n_labels or tree.routers.shape[1] != dim:
