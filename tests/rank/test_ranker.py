@@ -155,6 +155,23 @@ def test_an_unknown_text_gets_a_ranking_by_prior():
     assert ranker.rank(np.zeros((1, 2), dtype=np.float32), 1).indices.tolist() == [[2]]
 
 
+def test_rare_labels_are_lifted_by_their_propensity():
+    """Two labels that fit a text alike: without the lift the lower id is first, with it the rarer one."""
+    plain = ranker_of([[1, 0], [1, 0], [0, 1]], [0, 0, 0], np.zeros((3, 3)), graph_candidates=0, tail_boost=0.0)
+    scorer = dataclasses.replace(plain.scorer, frequencies=np.array([900, 1, 5]), n_documents=1000)
+    plain = dataclasses.replace(plain, scorer=scorer)
+    lifted = dataclasses.replace(plain, config=dataclasses.replace(plain.config, tail_boost=0.5))
+    assert plain.rank(X, 3).indices[0].tolist() == [0, 1, 2] and lifted.rank(X, 3).indices[0].tolist() == [1, 0, 2]
+    assert np.all(plain.boost == 0)
+    factor = (np.log(1000) - 1) * 2.5**0.55  # C of Jain et al. (KDD 2016), A = 0.55, B = 1.5
+    expected = 0.5 * np.log(1 + factor * (np.array([900, 1, 5]) + 1.5) ** -0.55)
+    np.testing.assert_allclose(lifted.boost, expected, rtol=1e-5)
+    evidence = plain.evidence(X)
+    np.testing.assert_allclose(
+        lifted.logits(evidence) - plain.logits(evidence), lifted.boost[evidence.found.labels], atol=1e-5
+    )
+
+
 def test_unfitted_fusions_are_named():
     ranker = ranker_of(VECTORS, BIAS, SUPPORT)
     with pytest.raises(ValueError, match="fitted"):
