@@ -34,7 +34,7 @@ class TrainingConfig:
     mined: int = option(100, "hardest labels kept per document when negatives are mined", low=1)
     hard_negatives: int = option(10, "of these, drawn anew for each document and step", low=0)
     hop_features: int | None = option(64, "heaviest terms kept per label and graph hop; none keeps all", low=1)
-    checkpoint_seconds: float = option(60.0, "least time between two checkpoints", low=0.0)
+    checkpoint_seconds: float = option(300.0, "least time between two checkpoints", low=0.0)
 
 
 @dataclass(frozen=True)
