@@ -37,6 +37,10 @@ class FrozenEncoder:
         """(B, V) CSR and (B, t) -> (B, d), the input of the residual block."""
         out = np.zeros((rows.shape[0], self.dim), dtype=np.float32)
         if len(self.table):
+            if rows.shape[1] != len(self.table):  # compiled code would read outside the table
+                raise ModelError(
+                    f"{rows.shape[1]} features do not fit a table of {len(self.table)}; use one model's parts"
+                )
             sum_rows(rows.indptr, rows.indices, rows.data, self.table, out)
         if len(self.projection):
             if embeddings is None:
