@@ -12,13 +12,12 @@ FIRST_COLUMNS = ("similarity", "gap", "best", "order", "frequency", "unseen", "o
 GRAPH_COLUMNS = ("support", "unsupported", "support_order", "companions", "best_companion")
 
 
-def first_evidence(found: Candidates, frequencies: IntArray, bias: FloatArray | None = None) -> FloatArray:
+def first_evidence(found: Candidates, frequencies: IntArray) -> FloatArray:
     """Dense score, its place among the others, and the label's prior.
 
     Args:
         found: P candidates of B documents.
         frequencies: (L,) train frequencies.
-        bias: (L,) trained label biases; zero where not given.
 
     Returns:
         (P, 7) columns as in FIRST_COLUMNS.
