@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 _FLOAT = 4
 _ENTRY = 12  # bytes of a CSR entry with 64-bit columns
 _PROGRAM_MB = 620  # interpreter, torch, compiled kernels
+# Of training, fitted to runs on debian-related and yso-en on two idle cores.
+_SECONDS_PER_PRODUCT = 1.2e-10  # of one dimension of one document and one label
+_SECONDS_PER_VALUE = 1.1e-9  # of one dimension of one term of a text in a step
+_SECONDS_PER_TERM = 1e-6  # of one term of a text, before the first step
+_SECONDS_AT_LEAST = 60.0  # start, index, fusion
 _SAMPLE = 20_000  # texts whose terms are counted for the mean
 
 
@@ -65,18 +70,15 @@ def _seconds(train: Dataset, recipe: Recipe, terms_per_text: float) -> float:
     batch = min(settings.batch_size, len(train))
     relevant = float(train.labels.nnz) / max(len(train), 1)
     stages = ((settings.surrogate_epochs, 0), (settings.ranker_epochs, settings.hard_negatives))
-    total = 20.0  # start, features, graph, tree, fusion
-    for epochs, drawn in stages:
+    total = _SECONDS_AT_LEAST + _SECONDS_PER_TERM * terms_per_text * (len(train) + train.n_labels)
+    steps = float(np.ceil(len(train) / batch))
+    for wanted, drawn in stages:
+        epochs = min(wanted, max(1, settings.max_steps // steps))
         at_hand = min(batch * (0.6 * relevant + 0.7 * drawn), train.n_labels)
         per_step = batch * at_hand * dim * _SECONDS_PER_PRODUCT
         per_step += (batch * terms_per_text + at_hand * 3 * terms_per_text) * dim * _SECONDS_PER_VALUE
-        total += epochs * np.ceil(len(train) / batch) * per_step
-    return float(total)
-
-
-# Fitted to runs on debian-related and yso-en with dimensions 64 to 256.
-_SECONDS_PER_PRODUCT = 1.2e-10
-_SECONDS_PER_VALUE = 6e-9
+        total += epochs * steps * per_step
+    return total
 
 
 def _duration(seconds: float) -> str:
