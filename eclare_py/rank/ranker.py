@@ -160,7 +160,7 @@ class Ranker:
         return np.asarray(self.config.tail_boost * np.log(inverse), dtype=np.float32)
 
     def rank(self, x: FloatArray, k: int, hidden: IntArray | None = None) -> Ranking:
-        """The k most probable labels of (B, d) documents.
+        """The k labels of (B, d) documents with the best fused scores.
 
         Args:
             x: (B, d) document vectors.
@@ -168,7 +168,8 @@ class Ranker:
             hidden: (F, 2) filter pairs (document, label) that must not come up.
 
         Returns:
-            (B, k) Ranking of probabilities.
+            (B, k) Ranking of scores in 0..1: the fitted probabilities where `tail_boost` is 0, lifted for rare labels
+            otherwise.
         """
         parts = [self._rank_block(x[rows], k, pairs) for rows, pairs in _blocks(len(x), hidden)]
         if not parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eclare_py.index import LabelTree, build_tree, label_representations, mass_routers
+from eclare_py.index import build_tree, label_representations, mass_routers
 from eclare_py.model.network import EclareNetwork
 from eclare_py.rank.ranker import LabelScorer
 from eclare_py.train.prepare import Prepared
@@ -45,6 +45,3 @@ def _without_loops(graph: Csr) -> Csr:
     loops.setdiag(0)
     loops.eliminate_zeros()
     return loops
-
-
-__all__ = ["LabelTree", "build_scorer", "encode_train"]
