@@ -16,7 +16,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 
 LADDER = (
-    ("errors", "types"),
+    ("errors", "types", "kernel_flags"),
     ("storage",),
     ("config",),
     ("data", "graph", "metrics"),
@@ -168,6 +168,17 @@ def test_the_check_sees_each_way_of_running_code(source: str) -> None:
 def test_the_check_lets_safe_forms_pass() -> None:
     safe = "np.load('a.npy', allow_pickle=False)\nyaml.safe_load(text)\nre.compile('a')\nmodel.eval()"
     assert unsafe_uses(ast.parse(safe)) == []
+
+
+def loose_mathematics(tree: ast.AST) -> list[int]:
+    """Lines where a compiled kernel is allowed more than `SUM_FLAGS`, which say why that is not reproducible."""
+    keywords = (k for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords if k.arg == "fastmath")
+    return [k.value.lineno for k in keywords if not (isinstance(k.value, ast.Name) and k.value.id == "SUM_FLAGS")]
+
+
+def test_kernels_keep_to_reproducible_mathematics() -> None:
+    assert not {str(path.relative_to(ROOT)): lines for path in SOURCES if (lines := loose_mathematics(tree_of(path)))}
+    assert loose_mathematics(ast.parse("@njit(fastmath=True)\ndef f(): ...")) == [1]
 
 
 def test_only_the_command_line_prints() -> None:

@@ -11,13 +11,11 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from eclare_py.kernel_flags import SUM_FLAGS
 from eclare_py.types import FloatArray, IntArray
 
-# Only re-association is allowed (it is what vectorises a sum): infinities keep their meaning.
-_SUM_FLAGS = {"reassoc", "contract", "nsz"}
 
-
-@njit(cache=True, nogil=True, fastmath=_SUM_FLAGS)
+@njit(cache=True, nogil=True, fastmath=SUM_FLAGS)
 def dot_row(matrix: FloatArray, row: int, vector: FloatArray) -> np.float32:
     """Inner product of `matrix[row]` with `vector`."""
     total = np.float32(0.0)

@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from eclare_py.kernel_flags import SUM_FLAGS
 from eclare_py.types import FloatArray
 
 
-@njit(parallel=True, cache=True, fastmath=True)
+@njit(parallel=True, cache=True, fastmath=SUM_FLAGS)
 def sum_rows(
     indptr: npt.NDArray[np.int64],
     indices: npt.NDArray[np.int64],
@@ -27,7 +28,7 @@ def sum_rows(
                 target[k] += value * source[k]
 
 
-@njit(parallel=True, cache=True, fastmath=True)
+@njit(parallel=True, cache=True, fastmath=SUM_FLAGS)
 def update_rows(
     starts: npt.NDArray[np.int64],
     touched: npt.NDArray[np.int64],

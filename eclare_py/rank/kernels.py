@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from eclare_py.kernel_flags import SUM_FLAGS
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 
-@njit(parallel=True, cache=True, fastmath=True)
+@njit(parallel=True, cache=True, fastmath=SUM_FLAGS)
 def _score_pairs(x: FloatArray, vectors: FloatArray, rows: IntArray, labels: IntArray, out: FloatArray) -> None:
     for pair in prange(len(rows)):
         left, right = x[rows[pair]], vectors[labels[pair]]

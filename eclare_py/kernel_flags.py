@@ -1,0 +1,8 @@
+"""What compiled kernels may do to floating-point sums."""
+
+from __future__ import annotations
+
+# Re-association and fused multiply-add are what vectorises a sum; infinities keep their meaning. Not all of "fast"
+# mathematics: with reciprocals allowed, a kernel that was just compiled and the same kernel from numba's cache have
+# given different last bits, and two trainings with one seed must give one model.
+SUM_FLAGS = {"reassoc", "contract", "nsz"}
