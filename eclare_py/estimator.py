@@ -193,7 +193,7 @@ class EclareClassifier:
         test, train, a, b = _test_split(data, train)
         self.check_labels(test)
         facts = self.pipeline.facts
-        frequencies = self.pipeline.ranker.scorer.frequencies if train is None else train.label_frequencies
+        frequencies = self.pipeline.ranker.profile.frequencies if train is None else train.label_frequencies
         n_train = int(facts["documents"] - facts["held_out"]) if train is None else train.n_documents
         if ranking is None:
             ranking = self.predict(test.texts, RANKED, filter_pairs=test.filter_pairs)

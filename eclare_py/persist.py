@@ -1,8 +1,8 @@
 """Saving and loading a whole model: one folder of safetensors and JSON, with a manifest; nothing in it can run code.
 
 A model folder holds, beside `manifest.json`:
-- a pair NAME.safetensors, NAME.json for each of features, encoder, scorer, tree, graph, support, network, documents,
-  and for the fusion networks first and final where the model has them;
+- a pair NAME.safetensors, NAME.json for each of features, encoder, scorer, profile, tree, graph, support, network,
+  documents, and for the fusion networks first and final where the model has them;
 - `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
 - `events.jsonl`, the log of the training, where there is one.
 
@@ -12,6 +12,7 @@ Loading needs neither torch nor scikit-learn.
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.index import LabelTree
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.rank.config import RankConfig
-from eclare_py.rank.evidence import FIRST_COLUMNS
+from eclare_py.rank.evidence import FIRST_COLUMNS, LabelProfile
 from eclare_py.rank.fusion import FusionNetwork
 from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments
 from eclare_py.rank.ranker import LabelScorer, Ranker
@@ -91,7 +92,8 @@ def load_pipeline(path: str | Path) -> Pipeline:
     n_labels = len(table.texts)
     features = TfidfFeatures.from_state(read_state(folder, "features"))
     encoder = _encoder(folder, features)
-    scorer = _scorer(folder, n_labels, encoder.dim)
+    scorer, n_documents = _scorer(folder, n_labels, encoder.dim)
+    profile = _profile(folder, n_labels, encoder.dim, features.n_features, n_documents)
     graph = LabelGraph.from_state(read_state(folder, "graph"))
     if graph.n_labels != n_labels:
         raise ModelError(f"{folder}: the label graph has {graph.n_labels} labels, the model {n_labels}; {_MEND}")
@@ -99,7 +101,7 @@ def load_pipeline(path: str | Path) -> Pipeline:
         recipe=recipe,
         features=features,
         encoder=encoder,
-        ranker=_ranker(folder, recipe, scorer),
+        ranker=_ranker(folder, recipe, scorer, profile, n_documents),
         graph=graph,
         labels=table,
         network=_network(folder, n_labels, encoder.dim),
@@ -119,13 +121,16 @@ def model_sizes(path: str | Path) -> dict[str, int]:
 
 def _states(pipeline: Pipeline) -> dict[str, State]:
     ranker, documents = pipeline.ranker, pipeline.documents
-    scorer = ranker.scorer
+    scorer, profile = ranker.scorer, ranker.profile
     states = {
         "features": pipeline.features.state(),
         "encoder": pipeline.encoder.state(),
         "scorer": State(
-            {"vectors": scorer.vectors, "bias": scorer.bias, "frequencies": scorer.frequencies},
-            {"beam": scorer.beam, "n_documents": scorer.n_documents},
+            {"vectors": scorer.vectors, "bias": scorer.bias},
+            {"beam": scorer.beam, "n_documents": ranker.n_documents},
+        ),
+        "profile": State(
+            csr_to_arrays("terms", profile.terms) | {"frequencies": profile.frequencies, "centroids": profile.centroids}
         ),
         "tree": scorer.tree.state(),
         "graph": pipeline.graph.state(),
@@ -174,30 +179,40 @@ def _encoder(folder: Path, features: TfidfFeatures) -> FrozenEncoder:
     return encoder
 
 
-def _scorer(folder: Path, n_labels: int, dim: int) -> LabelScorer:
+def _scorer(folder: Path, n_labels: int, dim: int) -> tuple[LabelScorer, int]:
+    """The dense side, and the number of documents trained on."""
     state = read_state(folder, "scorer")
     vectors = _array(folder, "scorer", state, "vectors", np.float32, (n_labels, dim))
     bias = _array(folder, "scorer", state, "bias", np.float32, (n_labels,))
-    frequencies = _array(folder, "scorer", state, "frequencies", np.int64, (n_labels,))
     counts: dict[str, Any] = {name: state.meta.get(name) for name in ("beam", "n_documents")}
     for name, value in counts.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ModelError(f"{folder / 'scorer.json'}: {name} is {value!r}, expected a whole number from 1; {_MEND}")
-    if frequencies.min() < 0 or frequencies.max() > counts["n_documents"]:
-        worst = frequencies.min() if frequencies.min() < 0 else frequencies.max()
-        raise ModelError(
-            f"{folder / 'scorer.safetensors'}: frequencies holds {worst}, not 0 to {counts['n_documents']}; {_MEND}"
-        )
     tree = LabelTree.from_state(read_state(folder, "tree"))
     if tree.n_labels != n_labels or tree.routers.shape[1] != dim:
         raise ModelError(
             f"{folder}: the tree is over {tree.n_labels} labels of {tree.routers.shape[1]} dimensions, the model has "
             f"{n_labels} of {dim}; {_MEND}"
         )
-    return LabelScorer(vectors, bias, frequencies, tree, **counts)
+    return LabelScorer(vectors, bias, tree, counts["beam"]), counts["n_documents"]
 
 
-def _ranker(folder: Path, recipe: dict[str, Any], scorer: LabelScorer) -> Ranker:
+def _profile(folder: Path, n_labels: int, dim: int, n_features: int, n_documents: int) -> LabelProfile:
+    state = read_state(folder, "profile")
+    frequencies = _array(folder, "profile", state, "frequencies", np.int64, (n_labels,))
+    if frequencies.min() < 0 or frequencies.max() > n_documents:
+        worst = frequencies.min() if frequencies.min() < 0 else frequencies.max()
+        raise ModelError(
+            f"{folder / 'profile.safetensors'}: frequencies holds {worst}, not 0 to {n_documents}; {_MEND}"
+        )
+    centroids = _array(folder, "profile", state, "centroids", np.float32, (n_labels, dim))
+    terms = csr_from_arrays(state.arrays, "terms", "terms of the labels", shape=(n_labels, n_features))
+    return LabelProfile(frequencies, centroids, Csr(terms, dtype=np.float32))
+
+
+def _ranker(
+    folder: Path, recipe: dict[str, Any], scorer: LabelScorer, profile: LabelProfile, n_documents: int
+) -> Ranker:
     try:
         config = load_config(RankConfig, recipe.get("rank", {}), str(folder / "recipe.json"))
     except ConfigError as error:
@@ -205,9 +220,8 @@ def _ranker(folder: Path, recipe: dict[str, Any], scorer: LabelScorer) -> Ranker
     shape = (len(scorer.vectors), len(scorer.vectors))
     support = csr_from_arrays(read_state(folder, "support").arrays, "support", "support graph", shape=shape)
     first = _fusion(folder, "first", FIRST_COLUMNS)
-    ranker = Ranker(scorer, Csr(support, dtype=np.float32), config, first)
-    final = _fusion(folder, "final", ranker.final_columns) if ranker.uses_graph else None
-    return Ranker(scorer, ranker.support, config, first, final)
+    ranker = Ranker(scorer, profile, Csr(support, dtype=np.float32), config, n_documents, first)
+    return replace(ranker, final=_fusion(folder, "final", ranker.final_columns)) if ranker.uses_graph else ranker
 
 
 def _fusion(folder: Path, name: str, columns: tuple[str, ...]) -> FusionNetwork:

@@ -24,7 +24,7 @@ def check_split(classifier: EclareClassifier, text: str, label: int) -> Any:
     """The shares add up to the dense score, which is the one that the ranker works with."""
     pipeline = classifier.pipeline
     found, scorer = explain(pipeline, text, label), pipeline.ranker.scorer
-    dense = float(pipeline.encode([text])[0] @ scorer.vectors[label]) + float(scorer.bias[label])
+    dense = float(pipeline.encode([text]).vectors[0] @ scorer.vectors[label]) + float(scorer.bias[label])
     assert found.dense == pytest.approx(dense, abs=1e-6)
     assert found.split.total == pytest.approx(dense, abs=1e-5)
     return found
@@ -87,11 +87,11 @@ def test_explanation_names_the_evidence(tiny: Any) -> None:
     assert [(one.label, one.weight) for one in found.neighbours] == list(
         zip(ids.tolist(), weights.tolist(), strict=True)
     )
-    assert found.frequency == pipeline.ranker.scorer.frequencies[label]
+    assert found.frequency == pipeline.ranker.profile.frequencies[label]
     assert set(pipeline.ranker.final.columns) <= set(found.evidence)
     x = pipeline.encode([text])
     shortlist = pipeline.ranker.shortlist(x, None)
-    chances = probability(pipeline.ranker.first.logits(pipeline.ranker.first_pass(shortlist)))
+    chances = probability(pipeline.ranker.first.logits(pipeline.ranker.first_pass(x, shortlist)))
     seeds = np.lexsort((shortlist.labels, -chances))[: pipeline.ranker.config.seeds]
     edges = pipeline.ranker.support.toarray()[:, label]
     given = [float(edges[shortlist.labels[i]] * chances[i]) for i in seeds]

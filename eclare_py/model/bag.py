@@ -42,11 +42,16 @@ class BagOfEmbeddings(torch.nn.Module):
         n_rows: V; or L for free label vectors, whose "texts" are rows of the identity.
         dim: d.
         scale: Standard deviation at the start; 0 starts from zeros.
+        dropout: Share of the entries of `rows` dropped in training, the others scaled up; what is learned of a text
+            then does not hang on one rare word of it.
         generator: Source of the start values.
     """
 
-    def __init__(self, n_rows: int, dim: int, *, scale: float, generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self, n_rows: int, dim: int, *, scale: float, dropout: float = 0.0, generator: torch.Generator | None = None
+    ) -> None:
         super().__init__()
+        self.dropout = dropout
         start = torch.zeros(n_rows, dim) if scale == 0 else torch.randn(n_rows, dim, generator=generator) * scale
         self.weight = torch.nn.Parameter(start)
         self.register_buffer("accumulator", torch.zeros(n_rows))
@@ -55,6 +60,8 @@ class BagOfEmbeddings(torch.nn.Module):
 
     def forward(self, rows: Csr) -> Tensor:
         """(B, V) CSR -> (B, d); gradients are noted for `step`."""
+        if self.training and self.dropout:
+            rows = drop_entries(rows, self.dropout)
         if not torch.is_grad_enabled():
             return self.sums(rows)
         result: Tensor = _Sum.apply(self.weight, self, rows)
@@ -106,6 +113,14 @@ class BagOfEmbeddings(torch.nn.Module):
         self.accumulator[rows] += summed.square().mean(dim=1)
         rate = learning_rate / (self.accumulator[rows].sqrt() + _EPSILON)
         self.weight[rows] -= rate[:, None] * summed
+
+
+def drop_entries(rows: Csr, share: float) -> Csr:
+    """The rows without a random share of their entries (of torch's generator); the others times 1 / (1 - share)."""
+    kept = torch.rand(rows.nnz).numpy() >= share
+    pointers = np.concatenate([[0], np.cumsum(kept)])[rows.indptr]
+    values = rows.data[kept] * np.float32(1 / (1 - share))
+    return Csr((values, rows.indices[kept], pointers), shape=rows.shape)
 
 
 def _parts(rows: Csr) -> tuple[Any, Any, Any]:

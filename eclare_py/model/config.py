@@ -15,6 +15,9 @@ class DocumentEncoderConfig:
     kind: str = option("bag", "bag, transformer, or both fused", choices=("bag", "transformer", "both"))
     dim: int = option(256, "length of every document and label vector", low=4, high=4096)
     dropout: float = option(0.1, "share of document dimensions dropped in training", low=0.0, high=0.9)
+    term_dropout: float = option(
+        0.3, "share of the terms of documents and label texts dropped in training", low=0.0, high=0.9
+    )
     transformer: str = option("", "folder or name of a sentence-transformers model (kinds transformer and both)")
     cache: str = option("", "folder for its embeddings; empty: inside the training folder")
 

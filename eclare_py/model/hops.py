@@ -104,4 +104,3 @@ def hop_vectors(
     if propagation.config.kind in _LINEAR and embeddings is None:
         return FoldedHops(encoder, features, graph, hops=propagation.config.hops, max_features=max_features)
     return ClosureHops(encoder, features, embeddings, graph, propagation)
-

@@ -64,8 +64,9 @@ class EclareNetwork(torch.nn.Module):
         n_labels, n_features = labels.features.shape
         transformer_dim = 0 if labels.embeddings is None else labels.embeddings.shape[1]
         self.bag = BagOfEmbeddings(
-            n_features if document.kind != "transformer" else 1, document.dim, scale=document.dim**-0.5
-        )
+            n_features if document.kind != "transformer" else 1, document.dim, scale=document.dim**-0.5,
+            dropout=document.term_dropout,
+        )  # fmt: skip
         self.documents = DocumentEncoder(
             self.bag,
             document.dim,

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from eclare_py.rank.candidates import Candidates, look_up
-from eclare_py.rank.kernels import companions
+from eclare_py.rank.kernels import companions, match_terms, score_pairs
+from eclare_py.rank.query import Query
 from eclare_py.types import Csr, FloatArray, IntArray
 
-FIRST_COLUMNS = ("similarity", "gap", "best", "order", "frequency", "unseen", "once")
+FIRST_COLUMNS = ("similarity", "gap", "best", "order", "frequency", "unseen", "once", "documents", "words")
 GRAPH_COLUMNS = ("support", "unsupported", "support_order", "companions", "best_companion")
 
 
-def first_evidence(found: Candidates, frequencies: IntArray) -> FloatArray:
-    """Dense score, its place among the others, and the label's prior.
+@dataclass(frozen=True)
+class LabelProfile:
+    """What a candidate is compared with, beside its label vector.
+
+    Attributes:
+        frequencies: (L,) train frequencies.
+        centroids: (L, d) unit mean of the vectors of each label's train documents (PIFA), zero where it has none. They
+            are made when training is over and meet documents that are not in them, so a label with one train document
+            is known by it without being taken in by it.
+        terms: (L, V) TF-IDF of the label texts.
+    """
+
+    frequencies: IntArray
+    centroids: FloatArray
+    terms: Csr
+
+
+def first_evidence(query: Query, found: Candidates, profile: LabelProfile) -> FloatArray:
+    """Dense score, its place among the others, the label's prior, its documents and its words.
 
     Args:
-        found: P candidates of B documents.
-        frequencies: (L,) train frequencies.
+        query: B documents.
+        found: Their P candidates.
+        profile: The labels.
 
     Returns:
-        (P, 7) columns as in FIRST_COLUMNS.
+        (P, 9) columns as in FIRST_COLUMNS; `documents` is the cosine with the label's train documents, `words` the
+        TF-IDF product with its text: words in common count here though their embeddings say nothing.
     """
     counts = np.diff(found.indptr)
     best = np.full(len(counts), 0, dtype=np.float32)
@@ -28,7 +50,7 @@ def first_evidence(found: Candidates, frequencies: IntArray) -> FloatArray:
     if filled.any():
         best[filled] = np.maximum.reduceat(found.similarity, found.indptr[:-1][filled])
     top = np.repeat(best, counts)
-    prior = frequencies[found.labels]
+    prior = profile.frequencies[found.labels]
     return np.stack(
         [
             10 * found.similarity,
@@ -38,6 +60,8 @@ def first_evidence(found: Candidates, frequencies: IntArray) -> FloatArray:
             np.log1p(prior),
             prior == 0,
             prior == 1,
+            10 * score_pairs(query.vectors, profile.centroids, found.rows, found.labels),
+            10 * match_terms(query.terms, profile.terms, found.indptr, found.labels),
         ],
         axis=1,
     ).astype(np.float32)

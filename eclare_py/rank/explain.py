@@ -15,6 +15,7 @@ from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.rank.candidates import Candidates, strongest
 from eclare_py.rank.fusion import probability
 from eclare_py.rank.pipeline import LabelTable, Pipeline
+from eclare_py.rank.query import Query
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 _MEND = "restore the model from its source or train again"
@@ -117,9 +118,10 @@ def explain(pipeline: Pipeline, text: str, label: int | str, *, top: int = 5) ->
     """
     row = find_label(pipeline.labels, label)
     scorer = pipeline.ranker.scorer
-    x = pipeline.encode([text])
-    dense = float(x[0] @ scorer.vectors[row] + scorer.bias[row])
-    found, fused, evidence = _candidates(pipeline, x, row)
+    query = pipeline.encode([text])
+    x = query.vectors[0]
+    dense = float(x @ scorer.vectors[row] + scorer.bias[row])
+    found, fused, evidence = _candidates(pipeline, query, row)
     chances = dict(zip(found.labels.tolist(), fused.tolist(), strict=True))
     near, weights = pipeline.graph.neighbours(row, top)
     return Explanation(
@@ -131,15 +133,15 @@ def explain(pipeline: Pipeline, text: str, label: int | str, *, top: int = 5) ->
         rank=_rank(found.labels, fused, row),
         candidates=len(found.labels),
         dense=dense,
-        split=split_score(pipeline, x[0], row),
-        frequency=int(scorer.frequencies[row]),
+        split=split_score(pipeline, x, row),
+        frequency=int(pipeline.ranker.profile.frequencies[row]),
         evidence=evidence,
-        supporters=list(_supporters(pipeline, x, row, top, chances)),
+        supporters=list(_supporters(pipeline, query, row, top, chances)),
         neighbours=[
             _neighbour(pipeline.labels, other, weight, chances)
             for other, weight in zip(near.tolist(), weights.tolist(), strict=True)
         ],
-        documents=_documents(pipeline, x[0], row, top),
+        documents=_documents(pipeline, x, row, top),
         terms=_terms(pipeline, text, row, dense, top),
     )
 
@@ -211,7 +213,7 @@ def label_parts(pipeline: Pipeline, label: int) -> FloatArray:
     side = LabelSide(
         as_csr(features[:, terms]),
         _part_of(pipeline.graph, nodes),
-        pipeline.ranker.scorer.frequencies[nodes],
+        pipeline.ranker.profile.frequencies[nodes],
         None if sentences is None else sentences.encode(texts),
     )
     network = EclareNetwork(side, document, settings, hop_features=recipe["training"]["hop_features"])
@@ -252,10 +254,10 @@ def _part_of(graph: LabelGraph, nodes: IntArray) -> LabelGraph:
     return LabelGraph(adjacency, normalized, graph.kind, graph.normalization)
 
 
-def _candidates(pipeline: Pipeline, x: FloatArray, row: int) -> tuple[Candidates, FloatArray, dict[str, float]]:
+def _candidates(pipeline: Pipeline, query: Query, row: int) -> tuple[Candidates, FloatArray, dict[str, float]]:
     """All candidates with their fused probabilities, and the evidence of one of them by column."""
     ranker = pipeline.ranker
-    seen = ranker.evidence(x)
+    seen = ranker.evidence(query)
     network = ranker.final if ranker.uses_graph else ranker.first
     place = np.flatnonzero(seen.found.labels == row)
     evidence: dict[str, float] = {}
@@ -271,15 +273,13 @@ def _rank(labels: IntArray, fused: FloatArray, row: int) -> int | None:
     return int(place[0]) + 1 if len(place) else None
 
 
-def _supporters(
-    pipeline: Pipeline, x: FloatArray, row: int, top: int, chances: dict[int, float]
-) -> Iterator[Neighbour]:
+def _supporters(pipeline: Pipeline, query: Query, row: int, top: int, chances: dict[int, float]) -> Iterator[Neighbour]:
     """The predicted labels whose edges to this label make up its graph support."""
     ranker = pipeline.ranker
     if not ranker.uses_graph or ranker.first is None:
         return
-    found = ranker.shortlist(x, None)
-    first = found.matrix(probability(ranker.first.logits(ranker.first_pass(found))), pipeline.n_labels)
+    found = ranker.shortlist(query, None)
+    first = found.matrix(probability(ranker.first.logits(ranker.first_pass(query, found))), pipeline.n_labels)
     seeds = strongest(first, ranker.config.seeds)
     weights = ranker.support[seeds.indices][:, [row]].toarray()[:, 0]
     given = weights * seeds.data

@@ -35,6 +35,44 @@ def score_pairs(x: FloatArray, vectors: FloatArray, rows: IntArray, labels: IntA
 
 
 @njit(parallel=True, cache=True)
+def _match_terms(
+    left_ptr: IntArray, left_terms: IntArray, left: FloatArray, right_ptr: IntArray, right_terms: IntArray,
+    right: FloatArray, indptr: IntArray, labels: IntArray, out: FloatArray,
+) -> None:  # fmt: skip
+    for row in prange(len(indptr) - 1):
+        for pair in range(indptr[row], indptr[row + 1]):
+            here, end = left_ptr[row], left_ptr[row + 1]
+            there, stop = right_ptr[labels[pair]], right_ptr[labels[pair] + 1]
+            total = np.float32(0.0)
+            while here < end and there < stop:
+                a, b = left_terms[here], right_terms[there]
+                if a == b:
+                    total += left[here] * right[there]
+                here += a <= b
+                there += b <= a
+            out[pair] = total
+
+
+def match_terms(documents: Csr, labels: Csr, indptr: IntArray, candidates: IntArray) -> FloatArray:
+    """(P,) inner products of the sparse rows of documents and candidate labels, by walking along both.
+
+    Args:
+        documents: (B, V) sorted columns.
+        labels: (L, V) sorted columns.
+        indptr: (B+1,) candidates of each document.
+        candidates: (P,) rows of `labels`.
+    """
+    out = np.empty(len(candidates), dtype=np.float32)
+    if len(candidates):
+        _match_terms(*_arrays(documents), *_arrays(labels), indptr, candidates, out)
+    return out
+
+
+def _arrays(matrix: Csr) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return matrix.indptr, matrix.indices, matrix.data
+
+
+@njit(parallel=True, cache=True)
 def _companions(
     indptr: IntArray, labels: IntArray, seed_ptr: IntArray, seed_labels: IntArray, chances: FloatArray,
     graph_ptr: IntArray, graph_labels: IntArray, weights: FloatArray, mutual: FloatArray, out: FloatArray,
@@ -66,9 +104,7 @@ def companions(indptr: IntArray, labels: IntArray, seeds: Csr, graph: Csr, mutua
         (P, 2).
     """
     out = np.zeros((len(labels), 2), dtype=np.float32)
-    seed = (np.asarray(part) for part in (seeds.indptr, seeds.indices, seeds.data))
-    edges = (np.asarray(part) for part in (graph.indptr, graph.indices, graph.data))
-    _companions(indptr, labels, *seed, *edges, mutual, out)
+    _companions(indptr, labels, *_arrays(seeds), *_arrays(graph), mutual, out)
     return out
 
 

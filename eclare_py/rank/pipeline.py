@@ -13,8 +13,9 @@ import numpy.typing as npt
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.model.frozen import FrozenEncoder
-from eclare_py.rank.ranker import Ranker
-from eclare_py.types import FloatArray, IntArray, Ranking
+from eclare_py.rank.query import Query
+from eclare_py.rank.ranker import Ranker, query_blocks
+from eclare_py.types import IntArray, Ranking
 
 if TYPE_CHECKING:
     from eclare_py.features.transformer import SentenceEncoder
@@ -95,14 +96,12 @@ class Pipeline:
 
         return SentenceEncoder(settings["transformer"])
 
-    def encode(self, texts: Sequence[str]) -> FloatArray:
-        """(B,) texts -> (B, d) document vectors."""
-        sentences, blocks = self.sentence_encoder, []
-        for start in range(0, len(texts), _BLOCK):
-            part = texts[start : start + _BLOCK]
-            embeddings = None if sentences is None else sentences.encode(list(part))
-            blocks.append(self.encoder.encode(self.features.transform(part), embeddings))
-        return np.concatenate(blocks) if blocks else np.empty((0, self.encoder.dim), dtype=np.float32)
+    def encode(self, texts: Sequence[str]) -> Query:
+        """(B,) texts -> vectors and TF-IDF rows."""
+        sentences = self.sentence_encoder
+        embeddings = None if sentences is None else sentences.encode(list(texts))
+        terms = self.features.transform_one(texts[0]) if len(texts) == 1 else self.features.transform(texts)
+        return Query(self.encoder.encode(terms, embeddings), terms)
 
     def rank(self, texts: Sequence[str], k: int = 10, *, hidden: IntArray | None = None) -> Ranking:
         """The k most probable labels of each text.
@@ -112,4 +111,10 @@ class Pipeline:
             k: Labels wanted; rows are padded where there are fewer candidates.
             hidden: (F, 2) filter pairs (row, label) that must not come up.
         """
-        return self.ranker.rank(self.encode(texts), k, hidden)
+        parts = [
+            self.ranker.rank(self.encode(texts[rows]), k, pairs)
+            for rows, pairs in query_blocks(len(texts), hidden, _BLOCK)
+        ]
+        if not parts:
+            return Ranking(np.empty((0, k), dtype=np.int64), np.empty((0, k), dtype=np.float32))
+        return Ranking(np.concatenate([p.indices for p in parts]), np.concatenate([p.scores for p in parts]))

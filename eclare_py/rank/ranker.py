@@ -12,9 +12,10 @@ from eclare_py.index import LabelTree, search
 from eclare_py.metrics.propensity import inverse_propensities
 from eclare_py.rank.candidates import Candidates, add_from_graph, from_shortlist, look_up, spread, strongest
 from eclare_py.rank.config import RankConfig
-from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, first_evidence, graph_evidence
+from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, LabelProfile, first_evidence, graph_evidence
 from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork, probability
 from eclare_py.rank.kernels import mutual_weights
+from eclare_py.rank.query import Query
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking
 
 _BLOCK = 1024  # documents ranked at once: some 400 candidates each, about 100 MB of evidence
@@ -27,18 +28,14 @@ class LabelScorer:
     Attributes:
         vectors: (L, d) label vectors.
         bias: (L,) biases in units of the cosine.
-        frequencies: (L,) train frequencies.
         tree: The index over the vectors.
         beam: Leaves searched per document.
-        n_documents: N, documents that were trained on.
     """
 
     vectors: FloatArray
     bias: FloatArray
-    frequencies: IntArray
     tree: LabelTree
     beam: int
-    n_documents: int = 1
 
 
 @dataclass(frozen=True)
@@ -68,52 +65,56 @@ class Ranker:
 
     Attributes:
         scorer: Dense side of the labels.
+        profile: What else is known of the labels.
         support: (L, L) support graph, rows = given label.
         config: Sizes.
+        n_documents: N, documents that were trained on.
         first: Fusion without the graph.
         final: Fusion with the graph; None where the graph is not used.
     """
 
     scorer: LabelScorer
+    profile: LabelProfile
     support: Csr
     config: RankConfig
+    n_documents: int
     first: FusionNetwork | None = None
     final: FusionNetwork | None = None
 
-    def shortlist(self, x: FloatArray, hidden: IntArray | None, *, beam: int | None = None) -> Candidates:
-        """Step 1: (B, d) documents -> their candidates from the tree."""
+    def shortlist(self, query: Query, hidden: IntArray | None) -> Candidates:
+        """Step 1: candidates from the tree."""
         scorer = self.scorer
         # As many labels more as a document may have hidden, so that hiding does not shorten the list.
         spare = int(np.bincount(hidden[:, 0]).max()) if hidden is not None and len(hidden) else 0
         ranking = search(
             scorer.tree,
-            x,
-            beam=beam or scorer.beam,
+            query.vectors,
+            beam=scorer.beam,
             label_vectors=scorer.vectors,
             label_bias=scorer.bias,
             k=min(self.config.shortlist + spare, len(scorer.vectors)),
         )
         return from_shortlist(ranking, hidden, size=self.config.shortlist)
 
-    def first_pass(self, found: Candidates) -> FloatArray:
+    def first_pass(self, query: Query, found: Candidates) -> FloatArray:
         """(P, F) evidence without the graph."""
-        return first_evidence(found, self.scorer.frequencies)
+        return first_evidence(query, found, self.profile)
 
-    def with_graph(self, x: FloatArray, found: Candidates, hidden: IntArray | None) -> Evidence:
+    def with_graph(self, query: Query, found: Candidates, hidden: IntArray | None) -> Evidence:
         """Steps 2 and 3: spread first probabilities, add candidates, collect the evidence."""
         if self.first is None:
             raise ValueError("the first fusion must be fitted before the graph can be used")
         n_labels = len(self.scorer.vectors)
-        chances = probability(self.first.logits(self.first_pass(found)))
+        chances = probability(self.first.logits(self.first_pass(query, found)))
         seeds = strongest(found.matrix(chances, n_labels), self.config.seeds)
         supports = spread(seeds, self.support)
         if self.config.graph_candidates:
             scorer = self.scorer
             found = add_from_graph(
-                found, supports, x, scorer.vectors, scorer.bias,
+                found, supports, query.vectors, scorer.vectors, scorer.bias,
                 size=self.config.graph_candidates, last=self.config.shortlist, hidden=hidden,
             )  # fmt: skip
-        columns = self.first_pass(found)
+        columns = self.first_pass(query, found)
         parts = [columns, self.first.logits(columns)[:, None]]
         if self.config.graph_features:
             parts.append(graph_evidence(found, supports, seeds, self.support, self.mutual))
@@ -135,12 +136,12 @@ class Ranker:
         """Names of the columns that the final fusion sees."""
         return (*FIRST_COLUMNS, FIRST_LOGIT, *(GRAPH_COLUMNS if self.config.graph_features else ()))
 
-    def evidence(self, x: FloatArray, hidden: IntArray | None = None) -> Evidence:
-        """All candidates of (B, d) documents with what the last fusion sees of them."""
-        found = self.shortlist(x, hidden)
+    def evidence(self, query: Query, hidden: IntArray | None = None) -> Evidence:
+        """All candidates of the documents with what the last fusion sees of them."""
+        found = self.shortlist(query, hidden)
         if self.uses_graph:
-            return self.with_graph(x, found, hidden)
-        return Evidence(found, self.first_pass(found), np.zeros(len(found.labels), dtype=np.float32))
+            return self.with_graph(query, found, hidden)
+        return Evidence(found, self.first_pass(query, found), np.zeros(len(found.labels), dtype=np.float32))
 
     def logits(self, evidence: Evidence) -> FloatArray:
         """(P,) fused logits, rare labels lifted by `tail_boost`."""
@@ -156,14 +157,14 @@ class Ranker:
         Rare labels are missing from many documents they belong to (Jain et al., KDD 2016), held-out ones included, so
         the fitted probabilities are too low for them.
         """
-        inverse = inverse_propensities(self.scorer.frequencies, self.scorer.n_documents)
+        inverse = inverse_propensities(self.profile.frequencies, self.n_documents)
         return np.asarray(self.config.tail_boost * np.log(inverse), dtype=np.float32)
 
-    def rank(self, x: FloatArray, k: int, hidden: IntArray | None = None) -> Ranking:
-        """The k labels of (B, d) documents with the best fused scores.
+    def rank(self, query: Query, k: int, hidden: IntArray | None = None) -> Ranking:
+        """The k labels of each document with the best fused scores.
 
         Args:
-            x: (B, d) document vectors.
+            query: B documents.
             k: Labels wanted.
             hidden: (F, 2) filter pairs (document, label) that must not come up.
 
@@ -171,19 +172,21 @@ class Ranker:
             (B, k) Ranking of scores in 0..1: the fitted probabilities where `tail_boost` is 0, lifted for rare labels
             otherwise.
         """
-        parts = [self._rank_block(x[rows], k, pairs) for rows, pairs in _blocks(len(x), hidden)]
+        blocks = query_blocks(len(query), hidden, _BLOCK)
+        parts = [self._rank_block(query.part(rows), k, pairs) for rows, pairs in blocks]
         if not parts:
             return Ranking(np.empty((0, k), dtype=np.int64), np.empty((0, k), dtype=np.float32))
         return Ranking(np.concatenate([p.indices for p in parts]), np.concatenate([p.scores for p in parts]))
 
-    def _rank_block(self, x: FloatArray, k: int, hidden: IntArray | None) -> Ranking:
-        evidence = self.evidence(x, hidden)
+    def _rank_block(self, query: Query, k: int, hidden: IntArray | None) -> Ranking:
+        evidence = self.evidence(query, hidden)
         return evidence.found.rank(probability(self.logits(evidence)), len(self.scorer.vectors), k)
 
 
-def _blocks(n: int, hidden: IntArray | None) -> Iterator[tuple[slice, IntArray | None]]:
-    for start in range(0, n, _BLOCK):
-        stop = min(start + _BLOCK, n)
+def query_blocks(n: int, hidden: IntArray | None, size: int) -> Iterator[tuple[slice, IntArray | None]]:
+    """Rows of at most `size` documents at a time, with their own filter pairs (sorted by document), counted anew."""
+    for start in range(0, n, size):
+        stop = min(start + size, n)
         if hidden is None or not len(hidden):
             yield slice(start, stop), None
             continue

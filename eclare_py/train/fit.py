@@ -19,12 +19,13 @@ from eclare_py.metrics.ranking import hits, recall_at, relevant_counts
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.model.network import EclareNetwork, LabelSide
 from eclare_py.rank.pipeline import LabelTable, Pipeline
+from eclare_py.rank.query import Query
 from eclare_py.train import checkpoint
 from eclare_py.train.batches import BatchSource
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog, Listener
 from eclare_py.train.exemplars import train_documents
-from eclare_py.train.indexing import build_scorer, encode_train
+from eclare_py.train.indexing import build_scorer, encode_train, label_profile
 from eclare_py.train.loop import Rates, StageRun, run_stage
 from eclare_py.train.mining import mine
 from eclare_py.train.prepare import Prepared, prepare
@@ -248,11 +249,11 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     prepared, recipe, network = session.prepared, recipe or session.recipe, session.network
     session.log("stage", name="index", epochs=1, steps=1)
     scorer = build_scorer(network, prepared, recipe)
-    documents = network.encode_documents(
-        prepared.held_out_rows, None if prepared.embeddings is None else prepared.embeddings[1]
-    )
-    ranker = fit_ranker(scorer, documents, prepared, recipe, session.log)
-    evaluation = validate(ranker, documents, prepared)
+    documents = encode_train(network, prepared)
+    embeddings = None if prepared.embeddings is None else prepared.embeddings[1]
+    query = Query(network.encode_documents(prepared.held_out_rows, embeddings), prepared.held_out_rows)
+    ranker = fit_ranker(scorer, label_profile(documents, prepared), query, prepared, recipe, session.log)
+    evaluation = validate(ranker, query, prepared)
     session.log("validation", stage="fusion", epoch=1, metrics=evaluation.metrics)
     facts = {
         "documents": prepared.train.n_documents + prepared.held_out.n_documents,
@@ -265,7 +266,7 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     return Pipeline(
         to_mapping(recipe), prepared.features, freeze(network), ranker, prepared.graph,
         LabelTable(prepared.train.label_texts, prepared.train.label_ids), _label_side(network),
-        train_documents(prepared, scorer, encode_train(network, prepared)), facts,
+        train_documents(prepared, scorer, documents), facts,
     )  # fmt: skip
 
 

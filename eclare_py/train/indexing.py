@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from eclare_py.index import build_tree, label_representations, mass_routers
+from eclare_py.index import build_tree, label_centroids, label_representations, mass_routers
 from eclare_py.model.network import EclareNetwork
+from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.ranker import LabelScorer
 from eclare_py.train.prepare import Prepared
 from eclare_py.train.recipe import Recipe
-from eclare_py.types import Csr, FloatArray
+from eclare_py.types import Csr, FloatArray, as_csr
 
 
 def build_scorer(network: EclareNetwork, prepared: Prepared, recipe: Recipe) -> LabelScorer:
@@ -32,7 +33,19 @@ def build_scorer(network: EclareNetwork, prepared: Prepared, recipe: Recipe) -> 
     if recipe.index.score == "last":
         tree = tree.with_routers(mass_routers(tree, np.float32(scale) * vectors, np.float32(scale) * bias))
     beam = max(1, min(recipe.index.beam, int(recipe.index.beam_share * tree.n_leaves)))
-    return LabelScorer(vectors, bias, prepared.frequencies, tree, beam, prepared.train.n_documents)
+    return LabelScorer(vectors, bias, tree, beam)
+
+
+def label_profile(documents: FloatArray, prepared: Prepared) -> LabelProfile:
+    """Frequencies, centroids and texts of the labels.
+
+    Args:
+        documents: (N, d) vectors of the train documents.
+        prepared: The data.
+    """
+    return LabelProfile(
+        prepared.frequencies, label_centroids(documents, prepared.train.labels), as_csr(prepared.label_rows)
+    )
 
 
 def encode_train(network: EclareNetwork, prepared: Prepared) -> FloatArray:

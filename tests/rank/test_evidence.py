@@ -2,15 +2,24 @@ import numpy as np
 import scipy.sparse as sp
 
 from eclare_py.rank.candidates import Candidates
-from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, first_evidence, graph_evidence
-from eclare_py.rank.kernels import companions, mutual_weights
+from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, LabelProfile, first_evidence, graph_evidence
+from eclare_py.rank.kernels import companions, match_terms, mutual_weights
+from eclare_py.rank.query import Query
 from eclare_py.types import as_csr
 
 # Document 0: labels 1 and 3; document 1 has none; document 2: label 0.
 FOUND = Candidates(
     np.array([0, 2, 2, 3]), np.array([1, 3, 0]), np.array([0.2, 0.5, -0.1], dtype=np.float32), np.array([1, 0, 0])
 )
-FREQUENCIES = np.array([0, 1, 5, 7])
+QUERY = Query(
+    np.array([[1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32),
+    as_csr(np.array([[0.5, 0, 0.5], [0, 0, 0], [0, 0.2, 0.1]])),
+)
+PROFILE = LabelProfile(
+    np.array([0, 1, 5, 7]),
+    np.array([[0, 0], [0.6, 0.8], [1, 0], [0, 1]], dtype=np.float32),
+    as_csr(np.array([[0, 1, 0], [0.8, 0.1, 0.6], [0, 0, 1], [0, 0.7, 0]])),
+)
 
 
 def test_first_evidence_by_hand():
@@ -22,8 +31,10 @@ def test_first_evidence_by_hand():
         "frequency": [np.log(2), np.log(8), 0],
         "unseen": [0, 0, 1],
         "once": [1, 0, 0],
+        "documents": [6, 0, 0],
+        "words": [10 * (0.5 * 0.8 + 0.5 * 0.6), 0, 2],
     }
-    columns = first_evidence(FOUND, FREQUENCIES)
+    columns = first_evidence(QUERY, FOUND, PROFILE)
     assert columns.dtype == np.float32 and tuple(expected) == FIRST_COLUMNS
     np.testing.assert_allclose(columns, np.array(list(expected.values())).T, rtol=1e-5, atol=1e-6)
 
@@ -64,6 +75,18 @@ def test_companions_and_mutual_weights_equal_naive_loops():
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_matched_terms_equal_a_dense_product():
+    rng, documents, n_labels, terms = np.random.default_rng(1), 5, 7, 11
+    left = as_csr(sp.random_array((documents, terms), density=0.4, rng=rng))
+    right = as_csr(sp.random_array((n_labels, terms), density=0.3, rng=rng))
+    mask = rng.random((documents, n_labels)) < 0.5
+    mask[2] = False
+    indptr, labels = np.concatenate([[0], np.cumsum(mask.sum(axis=1))]), np.nonzero(mask)[1]
+    found = match_terms(left, right, indptr, labels)
+    np.testing.assert_allclose(found, (left @ right.T).toarray()[mask], rtol=1e-5, atol=1e-7)
+    assert (found == 0).any() and (found > 0).any()
+
+
 def test_equal_supports_are_ordered_by_label():
     found = Candidates(np.array([0, 3]), np.array([0, 2, 3]), np.zeros(3, np.float32), np.zeros(3, np.int64))
     supports, nothing = as_csr(np.array([[0.1, 0, 0.1, 0.7]], dtype=np.float32)), as_csr((4, 4))
@@ -73,7 +96,8 @@ def test_equal_supports_are_ordered_by_label():
 
 def test_no_candidates():
     none = Candidates(np.array([0, 0]), np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.int64))
-    assert first_evidence(none, FREQUENCIES).shape == (0, len(FIRST_COLUMNS))
+    query = Query(np.zeros((1, 2), np.float32), as_csr((1, 3)))
+    assert first_evidence(query, none, PROFILE).shape == (0, len(FIRST_COLUMNS))
     graph = as_csr(np.eye(4, dtype=np.float32))
     columns = graph_evidence(none, as_csr((1, 4)), as_csr((1, 4)), graph, mutual_weights(graph))
     assert columns.shape == (0, len(GRAPH_COLUMNS))

@@ -6,8 +6,9 @@ import pytest
 from eclare_py.index import IndexConfig, build_tree
 from eclare_py.rank import ranker as ranker_module
 from eclare_py.rank.config import RankConfig
-from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS
+from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, LabelProfile
 from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork
+from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import LabelScorer, Ranker
 from eclare_py.types import as_csr
 
@@ -30,15 +31,15 @@ def network(columns, **weights):
 def ranker_of(vectors, bias, support, *, exact=True, beam=2, **config):
     vectors = np.asarray(vectors, dtype=np.float32)
     tree = build_tree(vectors, IndexConfig(max_leaf=2, branching=2, exact_below=2000 if exact else 0), seed=0)
-    scorer = LabelScorer(
-        vectors, np.asarray(bias, dtype=np.float32), np.arange(len(vectors), dtype=np.int64) % 4, tree, beam
-    )
+    scorer = LabelScorer(vectors, np.asarray(bias, dtype=np.float32), tree, beam)
+    frequencies = np.arange(len(vectors), dtype=np.int64) % 4
+    profile = LabelProfile(frequencies, vectors[::-1].copy(), as_csr(np.abs(vectors).astype(np.float32)))
     settings = RankConfig(**config)
     columns = FINAL_COLUMNS if settings.graph_features else (*FIRST_COLUMNS, FIRST_LOGIT)
     # The first logit, 10 * dense, is added to what the final network says: 5 * dense are left.
     final = network(columns, similarity=-0.5, **({"support": 0.3} if settings.graph_features else {}))
     first = network(FIRST_COLUMNS, similarity=1.0)
-    return Ranker(scorer, as_csr(np.asarray(support, dtype=np.float32)), settings, first, final)
+    return Ranker(scorer, profile, as_csr(np.asarray(support, dtype=np.float32)), settings, 1, first, final)
 
 
 # Labels along the axes of the plane; label 3 is nowhere near, but follows label 0 (support 1).
@@ -46,7 +47,15 @@ VECTORS = [[1, 0], [0, 1], [0.6, 0.8], [-1, 0]]
 BIAS = [0, 0, 0.1, 0]
 SUPPORT = np.zeros((4, 4))
 SUPPORT[0, 3] = 1
-X = np.array([[1, 0], [0, 1]], dtype=np.float32)
+
+
+def query(vectors):
+    """Documents whose terms are their vectors without the signs."""
+    vectors = np.asarray(vectors, dtype=np.float32)
+    return Query(vectors, as_csr(np.abs(vectors)))
+
+
+X = query([[1, 0], [0, 1]])
 
 
 def sigmoid(value):
@@ -97,7 +106,7 @@ def random_ranker(**settings):
     # Every column matters, so that nothing that depends on the batch goes unseen; no score is at its end.
     final = network(FINAL_COLUMNS, **{name: 0.02 + 0.002 * i for i, name in enumerate(FINAL_COLUMNS)})
     first = network(FIRST_COLUMNS, similarity=0.05, order=0.1)
-    return dataclasses.replace(ranker, first=first, final=final), rng.normal(size=(23, dim)).astype(np.float32)
+    return dataclasses.replace(ranker, first=first, final=final), query(rng.normal(size=(23, dim)))
 
 
 HIDDEN = np.array([[0, 3], [0, 5], [0, 9], [7, 0], [7, 11], [22, 39]])
@@ -110,7 +119,7 @@ def test_a_batch_equals_one_by_one(exact, hidden, monkeypatch):
     whole = ranker.rank(x, 9, hidden)
     for row in range(len(x)):
         pairs = None if hidden is None else hidden[hidden[:, 0] == row] - np.array([row, 0])
-        single = ranker.rank(x[row : row + 1], 9, pairs)
+        single = ranker.rank(x.part(slice(row, row + 1)), 9, pairs)
         np.testing.assert_array_equal(single.indices[0], whole.indices[row])
         np.testing.assert_allclose(single.scores[0], whole.scores[row], atol=1e-5)
     monkeypatch.setattr(ranker_module, "_BLOCK", 5)
@@ -137,12 +146,12 @@ def test_nothing_left_for_a_document():
     hidden = np.array([[1, label] for label in range(4)])
     ranking = ranker.rank(X, 2, hidden)
     assert ranking.indices[1].tolist() == [-1, -1]
-    np.testing.assert_array_equal(ranking.indices[0], ranker.rank(X[:1], 2).indices[0])
+    np.testing.assert_array_equal(ranking.indices[0], ranker.rank(X.part(slice(0, 1)), 2).indices[0])
 
 
 def test_no_documents_k_beyond_labels_and_one_label():
     ranker = ranker_of(VECTORS, BIAS, SUPPORT)
-    empty = ranker.rank(np.empty((0, 2), dtype=np.float32), 3)
+    empty = ranker.rank(query(np.empty((0, 2))), 3)
     assert empty.indices.shape == (0, 3)
     wide = ranker.rank(X, 7)
     assert (wide.indices >= 0).sum(axis=1).tolist() == [4, 4] and wide.indices.shape == (2, 7)
@@ -152,14 +161,14 @@ def test_no_documents_k_beyond_labels_and_one_label():
 
 def test_an_unknown_text_gets_a_ranking_by_prior():
     ranker = ranker_of(VECTORS, BIAS, np.zeros((4, 4)))
-    assert ranker.rank(np.zeros((1, 2), dtype=np.float32), 1).indices.tolist() == [[2]]
+    assert ranker.rank(query(np.zeros((1, 2))), 1).indices.tolist() == [[2]]
 
 
 def test_rare_labels_are_lifted_by_their_propensity():
     """Two labels that fit a text alike: without the lift the lower id is first, with it the rarer one."""
     plain = ranker_of([[1, 0], [1, 0], [0, 1]], [0, 0, 0], np.zeros((3, 3)), graph_candidates=0, tail_boost=0.0)
-    scorer = dataclasses.replace(plain.scorer, frequencies=np.array([900, 1, 5]), n_documents=1000)
-    plain = dataclasses.replace(plain, scorer=scorer)
+    profile = dataclasses.replace(plain.profile, frequencies=np.array([900, 1, 5]))
+    plain = dataclasses.replace(plain, profile=profile, n_documents=1000)
     lifted = dataclasses.replace(plain, config=dataclasses.replace(plain.config, tail_boost=0.5))
     assert plain.rank(X, 3).indices[0].tolist() == [0, 1, 2] and lifted.rank(X, 3).indices[0].tolist() == [1, 0, 2]
     assert np.all(plain.boost == 0)

@@ -24,6 +24,7 @@ def arrays_of(pipeline):
     found |= {f"tree/{name}": value for name, value in ranker.scorer.tree.state().arrays.items()}
     found |= {f"first/{name}": value for name, value in ranker.first.state().arrays.items()}
     found |= {f"final/{name}": value for name, value in ranker.final.state().arrays.items()}
+    found |= {"centroids": ranker.profile.centroids, "terms": ranker.profile.terms.toarray()}
     found |= {"vectors": ranker.scorer.vectors, "bias": ranker.scorer.bias, "support": ranker.support.toarray()}
     return found | {"graph": pipeline.graph.normalized.toarray(), "documents": pipeline.documents.vectors}
 

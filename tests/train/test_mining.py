@@ -18,7 +18,7 @@ def setting(seed=0, n_labels=L):
     documents = rng.normal(size=(N, D)).astype(np.float32)
     labels = as_csr(sp.random_array((N, n_labels), density=0.15, rng=rng))
     pairs = np.argwhere(rng.random((N, n_labels)) < 0.1)
-    return LabelScorer(vectors, bias, np.ones(n_labels, dtype=np.int64), tree, 4), documents, labels, pairs
+    return LabelScorer(vectors, bias, tree, 4), documents, labels, pairs
 
 
 @pytest.mark.parametrize("block", [4, 8192])
