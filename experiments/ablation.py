@@ -24,6 +24,7 @@ from eclare_py.train.recipe import Recipe
 
 NO_HOPS = ("label.propagation.hops=0",)
 NO_SPREAD = ("rank.graph_candidates=0", "rank.graph_features=false")
+RANKER_STAGE = ("training.ranker_epochs=1", "label.free=true", "label.bias=true")
 # name: (settings of the network, settings of the ranking alone)
 VARIANTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "full recipe": ((), ()),
@@ -36,8 +37,11 @@ VARIANTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ranker edges: lift": ((), ("rank.support.kind=lift",)),
     "ranker edges: jaccard": ((), ("rank.support.kind=jaccard",)),
     "fixed weights instead of attention": (("label.attention=fixed",), ()),
-    "no label text": (("label.text=false", "label.propagation.hops=1"), ()),
-    "no free vector": (("label.free=false",), ()),
+    "no label text": (("label.text=false",), ("rank.words=false",)),
+    "no words in the fusion": ((), ("rank.words=false",)),
+    "no documents in the fusion": ((), ("rank.documents=false",)),
+    "ranker stage with free vectors": (RANKER_STAGE, ()),
+    "the same without the graph": ((*RANKER_STAGE, *NO_HOPS), NO_SPREAD),
 }
 SHOWN = ("P@1", "P@5", "PSP@1", "PSP@5", "R@10", "R@100", "tail_R@10")
 

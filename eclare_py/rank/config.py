@@ -12,6 +12,8 @@ from eclare_py.graph.build import GraphConfig
 class RankConfig:
     """From the tree's shortlist to a fused score."""
 
+    words: bool = option(True, "let the fusion see how far the words of a text and of a label's text agree")
+    documents: bool = option(True, "let the fusion see how near a text is to a label's train documents")
     shortlist: int = option(300, "labels taken from the tree", low=1)
     graph_candidates: int = option(100, "labels added by spreading first scores over the label graph; 0: none", low=0)
     graph_features: bool = option(True, "let the fusion see a label's support from the labels predicted with it")

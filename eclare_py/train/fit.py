@@ -252,7 +252,7 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     documents = encode_train(network, prepared)
     embeddings = None if prepared.embeddings is None else prepared.embeddings[1]
     query = Query(network.encode_documents(prepared.held_out_rows, embeddings), prepared.held_out_rows)
-    ranker = fit_ranker(scorer, label_profile(documents, prepared), query, prepared, recipe, session.log)
+    ranker = fit_ranker(scorer, label_profile(documents, prepared, recipe.rank), query, prepared, recipe, session.log)
     evaluation = validate(ranker, query, prepared)
     session.log("validation", stage="fusion", epoch=1, metrics=evaluation.metrics)
     facts = {

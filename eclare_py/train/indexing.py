@@ -6,6 +6,7 @@ import numpy as np
 
 from eclare_py.index import build_tree, label_centroids, label_representations, mass_routers
 from eclare_py.model.network import EclareNetwork
+from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.ranker import LabelScorer
 from eclare_py.train.prepare import Prepared
@@ -36,15 +37,20 @@ def build_scorer(network: EclareNetwork, prepared: Prepared, recipe: Recipe) -> 
     return LabelScorer(vectors, bias, tree, beam)
 
 
-def label_profile(documents: FloatArray, prepared: Prepared) -> LabelProfile:
-    """Frequencies, centroids and texts of the labels.
+def label_profile(documents: FloatArray, prepared: Prepared, config: RankConfig) -> LabelProfile:
+    """Frequencies, centroids and texts of the labels; what the settings leave out is zero.
 
     Args:
         documents: (N, d) vectors of the train documents.
         prepared: The data.
+        config: What the fusion may see.
     """
+    centroids = label_centroids(documents, prepared.train.labels)
+    terms = as_csr(prepared.label_rows)
     return LabelProfile(
-        prepared.frequencies, label_centroids(documents, prepared.train.labels), as_csr(prepared.label_rows)
+        prepared.frequencies,
+        centroids if config.documents else np.zeros_like(centroids),
+        terms if config.words else Csr(terms.shape, dtype=np.float32),
     )
 
 
