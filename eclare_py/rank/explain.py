@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,6 +121,9 @@ def explain(pipeline: Pipeline, text: str, label: int | str, *, top: int = 5) ->
     x = query.vectors[0]
     dense = float(x @ scorer.vectors[row] + scorer.bias[row])
     found, fused, evidence = _candidates(pipeline, query, row)
+    given = _given(pipeline, query, row)
+    if evidence:
+        evidence["graph_support"] = sum(part for _, _, part in given)
     chances = dict(zip(found.labels.tolist(), fused.tolist(), strict=True))
     near, weights = pipeline.graph.neighbours(row, top)
     return Explanation(
@@ -136,7 +138,7 @@ def explain(pipeline: Pipeline, text: str, label: int | str, *, top: int = 5) ->
         split=split_score(pipeline, x, row),
         frequency=int(pipeline.ranker.profile.frequencies[row]),
         evidence=evidence,
-        supporters=list(_supporters(pipeline, query, row, top, chances)),
+        supporters=[_neighbour(pipeline.labels, other, weight, chances) for other, weight, _ in given[:top]],
         neighbours=[
             _neighbour(pipeline.labels, other, weight, chances)
             for other, weight in zip(near.tolist(), weights.tolist(), strict=True)
@@ -263,7 +265,6 @@ def _candidates(pipeline: Pipeline, query: Query, row: int) -> tuple[Candidates,
     evidence: dict[str, float] = {}
     if len(place) and network is not None:
         evidence = dict(zip(network.columns, seen.columns[place[0]].tolist(), strict=True))
-        evidence["graph_support"] = float(seen.support[place[0]])
         evidence["tail_boost"] = float(ranker.boost[row])
     return seen.found, probability(ranker.logits(seen)), evidence
 
@@ -273,19 +274,18 @@ def _rank(labels: IntArray, fused: FloatArray, row: int) -> int | None:
     return int(place[0]) + 1 if len(place) else None
 
 
-def _supporters(pipeline: Pipeline, query: Query, row: int, top: int, chances: dict[int, float]) -> Iterator[Neighbour]:
-    """The predicted labels whose edges to this label make up its graph support."""
+def _given(pipeline: Pipeline, query: Query, row: int) -> list[tuple[int, float, float]]:
+    """Predicted labels with an edge to this one: label, weight, and what it gives to the support, largest first."""
     ranker = pipeline.ranker
     if not ranker.uses_graph or ranker.first is None:
-        return
+        return []
     found = ranker.shortlist(query, None)
     first = found.matrix(probability(ranker.first.logits(ranker.first_pass(query, found))), pipeline.n_labels)
     seeds = strongest(first, ranker.config.seeds)
     weights = ranker.support[seeds.indices][:, [row]].toarray()[:, 0]
     given = weights * seeds.data
-    for place in np.lexsort((seeds.indices, -given))[:top].tolist():
-        if given[place] > 0:
-            yield _neighbour(pipeline.labels, int(seeds.indices[place]), float(weights[place]), chances)
+    order = [place for place in np.lexsort((seeds.indices, -given)).tolist() if given[place] > 0]
+    return [(int(seeds.indices[place]), float(weights[place]), float(given[place])) for place in order]
 
 
 def _neighbour(labels: LabelTable, other: int, weight: float, chances: dict[int, float]) -> Neighbour:

@@ -10,7 +10,7 @@ import numpy as np
 
 from eclare_py.index import LabelTree, search
 from eclare_py.metrics.propensity import inverse_propensities
-from eclare_py.rank.candidates import Candidates, add_from_graph, from_shortlist, look_up, spread, strongest
+from eclare_py.rank.candidates import Candidates, add_from_graph, from_shortlist, spread, strongest
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, LabelProfile, first_evidence, graph_evidence
 from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork, probability
@@ -45,12 +45,10 @@ class Evidence:
     Attributes:
         found: The P candidates.
         columns: (P, F) evidence.
-        support: (P,) graph support of each candidate; zeros where the graph is not used.
     """
 
     found: Candidates
     columns: FloatArray
-    support: FloatArray
 
 
 @dataclass(frozen=True)
@@ -118,8 +116,7 @@ class Ranker:
         parts = [columns, self.first.logits(columns)[:, None]]
         if self.config.graph_features:
             parts.append(graph_evidence(found, supports, seeds, self.support, self.mutual))
-        columns = np.concatenate(parts, axis=1)
-        return Evidence(found, columns, look_up(supports, found))
+        return Evidence(found, np.concatenate(parts, axis=1))
 
     @cached_property
     def mutual(self) -> FloatArray:
@@ -141,7 +138,7 @@ class Ranker:
         found = self.shortlist(query, hidden)
         if self.uses_graph:
             return self.with_graph(query, found, hidden)
-        return Evidence(found, self.first_pass(query, found), np.zeros(len(found.labels), dtype=np.float32))
+        return Evidence(found, self.first_pass(query, found))
 
     def logits(self, evidence: Evidence) -> FloatArray:
         """(P,) fused logits, rare labels lifted by `tail_boost`."""

@@ -6,7 +6,6 @@ numbers: parameters, accumulators, Adam's moments, mined negatives.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,11 +107,6 @@ def check_same(point: Checkpoint, recipe: dict[str, Any], data: str) -> None:
                 f"the checkpoint was made with {key}={old.get(key)}, the recipe says {new.get(key)}: "
                 "resume with the same settings or train anew without --resume"
             )
-
-
-def remove(folder: Path) -> None:
-    """Forget a checkpoint once the model is saved."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -4,7 +4,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from eclare_py.model.bag import BagOfEmbeddings
+from eclare_py.model.bag import BagOfEmbeddings, drop_entries
 from eclare_py.types import as_csr
 
 V, D = 13, 6
@@ -137,3 +137,24 @@ def test_the_table_gets_no_dense_gradient():
     bag = new_bag()
     bag(random_rows(4, 0)).sum().backward()
     assert bag.weight.grad is None
+
+
+def test_dropped_entries_are_of_their_own_row_and_the_others_are_scaled():
+    rows = as_csr(sp.random_array((40, 50), density=0.5, rng=np.random.default_rng(0)))
+    torch.manual_seed(3)
+    thinned = drop_entries(rows, 0.4)
+    left, whole = thinned.toarray(), rows.toarray()
+    kept = left != 0
+    assert thinned.shape == rows.shape and thinned.nnz == kept.sum() and 0.5 < kept.sum() / rows.nnz < 0.7
+    np.testing.assert_allclose(left[kept], whole[kept] / 0.6, rtol=1e-6)
+    torch.manual_seed(3)
+    np.testing.assert_array_equal(drop_entries(rows, 0.4).toarray(), left)
+
+
+def test_terms_are_dropped_in_training_only():
+    bag = BagOfEmbeddings(50, 4, scale=1.0, dropout=0.5, generator=torch.Generator().manual_seed(0))
+    rows = as_csr(sp.random_array((7, 50), density=0.5, rng=np.random.default_rng(0)))
+    whole = rows.toarray() @ bag.weight.detach().numpy()
+    assert np.abs(bag(rows).detach().numpy() - whole).max() > 0.1
+    bag.eval()
+    np.testing.assert_allclose(bag(rows).detach().numpy(), whole, atol=1e-5)
