@@ -101,7 +101,7 @@ def load_pipeline(path: str | Path) -> Pipeline:
         recipe=recipe,
         features=features,
         encoder=encoder,
-        ranker=_ranker(folder, recipe, scorer, profile, n_documents),
+        ranker=_ranker(folder, recipe, scorer, profile, graph, n_documents),
         graph=graph,
         labels=table,
         network=_network(folder, n_labels, encoder.dim),
@@ -211,7 +211,12 @@ def _profile(folder: Path, n_labels: int, dim: int, n_features: int, n_documents
 
 
 def _ranker(
-    folder: Path, recipe: dict[str, Any], scorer: LabelScorer, profile: LabelProfile, n_documents: int
+    folder: Path,
+    recipe: dict[str, Any],
+    scorer: LabelScorer,
+    profile: LabelProfile,
+    graph: LabelGraph,
+    n_documents: int,
 ) -> Ranker:
     try:
         config = load_config(RankConfig, recipe.get("rank", {}), str(folder / "recipe.json"))
@@ -220,7 +225,7 @@ def _ranker(
     shape = (len(scorer.vectors), len(scorer.vectors))
     support = csr_from_arrays(read_state(folder, "support").arrays, "support", "support graph", shape=shape)
     first = _fusion(folder, "first", FIRST_COLUMNS)
-    ranker = Ranker(scorer, profile, Csr(support, dtype=np.float32), config, n_documents, first)
+    ranker = Ranker(scorer, profile, graph.normalized, Csr(support, dtype=np.float32), config, n_documents, first)
     return replace(ranker, final=_fusion(folder, "final", ranker.final_columns)) if ranker.uses_graph else ranker
 
 

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eclare_py.index.clustering import unit_rows
 from eclare_py.rank.candidates import Candidates, look_up
 from eclare_py.rank.kernels import companions, match_terms, score_pairs
 from eclare_py.rank.query import Query
 from eclare_py.types import Csr, FloatArray, IntArray
 
 FIRST_COLUMNS = ("similarity", "gap", "best", "order", "frequency", "unseen", "once", "documents", "words")
-GRAPH_COLUMNS = ("support", "unsupported", "support_order", "companions", "best_companion")
+GRAPH_COLUMNS = (
+    "support", "unsupported", "support_order", "companions", "best_companion", "neighbours", "neighbour_documents",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,26 +70,50 @@ def first_evidence(query: Query, found: Candidates, profile: LabelProfile) -> Fl
     ).astype(np.float32)
 
 
-def graph_evidence(found: Candidates, supports: Csr, seeds: Csr, graph: Csr, mutual: FloatArray) -> FloatArray:
-    """How well the label fits with the labels predicted first.
+@dataclass(frozen=True)
+class Neighbourhood:
+    """The graph-smoothed side of the labels: what their neighbours are like.
+
+    Attributes:
+        vectors: (L, d) unit mean of the neighbours' label vectors, G V.
+        centroids: (L, d) unit mean of the neighbours' centroids, G C.
+    """
+
+    vectors: FloatArray
+    centroids: FloatArray
+
+    @classmethod
+    def of(cls, graph: Csr, vectors: FloatArray, centroids: FloatArray) -> Neighbourhood:
+        """Smooth both over the (L, L) label graph; a label without neighbours gets zeros."""
+        return cls(unit_rows(np.asarray(graph @ vectors)), unit_rows(np.asarray(graph @ centroids)))
+
+
+def graph_evidence(
+    query: Query, found: Candidates, supports: Csr, seeds: Csr, graph: Csr, mutual: FloatArray, around: Neighbourhood
+) -> FloatArray:
+    """How well the label fits with the labels predicted first, and the text with the label's neighbours.
 
     Args:
-        found: P candidates of B documents.
+        query: B documents.
+        found: Their P candidates.
         supports: (B, L) from `spread`: sum_l p(l) G(l, m).
         seeds: (B, L) first probabilities p of the few best labels.
         graph: (L, L) support graph G.
         mutual: (E,) from `mutual_weights`.
+        around: Neighbours in the label graph.
 
     Returns:
-        (P, 5) columns as in GRAPH_COLUMNS. A label gets `support` from labels it often follows; `companions` says how
+        (P, 7) columns as in GRAPH_COLUMNS. A label gets `support` from labels it often follows; `companions` says how
         many of its own usual companions are there, which does not favour frequent labels; `best_companion` is the
-        strongest mutual tie.
+        strongest mutual tie; the last two are cosines of the text with the label's surroundings, which a label with one
+        or two train documents borrows from.
     """
     value = look_up(supports, found)
     rows = found.rows
     order = np.lexsort((found.labels, -value, rows))
     place = np.empty(len(value), dtype=np.int64)
     place[order] = np.arange(len(value)) - found.indptr[rows]
+    near = [10 * score_pairs(query.vectors, side, rows, found.labels) for side in (around.vectors, around.centroids)]
     back = companions(found.indptr, found.labels, seeds, graph, mutual)
     parts = [np.log(value + 1e-3), value == 0, np.log1p(place), np.log(back[:, 0] + 1e-3), np.log(back[:, 1] + 1e-3)]
-    return np.stack(parts, axis=1).astype(np.float32)
+    return np.stack([*parts, *near], axis=1).astype(np.float32)

@@ -12,7 +12,14 @@ from eclare_py.index import LabelTree, search
 from eclare_py.metrics.propensity import inverse_propensities
 from eclare_py.rank.candidates import Candidates, add_from_graph, from_shortlist, spread, strongest
 from eclare_py.rank.config import RankConfig
-from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, LabelProfile, first_evidence, graph_evidence
+from eclare_py.rank.evidence import (
+    FIRST_COLUMNS,
+    GRAPH_COLUMNS,
+    LabelProfile,
+    Neighbourhood,
+    first_evidence,
+    graph_evidence,
+)
 from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork, probability
 from eclare_py.rank.kernels import mutual_weights
 from eclare_py.rank.query import Query
@@ -64,6 +71,7 @@ class Ranker:
     Attributes:
         scorer: Dense side of the labels.
         profile: What else is known of the labels.
+        graph: (L, L) normalised label graph, the one that the label encoder uses.
         support: (L, L) support graph, rows = given label.
         config: Sizes.
         n_documents: N, documents that were trained on.
@@ -73,6 +81,7 @@ class Ranker:
 
     scorer: LabelScorer
     profile: LabelProfile
+    graph: Csr
     support: Csr
     config: RankConfig
     n_documents: int
@@ -115,8 +124,13 @@ class Ranker:
         columns = self.first_pass(query, found)
         parts = [columns, self.first.logits(columns)[:, None]]
         if self.config.graph_features:
-            parts.append(graph_evidence(found, supports, seeds, self.support, self.mutual))
+            parts.append(graph_evidence(query, found, supports, seeds, self.support, self.mutual, self.around))
         return Evidence(found, np.concatenate(parts, axis=1))
+
+    @cached_property
+    def around(self) -> Neighbourhood:
+        """Label vectors and centroids smoothed over the label graph."""
+        return Neighbourhood.of(self.graph, self.scorer.vectors, self.profile.centroids)
 
     @cached_property
     def mutual(self) -> FloatArray:

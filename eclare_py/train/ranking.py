@@ -41,7 +41,7 @@ def fit_ranker(
     """
     config, held_out = recipe.rank, prepared.held_out
     support = build_label_graph(prepared.train.labels, config.support, seed=recipe.seed).adjacency
-    ranker = Ranker(scorer, profile, support, config, prepared.train.n_documents)
+    ranker = Ranker(scorer, profile, prepared.graph.normalized, support, config, prepared.train.n_documents)
     blocks = [(query.part(rows), pairs) for rows, pairs in query_blocks(len(query), held_out.filter_pairs, _BLOCK)]
     log("stage", name="fusion", epochs=1, steps=2)
     found = [ranker.shortlist(part, pairs) for part, pairs in blocks]

@@ -2,7 +2,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from eclare_py.rank.candidates import Candidates
-from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, LabelProfile, first_evidence, graph_evidence
+from eclare_py.rank.evidence import (
+    FIRST_COLUMNS,
+    GRAPH_COLUMNS,
+    LabelProfile,
+    Neighbourhood,
+    first_evidence,
+    graph_evidence,
+)
 from eclare_py.rank.kernels import companions, match_terms, mutual_weights
 from eclare_py.rank.query import Query
 from eclare_py.types import as_csr
@@ -39,6 +46,12 @@ def test_first_evidence_by_hand():
     np.testing.assert_allclose(columns, np.array(list(expected.values())).T, rtol=1e-5, atol=1e-6)
 
 
+AROUND = Neighbourhood(
+    np.array([[1, 0], [0, 1], [0, 0], [0.6, 0.8]], dtype=np.float32),
+    np.array([[0, 1], [1, 0], [0, 0], [0, 0]], dtype=np.float32),
+)
+
+
 def test_graph_evidence_by_hand():
     supports = as_csr(np.array([[0, 0.3, 0.9, 0.4], [0.1, 0, 0, 0], [0, 0.2, 0, 0]], dtype=np.float32))
     seeds = as_csr(np.array([[0.8, 0, 0, 0.5], [0, 0, 0, 0], [0, 0.5, 0, 0]], dtype=np.float32))
@@ -51,10 +64,20 @@ def test_graph_evidence_by_hand():
         "support_order": [np.log(2), 0, 0],
         "companions": np.log([0.8 * 0.5 + 0.5 * 0.2 + 0.001, 0.001, 0.001]),
         "best_companion": np.log([0.8 * 0.25 + 0.001, 0.001, 0.001]),
+        "neighbours": [0, 6, 6],
+        "neighbour_documents": [10, 0, 8],
     }
-    columns = graph_evidence(FOUND, supports, seeds, graph, mutual)
+    columns = graph_evidence(QUERY, FOUND, supports, seeds, graph, mutual, AROUND)
     assert columns.dtype == np.float32 and tuple(expected) == GRAPH_COLUMNS
     np.testing.assert_allclose(columns, np.array(list(expected.values())).T, rtol=1e-4, atol=1e-6)
+
+
+def test_a_neighbourhood_is_the_unit_mean_of_the_neighbours():
+    graph = as_csr(np.array([[0, 0.5, 0.5], [1, 0, 0], [0, 0, 0]], dtype=np.float32))
+    vectors = np.array([[0, 1], [3, 0], [0, 4]], dtype=np.float32)
+    around = Neighbourhood.of(graph, vectors, vectors[::-1].copy())
+    np.testing.assert_allclose(around.vectors, [[0.6, 0.8], [0, 1], [0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(around.centroids, np.array([[3, 1], [0, 4], [0, 0]]) / [[10**0.5], [4], [1]], rtol=1e-6)
 
 
 def test_companions_and_mutual_weights_equal_naive_loops():
@@ -89,8 +112,9 @@ def test_matched_terms_equal_a_dense_product():
 
 def test_equal_supports_are_ordered_by_label():
     found = Candidates(np.array([0, 3]), np.array([0, 2, 3]), np.zeros(3, np.float32), np.zeros(3, np.int64))
+    query = Query(np.zeros((1, 2), np.float32), as_csr((1, 3)))
     supports, nothing = as_csr(np.array([[0.1, 0, 0.1, 0.7]], dtype=np.float32)), as_csr((4, 4))
-    columns = graph_evidence(found, supports, as_csr((1, 4)), nothing, mutual_weights(nothing))
+    columns = graph_evidence(query, found, supports, as_csr((1, 4)), nothing, mutual_weights(nothing), AROUND)
     np.testing.assert_allclose(columns[:, 2], np.log1p([1, 2, 0]), rtol=1e-6)
 
 
@@ -99,5 +123,5 @@ def test_no_candidates():
     query = Query(np.zeros((1, 2), np.float32), as_csr((1, 3)))
     assert first_evidence(query, none, PROFILE).shape == (0, len(FIRST_COLUMNS))
     graph = as_csr(np.eye(4, dtype=np.float32))
-    columns = graph_evidence(none, as_csr((1, 4)), as_csr((1, 4)), graph, mutual_weights(graph))
+    columns = graph_evidence(query, none, as_csr((1, 4)), as_csr((1, 4)), graph, mutual_weights(graph), AROUND)
     assert columns.shape == (0, len(GRAPH_COLUMNS))

@@ -39,7 +39,8 @@ def ranker_of(vectors, bias, support, *, exact=True, beam=2, **config):
     # The first logit, 10 * dense, is added to what the final network says: 5 * dense are left.
     final = network(columns, similarity=-0.5, **({"support": 0.3} if settings.graph_features else {}))
     first = network(FIRST_COLUMNS, similarity=1.0)
-    return Ranker(scorer, profile, as_csr(np.asarray(support, dtype=np.float32)), settings, 1, first, final)
+    graph = as_csr(np.roll(np.eye(len(vectors), dtype=np.float32), 1, axis=1))
+    return Ranker(scorer, profile, graph, as_csr(np.asarray(support, dtype=np.float32)), settings, 1, first, final)
 
 
 # Labels along the axes of the plane; label 3 is nowhere near, but follows label 0 (support 1).
