@@ -146,7 +146,7 @@ class EclareClassifier:
         Args:
             texts: (B,) texts.
             k: Labels wanted.
-            filter_pairs: (F, 2) pairs (text, label) that must not come up, sorted.
+            filter_pairs: (F, 2) pairs (text, label) that must not come up.
 
         Returns:
             (B, k) Ranking of rows of labels and probabilities; padded where there are fewer candidates.

@@ -224,8 +224,11 @@ def _ranker(
         raise ModelError(f"{error}; {_MEND}") from error
     shape = (len(scorer.vectors), len(scorer.vectors))
     support = csr_from_arrays(read_state(folder, "support").arrays, "support", "support graph", shape=shape)
+    support = Csr(support, dtype=np.float32)
+    if support.nnz and not (np.isfinite(support.data).all() and support.data.min() > 0):
+        raise ModelError(f"{folder / 'support.safetensors'}: weights must be above 0 and finite; {_MEND}")
     first = _fusion(folder, "first", FIRST_COLUMNS)
-    ranker = Ranker(scorer, profile, graph.normalized, Csr(support, dtype=np.float32), config, n_documents, first)
+    ranker = Ranker(scorer, profile, graph.normalized, support, config, n_documents, first)
     return replace(ranker, final=_fusion(folder, "final", ranker.final_columns)) if ranker.uses_graph else ranker
 
 

@@ -22,17 +22,18 @@ from eclare_py.train.events import EventLog
 from eclare_py.train.fit import assemble, train_network
 from eclare_py.train.recipe import Recipe
 
-NO_HOPS = ("label.propagation.hops=0",)
+NO_HOPS = ("label.propagation.hops=0", "index.graph_weight=0")
 NO_SPREAD = ("rank.graph_candidates=0", "rank.graph_features=false")
 RANKER_STAGE = ("training.ranker_epochs=1", "label.free=true", "label.bias=true")
 # name: (settings of the network, settings of the ranking alone)
 VARIANTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "full recipe": ((), ()),
     "no graph": (NO_HOPS, NO_SPREAD),
-    "1 hop only": (("label.propagation.hops=1",), NO_SPREAD),
+    "1 hop only": ((), NO_SPREAD),
     "2 hops only": (("label.propagation.hops=2",), NO_SPREAD),
     "graph in the ranker only": (NO_HOPS, ()),
     "graph-augmented shortlist only": (NO_HOPS, ("rank.graph_features=false",)),
+    "encoder edges: walk, as in the paper": (("graph.kind=walk", "graph.min_count=1"), ()),
     "ranker edges: walk": ((), ("rank.support.kind=walk",)),
     "ranker edges: lift": ((), ("rank.support.kind=lift",)),
     "ranker edges: jaccard": ((), ("rank.support.kind=jaccard",)),

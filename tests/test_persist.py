@@ -93,6 +93,8 @@ WRONG = {
     "frequency above all documents": (with_arrays("profile", frequencies=lambda a: a + 1000), "frequencies"),
     "fewer centroids": (with_arrays("profile", centroids=lambda a: a[:-1]), "centroids"),
     "terms beyond the vocabulary": (with_arrays("profile", **{"terms.indices": lambda a: a + 10**6}), "terms"),
+    "terms out of order": (with_arrays("profile", **{"terms.indices": lambda a: a[::-1].copy()}), "terms"),
+    "negative support": (with_arrays("support", **{"support.data": lambda a: -a}), "above 0"),
     "no terms of the labels": (with_arrays("profile", **{"terms.indptr": None}), "terms"),
     "beam of nothing": (with_meta("scorer", beam=0), "beam is 0"),
     "beam a truth value": (with_meta("scorer", beam=True), "beam is True"),

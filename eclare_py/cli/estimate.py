@@ -43,9 +43,9 @@ def estimate_training(train: Dataset, recipe: Recipe) -> dict[str, Any]:
     graphs = n_labels * (3 * recipe.graph.top_k + recipe.rank.support.top_k) * _ENTRY
     texts = sum(len(text) + 60 for part in (train.texts, train.label_texts) for text in part)
     # Parameters once in use, once as the best epoch, once on their way into a checkpoint; a tree is built over
-    # two or three vectors a label.
-    memory = 3 * (table + free) + vectors + 3 * n_labels * dim * _FLOAT + rows + graphs + 3 * texts
-    model = table + 2 * free + n_labels * dim * _FLOAT + graphs + texts // 2
+    # two or three vectors a label, and the ranker holds three more.
+    memory = 3 * (table + free) + vectors + 6 * n_labels * dim * _FLOAT + rows + graphs + 3 * texts
+    model = table + 2 * free + 2 * n_labels * dim * _FLOAT + n_labels * terms_per_label * _ENTRY + graphs + texts // 2
     return {
         "train documents": n_documents,
         "labels": n_labels,

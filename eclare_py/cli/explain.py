@@ -27,9 +27,9 @@ def explain(
 ) -> None:
     """Split the score of a label into its sources, and show the evidence around it.
 
-    The dense score is the cosine of text and label vector plus the label's prior; its shares (label text, label
-    graph, free vector, prior) add up to it exactly. The fusion turns it, with the label's frequency and its support
-    in the label graph, into the probability.
+    The dense score is the cosine of text and label vector, plus the label's bias where the recipe has one (prior). Its
+    shares (label text, label graph, free vector, prior) add up to it exactly; what the recipe leaves out is 0. The
+    fusion makes the probability of it and of all that "What the fusion saw" lists; tail_boost lifts rare labels.
 
     \b
     eclare explain models/debian --text "tool to edit audio tags"

@@ -17,6 +17,7 @@ class RankConfig:
     shortlist: int = option(300, "labels taken from the tree", low=1)
     graph_candidates: int = option(100, "labels added by spreading first scores over the label graph; 0: none", low=0)
     graph_features: bool = option(True, "let the fusion see a label's support from the labels predicted with it")
+    correction: float = option(0.5, "share of the graph's correction to the first logit that counts", low=0.0, high=1.0)
     seeds: int = option(30, "labels per document whose first scores are spread", low=1)
     tail_boost: float = option(
         0.5, "lift of rare labels: this times ln(1 / propensity) is added to a label's logit; 0: none", low=0.0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eclare_py.graph.normalize import set_self_loops
 from eclare_py.index.clustering import unit_rows
 from eclare_py.rank.candidates import Candidates, look_up
 from eclare_py.rank.kernels import companions, match_terms, score_pairs
@@ -27,7 +28,7 @@ class LabelProfile:
         centroids: (L, d) unit mean of the vectors of each label's train documents (PIFA), zero where it has none. They
             are made when training is over and meet documents that are not in them, so a label with one train document
             is known by it without being taken in by it.
-        terms: (L, V) TF-IDF of the label texts.
+        terms: (L, V) TF-IDF of the label texts. Both are zero where the recipe leaves them out.
     """
 
     frequencies: IntArray
@@ -84,7 +85,8 @@ class Neighbourhood:
 
     @classmethod
     def of(cls, graph: Csr, vectors: FloatArray, centroids: FloatArray) -> Neighbourhood:
-        """Smooth both over the (L, L) label graph; a label without neighbours gets zeros."""
+        """Smooth both over the (L, L) label graph; a label without neighbours gets zeros, its self loop is not one."""
+        graph = set_self_loops(graph, "none")
         return cls(unit_rows(np.asarray(graph @ vectors)), unit_rows(np.asarray(graph @ centroids)))
 
 

@@ -122,7 +122,7 @@ def explain(pipeline: Pipeline, text: str, label: int | str, *, top: int = 5) ->
     dense = float(x @ scorer.vectors[row] + scorer.bias[row])
     found, fused, evidence = _candidates(pipeline, query, row)
     given = _given(pipeline, query, row)
-    if evidence:
+    if evidence and pipeline.ranker.uses_graph:
         evidence["graph_support"] = sum(part for _, _, part in given)
     chances = dict(zip(found.labels.tolist(), fused.tolist(), strict=True))
     near, weights = pipeline.graph.neighbours(row, top)

@@ -63,7 +63,7 @@ class Ranker:
     """Shortlist from the tree, more candidates from the label graph, one fused probability.
 
     1. The K labels with the best dense score in the beam of the tree.
-    2. `first` turns dense score and prior into a first probability.
+    2. `first` turns dense score, prior, words in common and nearness to the label's documents into a first probability.
     3. The first probabilities of the best few labels are spread over the support graph. ECLARE averages spread and own
        scores with a fixed 1/2; here the support brings in candidates and is evidence for the fusion.
     4. `final` turns all evidence into the probability that is returned.
@@ -195,7 +195,9 @@ class Ranker:
 
 
 def query_blocks(n: int, hidden: IntArray | None, size: int) -> Iterator[tuple[slice, IntArray | None]]:
-    """Rows of at most `size` documents at a time, with their own filter pairs (sorted by document), counted anew."""
+    """Rows of at most `size` documents at a time, with their own filter pairs, rows counted anew."""
+    if hidden is not None:
+        hidden = hidden[np.argsort(hidden[:, 0], kind="stable")]
     for start in range(0, n, size):
         stop = min(start + size, n)
         if hidden is None or not len(hidden):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from eclare_py.graph.normalize import set_self_loops
 from eclare_py.index import build_tree, label_centroids, label_representations, mass_routers
 from eclare_py.model.network import EclareNetwork
 from eclare_py.rank.config import RankConfig
@@ -28,7 +29,7 @@ def build_scorer(network: EclareNetwork, prepared: Prepared, recipe: Recipe) -> 
     documents = encode_train(network, prepared)
     representations = label_representations(
         documents=documents, labels=prepared.train.labels, texts=vectors,
-        graph=_without_loops(prepared.graph.normalized), config=recipe.index,
+        graph=set_self_loops(prepared.graph.normalized, "none"), config=recipe.index,
     )  # fmt: skip
     tree = build_tree(representations, recipe.index, seed=recipe.seed)
     if recipe.index.score == "last":
@@ -57,10 +58,3 @@ def label_profile(documents: FloatArray, prepared: Prepared, config: RankConfig)
 def encode_train(network: EclareNetwork, prepared: Prepared) -> FloatArray:
     """(N, d) vectors of the train documents."""
     return network.encode_documents(prepared.rows, None if prepared.embeddings is None else prepared.embeddings[0])
-
-
-def _without_loops(graph: Csr) -> Csr:
-    loops = Csr(graph, copy=True)  # setdiag and eliminate_zeros work in place
-    loops.setdiag(0)
-    loops.eliminate_zeros()
-    return loops

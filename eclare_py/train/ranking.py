@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from eclare_py.data.dataset import Dataset
 from eclare_py.errors import TrainingError
 from eclare_py.graph.build import build_label_graph
 from eclare_py.metrics.evaluate import evaluate
@@ -13,14 +14,30 @@ from eclare_py.metrics.result import Evaluation
 from eclare_py.rank.candidates import Candidates, look_up
 from eclare_py.rank.evidence import FIRST_COLUMNS, LabelProfile
 from eclare_py.rank.query import Query
-from eclare_py.rank.ranker import Evidence, LabelScorer, Ranker, query_blocks
+from eclare_py.rank.ranker import LabelScorer, Ranker, query_blocks
 from eclare_py.train.events import EventLog
 from eclare_py.train.fusion import fit_fusion
 from eclare_py.train.prepare import Prepared
 from eclare_py.train.recipe import Recipe
-from eclare_py.types import Csr, FloatArray
+from eclare_py.types import Csr, FloatArray, IntArray
 
 _BLOCK = 512
+
+
+@dataclass(frozen=True)
+class _Half:
+    """Every other held-out document: in blocks with their filter pairs, and the labels of all."""
+
+    blocks: list[tuple[Query, IntArray | None]]
+    labels: Csr
+
+    @classmethod
+    def of(cls, query: Query, held_out: Dataset, side: int) -> _Half:
+        pairs = held_out.filter_pairs[held_out.filter_pairs[:, 0] % 2 == side]
+        pairs = np.stack([pairs[:, 0] // 2, pairs[:, 1]], axis=1)
+        own = Query(query.vectors[side::2], query.terms[side::2])
+        blocks = [(own.part(rows), some) for rows, some in query_blocks(len(own), pairs, _BLOCK)]
+        return cls(blocks, held_out.labels[side::2])
 
 
 def fit_ranker(
@@ -28,8 +45,9 @@ def fit_ranker(
 ) -> Ranker:
     """Fit first and final fusion.
 
-    The final one sees first probabilities of held-out documents. The first fusion has seen these documents' labels, but
-    with some ten inputs and many thousand pairs what it could remember of one document is nothing.
+    The final one must see first probabilities of documents that the first fusion was not fitted on, or it learns to
+    trust them too far. So each half of the held-out documents gets them from a fusion fitted on the other half; the
+    one that answers is fitted on all.
 
     Args:
         scorer: Dense side and tree.
@@ -39,29 +57,41 @@ def fit_ranker(
         recipe: Settings.
         log: Told of both.
     """
-    config, held_out = recipe.rank, prepared.held_out
-    support = build_label_graph(prepared.train.labels, config.support, seed=recipe.seed).adjacency
+    config, seed = recipe.rank, recipe.seed
+    support = build_label_graph(prepared.train.labels, config.support, seed=seed).adjacency
     ranker = Ranker(scorer, profile, prepared.graph.normalized, support, config, prepared.train.n_documents)
-    blocks = [(query.part(rows), pairs) for rows, pairs in query_blocks(len(query), held_out.filter_pairs, _BLOCK)]
     log("stage", name="fusion", epochs=1, steps=2)
-    found = [ranker.shortlist(part, pairs) for part, pairs in blocks]
-    columns = np.concatenate([ranker.first_pass(part, these) for (part, _), these in zip(blocks, found, strict=True)])
-    first = fit_fusion(columns, _relevant(found, held_out.labels), names=FIRST_COLUMNS, config=config, seed=recipe.seed)
+    halves = [_Half.of(query, prepared.held_out, side) for side in (0, 1)]
+    shown = [_first_pairs(ranker, half) for half in halves]
+    columns, relevant = (np.concatenate(parts) for parts in zip(*shown, strict=True))
+    first = fit_fusion(columns, relevant, names=FIRST_COLUMNS, config=config, seed=seed)
     log("step", log=False, stage="fusion", epoch=1, step=1, loss=0.0)
-    ranker = dataclasses.replace(ranker, first=first)
+    ranker = replace(ranker, first=first)
     if ranker.uses_graph:
-        evidence: list[Evidence] = [ranker.evidence(part, pairs) for part, pairs in blocks]
-        relevant = _relevant([part.found for part in evidence], held_out.labels)
-        final = fit_fusion(
-            np.concatenate([part.columns for part in evidence]),
-            relevant,
-            names=ranker.final_columns,
-            config=config,
-            seed=recipe.seed,
-        )
-        ranker = dataclasses.replace(ranker, final=final)
+        others = [first, first]
+        if all(part.any() for _, part in shown):
+            others = [fit_fusion(*part, names=FIRST_COLUMNS, config=config, seed=seed) for part in reversed(shown)]
+        told = [_final_pairs(replace(ranker, first=f), half) for f, half in zip(others, halves, strict=True)]
+        columns, relevant = (np.concatenate(parts) for parts in zip(*told, strict=True))
+        final = fit_fusion(columns, relevant, names=ranker.final_columns, config=config, seed=seed)
+        ranker = replace(ranker, final=final)
     log("step", log=False, stage="fusion", epoch=1, step=2, loss=0.0)
     return ranker
+
+
+def _first_pairs(ranker: Ranker, half: _Half) -> tuple[FloatArray, FloatArray]:
+    """Evidence (P, F) of the shortlists of some documents, and (P,) which pairs are relevant."""
+    found = [ranker.shortlist(part, pairs) for part, pairs in half.blocks]
+    columns = [ranker.first_pass(part, these) for (part, _), these in zip(half.blocks, found, strict=True)]
+    return np.concatenate(columns), _relevant(found, half.labels)
+
+
+def _final_pairs(ranker: Ranker, half: _Half) -> tuple[FloatArray, FloatArray]:
+    """The same of all candidates, with the evidence of the graph."""
+    evidence = [ranker.evidence(part, pairs) for part, pairs in half.blocks]
+    return np.concatenate([part.columns for part in evidence]), _relevant(
+        [part.found for part in evidence], half.labels
+    )
 
 
 def validate(ranker: Ranker, query: Query, prepared: Prepared) -> Evaluation:

@@ -130,6 +130,8 @@ def test_a_batch_equals_one_by_one(exact, hidden, monkeypatch):
     if hidden is not None:
         for row, label in hidden:
             assert label not in whole.indices[row]
+        shuffled = ranker.rank(x, 9, hidden[[3, 0, 5, 2, 4, 1]])
+        np.testing.assert_array_equal(shuffled.indices, blocks.indices)
 
 
 def test_probabilities_descend_and_labels_are_distinct():

@@ -11,7 +11,7 @@ from eclare_py.data.dataset import Dataset
 from eclare_py.errors import TrainingError, UsageError
 from eclare_py.train import checkpoint, fit
 from eclare_py.train.fit import choose_device, train
-from eclare_py.train.indexing import build_scorer
+from eclare_py.train.indexing import build_scorer, label_profile
 from eclare_py.train.prepare import fingerprint, prepare
 from eclare_py.types import as_csr
 
@@ -172,3 +172,13 @@ def test_devices():
     assert choose_device("cpu") == torch.device("cpu")
     with pytest.raises(UsageError, match="tpu"):
         choose_device("tpu")
+
+
+def test_switches_of_the_evidence(dataset, recipe_of):
+    recipe = recipe_of()
+    prepared = prepare(dataset, recipe, folder=None)
+    documents = np.random.default_rng(0).normal(size=(len(prepared.train), 8)).astype(np.float32)
+    for words, near in ((True, False), (False, True)):
+        config = dataclasses.replace(recipe.rank, words=words, documents=near)
+        profile = label_profile(documents, prepared, config)
+        assert bool(profile.terms.nnz) == words and profile.centroids.any() == near

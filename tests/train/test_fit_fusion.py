@@ -44,6 +44,19 @@ def test_the_final_fusion_starts_from_the_first():
     np.testing.assert_array_equal(network.logits(columns), columns[:, 1])
 
 
+def test_a_share_of_the_correction_is_kept():
+    columns, relevant = toy()
+    names = ("a", FIRST_LOGIT, "flag")
+    whole, part, none = (
+        fit_fusion(columns, relevant, names=names, config=dataclasses.replace(CONFIG, correction=share), seed=1)
+        for share in (1.0, 0.25, 0.0)
+    )
+    correction = whole.logits(columns) - columns[:, 1]
+    assert np.abs(correction).max() > 1
+    np.testing.assert_allclose(part.logits(columns) - columns[:, 1], 0.25 * correction, atol=1e-4)
+    np.testing.assert_array_equal(none.logits(columns), columns[:, 1])
+
+
 def test_nothing_relevant_is_an_error():
     columns, relevant = toy()
     with pytest.raises(TrainingError, match="hold out more"):
