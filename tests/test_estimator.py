@@ -103,7 +103,7 @@ def test_explanation_names_the_evidence(tiny: Any) -> None:
             if given[i] > 0
         ]
     )
-    own = {f"train document {row}" for row in tiny.folder.train.split(20, seed=0)[0].labels[:, [label]].nonzero()[0]}
+    own = {f"train document {row + 1}" for row in tiny.folder.train.labels[:, [label]].nonzero()[0]}
     assert found.documents and {name for name, _ in found.documents} <= own
     assert [cosine for _, cosine in found.documents] == sorted((c for _, c in found.documents), reverse=True)
 

@@ -68,7 +68,7 @@ def root(
     eclare evaluate models/debian --data data/debian --json result.json
     eclare explain models/debian --text "tool to edit audio tags"
 
-    Exit codes: 0 done, 1 the data or the model is at fault, 2 the call is.
+    Exit codes: 0 done, 1 the data, the model, the training or the disk is at fault, 2 the call is, 130 interrupted.
     """
 
 

@@ -22,7 +22,10 @@ def build(
     name: Annotated[str, typer.Argument(help="debian-related or synthetic.", show_default=False)],
     out: Out,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting, NAME=VALUE; may be repeated.", show_default=False)
+        list[str] | None,
+        typer.Option(
+            "--set", help="NAME=VALUE, may be repeated; a wrong name lists those there are.", show_default=False
+        ),
     ] = None,
     or_synthetic: Annotated[
         bool, typer.Option("--or-synthetic", help="Where debian-related finds no apt index, build synthetic instead.")

@@ -27,7 +27,7 @@ _SHOWN = 5  # their labels
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A model folder.", show_default=False)],
     data: Annotated[Path, typer.Option("--data", help="The data folder.", show_default=False)],
-    split: Annotated[str, typer.Option("--split", help="tst or trn.")] = "tst",
+    split: Annotated[str, typer.Option("--split", help="tst, or trn: seen in training, so far too good.")] = "tst",
     json: Annotated[
         Path | None, typer.Option("--json", help="Result file to write.", show_default=False, dir_okay=False)
     ] = None,
@@ -42,8 +42,9 @@ def evaluate(
 ) -> None:  # fmt: skip
     """Measure the quality of a model, by label frequency too.
 
-    Filter pairs (the document is the label itself) are never predicted and not counted. The result file has metrics
-    in percent, bins by label frequency, settings that the figures depend on, and the cost.
+    Filter pairs (filter_labels_*.txt, most often a document that is the label itself) are never predicted and not
+    counted. The result file has metrics in percent, bins by label frequency, settings that the figures depend on, and
+    the cost.
 
     \b
     eclare evaluate models/debian --data data/debian --json result.json --html report.html

@@ -30,14 +30,15 @@ def predict(
     top_k: Annotated[int, typer.Option("--top-k", min=1, help="Labels per text.")] = 10,
     output: Annotated[str, typer.Option("--output", help="File to write, or - for stdout.")] = "-",
     format: Annotated[
-        str, typer.Option("--format", help="jsonl, or npz: a scipy CSR (texts x labels) of probabilities.")
+        str, typer.Option("--format", help="jsonl, or npz: a scipy CSR (texts x labels) of scores.")
     ] = "jsonl",
 ) -> None:
     """Rank the labels of every text.
 
     A line of the input is a text, or where the first line begins with a brace, a JSON object with "text" (or "title"
     and "content", as in data folders) and an optional "uid". A line of the output has the labels of one text, best
-    first, as {"labels": [{"label": id, "text": ..., "score": probability}, ...]}, with the uid where one was given.
+    first, as {"labels": [{"label": id, "text": ..., "score": 0 to 1}, ...]}, with the uid where one was given. The
+    score is a probability that is lifted for rare labels (rank.tail_boost of the recipe).
 
     \b
     echo "tool to edit audio tags" | eclare predict models/debian --top-k 5

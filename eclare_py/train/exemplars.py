@@ -33,7 +33,7 @@ def train_documents(
     starts = np.concatenate([[0], np.cumsum(np.bincount(labels, minlength=matrix.shape[1]))])
     kept = np.arange(len(labels)) - starts[labels] < per_label
     chosen, position = np.unique(rows[kept], return_inverse=True)
-    ids = prepared.train.ids
-    names = [f"train document {row}" if ids is None else ids[row] for row in chosen.tolist()]
+    ids = prepared.train.ids or []
+    names = [ids[row] for row in chosen.tolist()]
     pairs = np.stack([labels[kept], position.astype(np.int64)], axis=1)
     return TrainDocuments(names, documents[chosen].astype(np.float16), pairs)
