@@ -179,9 +179,10 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
 
     def mine_again() -> IntArray:
         session.log("note", mining=name, epoch=session.cursor.epoch + 1)
-        scorer = build_scorer(session.network, prepared, session.recipe)
+        documents = encode_train(session.network, prepared)
+        scorer = build_scorer(session.network, documents, prepared, session.recipe)
         session.negatives = mine(
-            scorer, encode_train(session.network, prepared), prepared.train.labels, prepared.train.filter_pairs,
+            scorer, documents, prepared.train.labels, prepared.train.filter_pairs,
             count=mined, beam=max(1, scorer.beam // 4),
         )  # fmt: skip
         return session.negatives
@@ -248,8 +249,8 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     """
     prepared, recipe, network = session.prepared, recipe or session.recipe, session.network
     session.log("stage", name="index", epochs=1, steps=1)
-    scorer = build_scorer(network, prepared, recipe)
     documents = encode_train(network, prepared)
+    scorer = build_scorer(network, documents, prepared, recipe)
     embeddings = None if prepared.embeddings is None else prepared.embeddings[1]
     query = Query(network.encode_documents(prepared.held_out_rows, embeddings), prepared.held_out_rows)
     ranker = fit_ranker(scorer, label_profile(documents, prepared, recipe.rank), query, prepared, recipe, session.log)

@@ -15,18 +15,23 @@ from eclare_py.train.recipe import Recipe
 from eclare_py.types import Csr, FloatArray, as_csr
 
 
-def build_scorer(network: EclareNetwork, prepared: Prepared, recipe: Recipe) -> LabelScorer:
-    """Encode labels and documents as the network stands, cluster the labels, set the routers.
+def build_scorer(network: EclareNetwork, documents: FloatArray, prepared: Prepared, recipe: Recipe) -> LabelScorer:
+    """Encode the labels as the network stands, cluster them, set the routers.
 
     A label is clustered by its vector (text, hops, free vector), by the centroid of its documents, and by both of its
     neighbours in the label graph. The routers aim at the labels' own scores, see `mass_routers`.
+
+    Args:
+        network: The network.
+        documents: (N, d) vectors of the train documents, from `encode_train`.
+        prepared: The data.
+        recipe: Settings.
     """
     vectors = network.encode_labels()
     scale = float(network.log_scale.detach().exp())
     bias: FloatArray = np.zeros(len(vectors), dtype=np.float32)
     if network.per_label:
         bias = (network.label_encoder.bias.detach() / scale).cpu().numpy()
-    documents = encode_train(network, prepared)
     representations = label_representations(
         documents=documents, labels=prepared.train.labels, texts=vectors,
         graph=set_self_loops(prepared.graph.normalized, "none"), config=recipe.index,

@@ -11,7 +11,7 @@ from eclare_py.data.dataset import Dataset
 from eclare_py.errors import TrainingError, UsageError
 from eclare_py.train import checkpoint, fit
 from eclare_py.train.fit import choose_device, train
-from eclare_py.train.indexing import build_scorer, label_profile
+from eclare_py.train.indexing import build_scorer, encode_train, label_profile
 from eclare_py.train.prepare import fingerprint, prepare
 from eclare_py.types import as_csr
 
@@ -150,7 +150,7 @@ def test_building_the_index_leaves_the_graph_alone(dataset, recipe_of):
     before = prepared.graph.normalized.toarray()
     assert np.all(before.diagonal() > 0)
     session = fit._open(prepared, recipe, torch.device("cpu"), fit.EventLog(None), None, False)
-    scorer = build_scorer(session.network, prepared, recipe)
+    scorer = build_scorer(session.network, encode_train(session.network, prepared), prepared, recipe)
     np.testing.assert_array_equal(prepared.graph.normalized.toarray(), before)
     assert scorer.vectors.shape == (12, 8) and scorer.beam >= 1
 
