@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 _FLOAT = 4
 _ENTRY = 12  # bytes of a CSR entry with 64-bit columns
 _PROGRAM_MB = 620  # interpreter, torch, compiled kernels
-# Of training, set by hand against a few runs on debian-related and yso-en on two busy cores: rough.
-_SECONDS_PER_PRODUCT = 1.2e-10  # of one dimension of one document and one label
-_SECONDS_PER_VALUE = 1.1e-9  # of one dimension of one term of a text in a step
+# Of training, set by hand against a few runs on debian-related and yso-en on two idle cores: rough.
+_SECONDS_PER_PRODUCT = 3.6e-11  # of one dimension of one document and one label
+_SECONDS_PER_VALUE = 3.3e-10  # of one dimension of one term of a text in a step
 _SECONDS_PER_TERM = 1e-6  # of one term of a text, before the first step
-_SECONDS_AT_LEAST = 60.0  # start, index, fusion
+_SECONDS_AT_LEAST = 35.0  # start, index, fusion
 _SAMPLE = 20_000  # texts whose terms are counted for the mean
 
 
