@@ -210,3 +210,9 @@ def test_no_tensor_stays_behind_on_the_cpu(kind):
         bag.step(0.1)
         assert not bag.notes
     assert {parameter.device.type for parameter in network.dense_parameters()} == {"meta"}
+
+
+def test_terms_are_dropped_from_texts_but_not_from_free_vectors():
+    side = LabelSide(sparse(L, V, 4), build().side.graph, np.ones(L, dtype=np.int64))
+    network = EclareNetwork(side, DocumentEncoderConfig(dim=D, term_dropout=0.25), LabelEncoderConfig())
+    assert [bag.dropout for bag in network.bags()] == [0.25, 0.0]

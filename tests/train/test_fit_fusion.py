@@ -5,7 +5,10 @@ import pytest
 
 from eclare_py.errors import TrainingError
 from eclare_py.rank.config import RankConfig
+from eclare_py.rank.evidence import FIRST_COLUMNS
 from eclare_py.rank.fusion import FIRST_LOGIT, probability
+from eclare_py.train import ranking
+from eclare_py.train.fit import train
 from eclare_py.train.fusion import fit_fusion
 
 CONFIG = RankConfig(steps=150, fusion_batch=128, hidden=8, fusion_rate=0.03)
@@ -61,3 +64,24 @@ def test_nothing_relevant_is_an_error():
     columns, relevant = toy()
     with pytest.raises(TrainingError, match="hold out more"):
         fit_fusion(columns, 0 * relevant, names=NAMES, config=CONFIG, seed=0)
+
+
+def test_the_final_fusion_meets_first_logits_of_documents_not_fitted_on(monkeypatch, dataset_of, recipe_of):
+    calls = []
+
+    def recording(columns, relevant, **options):
+        calls.append((columns, fit_fusion(columns, relevant, **options)))
+        return calls[-1][1]
+
+    monkeypatch.setattr(ranking, "fit_fusion", recording)
+    pipeline = train(dataset_of(), recipe_of(), device="cpu")
+    (_, first), (seen_by_one, one), (seen_by_other, other), (columns, final) = calls
+    assert pipeline.ranker.first is first and pipeline.ranker.final is final
+    own, given = columns[:, : len(FIRST_COLUMNS)], columns[:, len(FIRST_COLUMNS)]
+    # The first half is told by the fusion that was fitted on the second half, and the other way round.
+    border = np.flatnonzero(~np.isclose(given, one.logits(own), atol=1e-4))[0]
+    assert 0 < border < len(given)
+    np.testing.assert_allclose(given[border:], other.logits(own[border:]), atol=1e-4)
+    rows = {tuple(row) for row in own[:border].tolist()}
+    assert any(tuple(row) in rows for row in seen_by_other.tolist())
+    assert len(seen_by_one) < len(calls[0][0]) and len(seen_by_one) + len(seen_by_other) == len(calls[0][0])
