@@ -86,6 +86,13 @@ class Ranking:
         return as_csr(coo)
 
     @classmethod
+    def stack(cls, parts: list[Ranking], k: int) -> Ranking:
+        """Rankings (B_i, k) of one batch after the other as one; (0, k) where there are none."""
+        if not parts:
+            return cls(np.empty((0, k), dtype=np.int64), np.empty((0, k), dtype=np.float32))
+        return cls(np.concatenate([p.indices for p in parts]), np.concatenate([p.scores for p in parts]))
+
+    @classmethod
     def from_csr(cls, matrix: Csr, k: int) -> Ranking:
         """Rank the stored entries of each row of a (B, L) score matrix."""
         counts = np.diff(matrix.indptr)

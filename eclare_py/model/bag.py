@@ -15,6 +15,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from eclare_py.graph.edges import select_entries
 from eclare_py.model.bag_kernels import sum_rows, update_rows
 from eclare_py.types import Csr
 
@@ -117,10 +118,9 @@ class BagOfEmbeddings(torch.nn.Module):
 
 def drop_entries(rows: Csr, share: float) -> Csr:
     """The rows without a random share of their entries (of torch's generator); the others times 1 / (1 - share)."""
-    kept = torch.rand(rows.nnz).numpy() >= share
-    pointers = np.concatenate([[0], np.cumsum(kept)])[rows.indptr]
-    values = rows.data[kept] * np.float32(1 / (1 - share))
-    return Csr((values, rows.indices[kept], pointers), shape=rows.shape)
+    thinned = select_entries(rows, torch.rand(rows.nnz).numpy() >= share)
+    thinned.data *= np.float32(1 / (1 - share))
+    return thinned
 
 
 def _parts(rows: Csr) -> tuple[Any, Any, Any]:

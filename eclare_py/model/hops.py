@@ -1,6 +1,6 @@
 """Raw hop vectors of a batch of labels: e, G e, G^2 e, with gradients to every text involved.
 
-Two ways with equal results:
+Two ways with equal results (in training, term dropout thins a folded hop as one text):
 - folded: a parameter-free propagation is linear, so G (Z E) = (G Z) E, and the hop becomes one more bag of words, made
   once. A batch then costs its own rows and not those of all neighbours.
 - closure: layers with parameters run over the sub-graph that the batch's hops can reach.

@@ -115,6 +115,4 @@ class Pipeline:
             self.ranker.rank(self.encode(texts[rows]), k, pairs)
             for rows, pairs in query_blocks(len(texts), hidden, _BLOCK)
         ]
-        if not parts:
-            return Ranking(np.empty((0, k), dtype=np.int64), np.empty((0, k), dtype=np.float32))
-        return Ranking(np.concatenate([p.indices for p in parts]), np.concatenate([p.scores for p in parts]))
+        return Ranking.stack(parts, k)

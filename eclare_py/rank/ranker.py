@@ -185,9 +185,7 @@ class Ranker:
         """
         blocks = query_blocks(len(query), hidden, _BLOCK)
         parts = [self._rank_block(query.part(rows), k, pairs) for rows, pairs in blocks]
-        if not parts:
-            return Ranking(np.empty((0, k), dtype=np.int64), np.empty((0, k), dtype=np.float32))
-        return Ranking(np.concatenate([p.indices for p in parts]), np.concatenate([p.scores for p in parts]))
+        return Ranking.stack(parts, k)
 
     def _rank_block(self, query: Query, k: int, hidden: IntArray | None) -> Ranking:
         evidence = self.evidence(query, hidden)
