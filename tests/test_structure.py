@@ -20,7 +20,7 @@ LADDER = (
     ("storage",),
     ("config",),
     ("data", "graph", "metrics"),
-    ("features", "model", "index", "rank"),
+    ("features", "model", "index", "linear", "rank"),
     ("train",),
     ("persist",),
     ("estimator",),

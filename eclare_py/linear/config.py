@@ -1,0 +1,30 @@
+"""Settings of the linear ranker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from eclare_py.config import option
+
+
+@dataclass(frozen=True)
+class LinearConfig:
+    """XR-Linear: one linear classifier per child of every tree node, and how they are searched."""
+
+    branching: int = option(16, "children of a node, a power of two", low=2, high=256)
+    max_leaf: int = option(100, "most labels in a leaf", low=2)
+    loss: Literal["squared-hinge", "logistic"] = option("squared-hinge", "loss of the binary problems")
+    cost: float = option(1.0, "C: weight of the loss against |w|^2 / 2", low=1e-6)
+    positive_cost: float = option(1.0, "factor on the cost of positives", low=1e-6)
+    negatives: Literal["tfn", "man", "tfn+man"] = option(
+        "tfn", "documents a child is told from: of its siblings (tfn), of parents that the model picks (man), both"
+    )
+    man_beam: int = option(5, "nodes picked per level for matcher-aware negatives", low=1)
+    cost_sensitive: bool = option(False, "weigh a node's documents by the labels they have under it")
+    bias: float = option(1.0, "constant feature; 0: none", low=0.0)
+    threshold: float = option(0.1, "weights smaller than this are dropped", low=0.0)
+    tolerance: float = option(0.1, "stop of the coordinate descent", low=1e-8)
+    rounds: int = option(100, "most passes over a node's documents", low=1)
+    beam: int = option(10, "nodes kept per level in search", low=1)
+    power: int = option(3, "p of the score exp(-max(0, 1 - v)^p) of a squared hinge", low=1, high=8)

@@ -1,0 +1,184 @@
+"""Training of XR-Linear, level by level from the root down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from eclare_py.errors import UsageError
+from eclare_py.index import LabelTree
+from eclare_py.linear import solver
+from eclare_py.linear.chunks import Chunks
+from eclare_py.linear.config import LinearConfig
+from eclare_py.linear.model import LinearRanker
+from eclare_py.types import Csr, FloatArray, IntArray, as_csr
+
+_TASK = 2e7  # products of one task; a node above this is shared between threads
+
+
+@dataclass(frozen=True)
+class _Level:
+    """What one level is trained on.
+
+    Attributes:
+        nodes: Documents of every parent (CSC pointers, rows).
+        positives: Documents of every child (CSC pointers, rows, relevances).
+        ignored: Documents every child does not see (CSC pointers, rows).
+        child_ptr: (P+1,) children of every parent.
+    """
+
+    nodes: tuple[IntArray, np.ndarray]
+    positives: tuple[IntArray, np.ndarray, FloatArray]
+    ignored: tuple[IntArray, np.ndarray]
+    child_ptr: IntArray
+
+
+def fit_linear(
+    documents: Csr,
+    labels: Csr,
+    tree: LabelTree,
+    config: LinearConfig,
+    *,
+    ignored: Csr | None = None,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> LinearRanker:
+    """Train one classifier per child of every node (XR-Linear: Yu et al., PECOS, JMLR 2022; Parabel, WWW 2018).
+
+    A child's positives are the documents with a label under it. Its negatives are the other documents that its parent
+    sees: those with a label under the parent (teacher-forcing negatives), those the levels above lead there
+    (matcher-aware negatives), or both. Deviation from PECOS: pairs in `ignored` are no negatives, and a child without
+    any positive gets no weights and the margin -1.
+
+    Args:
+        documents: (N, V) features, rows of length one.
+        labels: (N, L) label matrix.
+        tree: The labels' tree; its routers are not used.
+        config: Loss, negatives, sizes.
+        ignored: (N, L) filter pairs.
+        seed: Order of the documents in the descent.
+        progress: Told of (levels done, levels).
+
+    Raises:
+        UsageError: Row counts differ, or the tree is over other labels.
+    """
+    if documents.shape[0] != labels.shape[0]:
+        raise UsageError(f"{documents.shape[0]} documents for {labels.shape[0]} rows of the label matrix")
+    if tree.n_labels != labels.shape[1]:
+        raise UsageError(f"a tree of {tree.n_labels} labels for a label matrix of {labels.shape[1]}")
+    documents, hierarchy, label_order = as_csr(documents), child_pointers(tree), tree.label_order
+    targets = _level_labels(labels, hierarchy, label_order)
+    hidden = None if ignored is None or not ignored.nnz else as_csr(ignored[:, label_order])
+    ranker = LinearRanker([], label_order, config, documents.shape[1])
+    parents = as_csr(np.ones((documents.shape[0], 1)))
+    for depth, (child_ptr, target) in enumerate(zip(hierarchy, targets, strict=True)):
+        seen = parents
+        if depth and config.negatives != "tfn":
+            picked = ranker.search_nodes(documents, beam=config.man_beam)
+            seen = picked if config.negatives == "man" else as_csr(parents + picked)
+        last = depth == len(hierarchy) - 1
+        level = _Level(
+            _columns(seen)[:2], _columns(_relevances(target) if config.cost_sensitive else _ones(target)),
+            _columns(hidden if hidden is not None and last else as_csr(sp.csr_array(target.shape)))[:2], child_ptr,
+        )  # fmt: skip
+        ranker.levels.append(_train_level(documents, level, config, seed))
+        parents = _ones(target)
+        if progress is not None:
+            progress(depth + 1, len(hierarchy))
+    return ranker
+
+
+def child_pointers(tree: LabelTree) -> list[IntArray]:
+    """For every level (P+1,) the children of its P parents: the root above the first, labels under the last."""
+    found = [np.array([0, tree.level_size(0)], dtype=np.int64)]
+    for level in range(1, tree.n_levels):
+        above = slice(int(tree.level_ptr[level - 1]), int(tree.level_ptr[level]) + 1)
+        found.append(tree.child_ptr[above] - tree.level_ptr[level])
+    return [*found, tree.leaf_ptr]
+
+
+def _level_labels(labels: Csr, hierarchy: list[IntArray], label_order: IntArray) -> list[Csr]:
+    """For every level (N, n) how many labels of each document lie under each child: Y_t = Y C_T ... C_{t+1}."""
+    found = [as_csr(_ones(labels)[:, label_order])]
+    for child_ptr in hierarchy[:0:-1]:
+        parents = np.repeat(np.arange(len(child_ptr) - 1), np.diff(child_ptr))
+        below = found[-1]
+        shape = (below.shape[0], len(child_ptr) - 1)
+        # A copy of the pointers: adding up duplicates works in place.
+        found.append(as_csr(Csr((below.data, parents[below.indices], below.indptr.copy()), shape=shape)))
+    return found[::-1]
+
+
+def _ones(matrix: Csr) -> Csr:
+    return Csr((np.ones(matrix.nnz, np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def _relevances(counts: Csr) -> Csr:
+    """Share of the document's labels that lie under each child (PECOS' induced relevances, l1 rows)."""
+    totals = np.repeat(np.asarray(counts.sum(axis=1)).ravel(), np.diff(counts.indptr))
+    return Csr(((counts.data / totals).astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
+
+
+def _columns(matrix: Csr) -> tuple[IntArray, np.ndarray, FloatArray]:
+    columns = matrix.tocsc()
+    columns.sort_indices()
+    return columns.indptr.astype(np.int64), columns.indices.astype(np.int64), columns.data.astype(np.float32)
+
+
+def _train_level(documents: Csr, level: _Level, config: LinearConfig, seed: int) -> Chunks:
+    """All chunks of a level; threads take nodes, the largest first, and heavy nodes child by child."""
+    tasks = _tasks(documents, level)
+    loss = solver.SQUARED_HINGE if config.loss == "squared-hinge" else solver.LOGISTIC
+    rows = (documents.indptr.astype(np.int64), documents.indices.astype(np.int32), documents.data)
+    numbers = [np.full(documents.shape[1], -1, dtype=np.int32) for _ in range(_threads())]
+
+    def run(task: tuple[int, int, int]) -> tuple[IntArray, np.ndarray, FloatArray, FloatArray]:
+        parent, first, last = task
+        scratch = numbers.pop()
+        seen = level.nodes[1][level.nodes[0][parent] : level.nodes[0][parent + 1]]
+        found: tuple[IntArray, np.ndarray, FloatArray, FloatArray] = solver.solve_children(
+            seen, *rows, first, last, *level.positives, *level.ignored, scratch, loss,
+            config.cost * config.positive_cost, config.cost, config.bias, config.tolerance, config.rounds,
+            config.threshold, seed,
+        )  # fmt: skip
+        numbers.append(scratch)
+        return found
+
+    order = np.argsort([-cost for _, _, _, cost in tasks], kind="stable")
+    with ThreadPoolExecutor(_threads()) as pool:
+        done = dict(zip(order.tolist(), pool.map(run, [tasks[i][:3] for i in order]), strict=True))
+    parts = [done[i] for i in range(len(tasks))]
+    lengths = np.concatenate([np.diff(ends) for ends, _, _, _ in parts])
+    return Chunks.of_columns(
+        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        np.concatenate([features for _, features, _, _ in parts]),
+        np.concatenate([weights for _, _, weights, _ in parts]),
+        np.concatenate([bias for _, _, _, bias in parts]),
+        level.child_ptr,
+        documents.shape[1],
+    )
+
+
+def _tasks(documents: Csr, level: _Level) -> list[tuple[int, int, int, float]]:
+    """(parent, first child, last child, cost) in the order of the children."""
+    counts = np.diff(documents.indptr)
+    pointers, seen = level.nodes
+    sums = np.concatenate([[0], np.cumsum(counts[seen])])
+    found: list[tuple[int, int, int, float]] = []
+    for parent in range(len(level.child_ptr) - 1):
+        first, last = int(level.child_ptr[parent]), int(level.child_ptr[parent + 1])
+        once = float(sums[pointers[parent + 1]] - sums[pointers[parent]])
+        step = max(1, int(_TASK / max(10 * once, 1)))
+        found += [(parent, a, min(a + step, last), once * (min(a + step, last) - a)) for a in range(first, last, step)]
+    return found
+
+
+def _threads() -> int:
+    from numba import get_num_threads
+
+    return min(int(get_num_threads()), os.cpu_count() or 1)

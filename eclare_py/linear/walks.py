@@ -1,0 +1,213 @@
+"""Products of sparse documents with chunks: the four ways to walk what both have in common (MSCM, section 4.3).
+
+Every walk adds the same numbers in the same order, so all give the same sums: they differ in time alone.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import get_num_threads, get_thread_id, njit, prange
+
+from eclare_py.linear.chunks import Chunks, hash_place
+from eclare_py.types import Csr, FloatArray, IntArray
+
+CHOOSE, MARCHING, BINARY, HASH, DENSE = -1, 0, 1, 2, 3
+WALKS = ("marching", "binary", "hash", "dense")
+
+# Nanoseconds of one step of each walk, measured by `python experiments/linear.py --steps`; writing or clearing a row of
+# the dense table is taken for one.
+_MARCH_STEP, _BINARY_STEP, _HASH_STEP, _DENSE_STEP, _DENSE_ROW = 0.6, 7.4, 8.0, 3.4, 1.0
+
+
+@njit(cache=True, nogil=True)
+def choose(terms: int, rows: int, queries: int) -> int:
+    """The cheapest walk of a chunk of `rows` features for `queries` documents of about `terms` features each.
+
+    Marching takes a step per feature of both; binary search a logarithmic number of steps per feature of the shorter
+    side; hash a probe per feature of the document; dense look-up a cheap probe, once the chunk's rows stand in a table.
+    """
+    short, long = max(min(terms, rows), 1), max(terms, rows)
+    best, least = MARCHING, queries * _MARCH_STEP * (terms + rows)
+    cost = queries * _BINARY_STEP * short * math.log2(2 + long / short)
+    if cost < least:
+        best, least = BINARY, cost
+    cost = queries * _HASH_STEP * terms
+    if cost < least:
+        best, least = HASH, cost
+    if queries * _DENSE_STEP * terms + 2 * _DENSE_ROW * rows < least:
+        best = DENSE
+    return best
+
+
+@njit(cache=True, nogil=True)
+def _add_row(
+    row: int, value: float, entry_ptr: IntArray, offsets: np.ndarray, weights: FloatArray, out: FloatArray
+) -> None:
+    for entry in range(entry_ptr[row], entry_ptr[row + 1]):
+        out[offsets[entry]] += value * weights[entry]
+
+
+@njit(cache=True, nogil=True)
+def _marching(
+    columns: np.ndarray, terms: FloatArray, first: int, last: int, features: np.ndarray, entry_ptr: IntArray,
+    offsets: np.ndarray, weights: FloatArray, out: FloatArray,
+) -> None:  # fmt: skip
+    k, row = 0, first
+    while k < columns.shape[0] and row < last:
+        if columns[k] < features[row]:
+            k += 1
+        elif columns[k] > features[row]:
+            row += 1
+        else:
+            _add_row(row, terms[k], entry_ptr, offsets, weights, out)
+            k += 1
+            row += 1
+
+
+@njit(cache=True, nogil=True)
+def _lower_bound(values: np.ndarray, low: int, high: int, wanted: int) -> int:
+    while low < high:
+        middle = (low + high) >> 1
+        if values[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
+def _binary(
+    columns: np.ndarray, terms: FloatArray, first: int, last: int, features: np.ndarray, entry_ptr: IntArray,
+    offsets: np.ndarray, weights: FloatArray, out: FloatArray,
+) -> None:  # fmt: skip
+    k, row = 0, first
+    while k < columns.shape[0] and row < last:
+        if columns[k] < features[row]:
+            k = _lower_bound(columns, k + 1, columns.shape[0], features[row])
+        elif columns[k] > features[row]:
+            row = _lower_bound(features, row + 1, last, columns[k])
+        else:
+            _add_row(row, terms[k], entry_ptr, offsets, weights, out)
+            k += 1
+            row += 1
+
+
+@njit(cache=True, nogil=True)
+def _hash(
+    columns: np.ndarray, terms: FloatArray, first: int, features: np.ndarray, slots: np.ndarray, start: int, size: int,
+    entry_ptr: IntArray, offsets: np.ndarray, weights: FloatArray, out: FloatArray,
+) -> None:  # fmt: skip
+    for k in range(columns.shape[0]):
+        place = hash_place(columns[k], size)
+        slot = slots[start + place]
+        while slot != 0 and features[first + slot - 1] != columns[k]:
+            place = (place + 1) & (size - 1)
+            slot = slots[start + place]
+        if slot != 0:
+            _add_row(first + slot - 1, terms[k], entry_ptr, offsets, weights, out)
+
+
+@njit(cache=True, nogil=True)
+def _group(
+    blocks: IntArray, chunk: int, block_rows: IntArray, out_ptr: IntArray, x_ptr: IntArray, x_columns: np.ndarray,
+    x_values: FloatArray, row_ptr: IntArray, features: np.ndarray, entry_ptr: IntArray, offsets: np.ndarray,
+    weights: FloatArray, hash_ptr: IntArray, slots: np.ndarray, walk: int, table: np.ndarray, out: FloatArray,
+) -> None:  # fmt: skip
+    """All blocks of one chunk."""
+    first, last = row_ptr[chunk], row_ptr[chunk + 1]
+    if walk == CHOOSE:
+        row = block_rows[blocks[0]]
+        walk = choose(x_ptr[row + 1] - x_ptr[row], last - first, blocks.shape[0])
+    if walk == DENSE:
+        for row in range(first, last):
+            table[features[row]] = row - first + 1
+    for block in blocks:
+        begin, end = x_ptr[block_rows[block]], x_ptr[block_rows[block] + 1]
+        columns, terms = x_columns[begin:end], x_values[begin:end]
+        mine = out[out_ptr[block] : out_ptr[block + 1]]
+        if walk == MARCHING:
+            _marching(columns, terms, first, last, features, entry_ptr, offsets, weights, mine)
+        elif walk == BINARY:
+            _binary(columns, terms, first, last, features, entry_ptr, offsets, weights, mine)
+        elif walk == HASH:
+            start, size = hash_ptr[chunk], hash_ptr[chunk + 1] - hash_ptr[chunk]
+            _hash(columns, terms, first, features, slots, start, size, entry_ptr, offsets, weights, mine)
+        else:
+            for k in range(columns.shape[0]):
+                row = table[columns[k]]
+                if row:
+                    _add_row(first + row - 1, terms[k], entry_ptr, offsets, weights, mine)
+    if walk == DENSE:
+        for row in range(first, last):
+            table[features[row]] = 0
+
+
+@njit(cache=True, nogil=True)
+def _multiply_row(
+    parents: IntArray, out_ptr: IntArray, x_ptr: IntArray, x_columns: np.ndarray, x_values: FloatArray,
+    row_ptr: IntArray, features: np.ndarray, entry_ptr: IntArray, offsets: np.ndarray, weights: FloatArray,
+    hash_ptr: IntArray, slots: np.ndarray, walk: int, table: np.ndarray, out: FloatArray,
+) -> None:  # fmt: skip
+    """One document with its chunks; starts no threads."""
+    rows, block = np.zeros(parents.shape[0], np.int64), np.empty(1, np.int64)
+    for i in range(parents.shape[0]):
+        block[0] = i
+        _group(
+            block, parents[i], rows, out_ptr, x_ptr, x_columns, x_values, row_ptr, features, entry_ptr, offsets,
+            weights, hash_ptr, slots, walk, table, out,
+        )  # fmt: skip
+
+
+@njit(cache=True, parallel=True)
+def _multiply_rows(
+    ends: IntArray, order: IntArray, parents: IntArray, block_rows: IntArray, out_ptr: IntArray, x_ptr: IntArray,
+    x_columns: np.ndarray, x_values: FloatArray, row_ptr: IntArray, features: np.ndarray, entry_ptr: IntArray,
+    offsets: np.ndarray, weights: FloatArray, hash_ptr: IntArray, slots: np.ndarray, walk: int, tables: np.ndarray,
+    out: FloatArray,
+) -> None:  # fmt: skip
+    """Many documents: block after block of one chunk, so that it is fetched from memory once."""
+    for group in prange(ends.shape[0] - 1):
+        blocks = order[ends[group] : ends[group + 1]]
+        _group(
+            blocks, parents[blocks[0]], block_rows, out_ptr, x_ptr, x_columns, x_values, row_ptr, features, entry_ptr,
+            offsets, weights, hash_ptr, slots, walk, tables[get_thread_id()], out,
+        )  # fmt: skip
+
+
+def multiply_chunks(
+    documents: Csr, chunks: Chunks, rows: IntArray, parents: IntArray, *, walk: str = "choose"
+) -> tuple[IntArray, FloatArray]:
+    """Masked product in blocks: for every (document, parent) the products with all children of the parent.
+
+    Args:
+        documents: (B, V) with ascending columns.
+        chunks: Weights (V, n).
+        rows: (m,) document of each block.
+        parents: (m,) chunk of each block.
+        walk: One of WALKS for all, or `choose` the cheapest chunk by chunk.
+
+    Returns:
+        Pointers (m+1,) and the products, bias included, of block i in `pointers[i]:pointers[i+1]`.
+    """
+    widths = np.diff(chunks.child_ptr)[parents]
+    out_ptr = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
+    inside = np.arange(out_ptr[-1]) - np.repeat(out_ptr[:-1], widths)
+    out = chunks.bias[np.repeat(chunks.child_ptr[parents], widths) + inside]
+    if not len(parents):
+        return out_ptr, out
+    number = WALKS.index(walk) if walk != "choose" else CHOOSE
+    arrays = (
+        documents.indptr, documents.indices, documents.data, chunks.row_ptr, chunks.features, chunks.entry_ptr,
+        chunks.offsets, chunks.values, *chunks.hashes, number,
+    )  # fmt: skip
+    if documents.shape[0] == 1:
+        table = np.zeros(chunks.n_features if number == DENSE else 0, dtype=np.int32)
+        _multiply_row(parents, out_ptr, *arrays, table, out)
+        return out_ptr, out
+    order = np.argsort(parents, kind="stable")
+    ends = np.concatenate([[0], np.flatnonzero(np.diff(parents[order])) + 1, [len(parents)]])
+    tables = np.zeros((get_num_threads(), chunks.n_features), dtype=np.int32)
+    _multiply_rows(ends, order, parents, rows, out_ptr, *arrays, tables, out)
+    return out_ptr, out
