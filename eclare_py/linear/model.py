@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit, prange
 
-from eclare_py.errors import ModelError
+from eclare_py.errors import ModelError, UsageError
 from eclare_py.index.kernels import drain, offer
 from eclare_py.linear.chunks import Chunks
 from eclare_py.linear.config import LinearConfig
@@ -60,7 +60,14 @@ class LinearRanker:
             beam: Nodes kept on each level above the last.
             last: Kept on the last; `beam` where not given.
             walk: See `multiply_chunks`.
+
+        Raises:
+            UsageError: The documents have other features than the weights, or the beam keeps nothing.
         """
+        if documents.shape[1] != self.n_features:  # compiled look-ups do not check bounds
+            raise UsageError(f"documents of {documents.shape[1]} features for weights of {self.n_features}")
+        if beam < 1:
+            raise UsageError(f"beam={beam} must be at least 1")
         kept = Beam(*(np.zeros((documents.shape[0], 1), kind) for kind in (np.int64, np.float32, np.float32)))
         for depth, chunks in enumerate(self.levels):
             size = last if last is not None and depth == len(self.levels) - 1 else beam

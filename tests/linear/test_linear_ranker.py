@@ -203,3 +203,16 @@ def test_row_counts_must_fit() -> None:
         fit_linear(documents, as_csr(labels[:-1]), tree, CONFIG)
     with pytest.raises(UsageError, match="a tree of 23 labels for a label matrix of 22"):
         fit_linear(documents, as_csr(sp.csr_array(labels)[:, :-1]), tree, CONFIG)
+
+
+def test_a_query_must_fit_the_weights(trained: tuple[LinearRanker, Csr, Csr]) -> None:
+    ranker, documents, _ = trained
+    with pytest.raises(UsageError, match="documents of 60 features for weights of 61"):
+        ranker.rank(as_csr(documents[:, :-1]), 3)
+    with pytest.raises(UsageError, match="beam=-1 must be at least 1"):
+        ranker.rank(documents, 3, beam=-1)
+
+
+def test_no_documents_give_an_empty_ranking(trained: tuple[LinearRanker, Csr, Csr]) -> None:
+    ranker, documents, _ = trained
+    assert ranker.rank(documents[:0], 3).indices.shape == (0, 3)
