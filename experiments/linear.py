@@ -61,12 +61,8 @@ def quality(path: Path, config: LinearConfig, seed: int) -> dict[str, Any]:
     before, started = time.process_time(), time.perf_counter()
     features = TfidfFeatures.fit(train.texts, config=FeatureConfig(characters=False, min_df=1))
     documents = features.transform(train.texts)
-    ignored = sp.csr_array(train.labels.shape, dtype=np.float32)
-    if len(train.filter_pairs):
-        pairs = train.filter_pairs
-        ignored = as_csr(sp.coo_array((np.ones(len(pairs)), pairs.T), shape=train.labels.shape))
     tree = pifa_tree(documents, train.labels, config, seed=seed)
-    ranker = fit_linear(documents, train.labels, tree, config, ignored=ignored, seed=seed)
+    ranker = fit_linear(documents, train.labels, tree, config, filter_pairs=train.filter_pairs, seed=seed)
     cost = {"cpu_s": time.process_time() - before, "wall_s": time.perf_counter() - started}
     weights = [int(level.values.size) for level in ranker.levels]
     print(f"trained: {cost['cpu_s']:.1f} CPU s, {cost['wall_s']:.1f} s; weights per level {weights}")

@@ -13,7 +13,7 @@ from eclare_py.linear.chunks import Chunks
 from eclare_py.linear.config import LinearConfig
 from eclare_py.linear.walks import multiply_chunks
 from eclare_py.storage import State
-from eclare_py.types import Csr, FloatArray, IntArray, Ranking
+from eclare_py.types import Csr, FloatArray, IntArray, Ranking, rank
 
 _BLOCK = 4096  # documents searched at once
 
@@ -108,13 +108,11 @@ class LinearRanker:
         parts = []
         for start in range(0, documents.shape[0], _BLOCK):
             block = documents[start : start + _BLOCK] if documents.shape[0] > _BLOCK else documents
-            found = self.search(block, beam=beam or self.config.beam, last=k)
-            labels = np.where(found.nodes >= 0, self.label_order[found.nodes], -1)
-            # Equal scores stand in the order of positions, not of labels.
-            order = np.lexsort((labels, -found.scores), axis=1)
-            labels, scores = (np.take_along_axis(part, order, 1) for part in (labels, np.exp(found.scores)))
-            scores = np.where(labels >= 0, scores, -np.inf).astype(np.float32)
-            parts.append(_padded(labels, scores, k))
+            found = self.search(block, beam=self.config.beam if beam is None else beam, last=k)
+            # Equal scores stand in the order of positions, not of labels: ranked again.
+            ranking = rank(found.scores, k, self.label_order[found.nodes])
+            scores = np.where(ranking.indices >= 0, np.exp(ranking.scores), -np.inf).astype(np.float32)
+            parts.append(Ranking(ranking.indices, scores))
         return Ranking.stack(parts, k)
 
     def state(self) -> State:
@@ -144,14 +142,6 @@ class LinearRanker:
         if order is None or order.dtype != np.int64 or not np.array_equal(np.sort(order), np.arange(parents)):
             raise ModelError(f"linear ranker: label_order is not a permutation of {parents} labels")
         return cls(chunks, order, config, features)
-
-
-def _padded(labels: IntArray, scores: FloatArray, k: int) -> Ranking:
-    room = k - labels.shape[1]
-    if room > 0:
-        labels = np.pad(labels, ((0, 0), (0, room)), constant_values=-1)
-        scores = np.pad(scores, ((0, 0), (0, room)), constant_values=-np.inf)
-    return Ranking(labels[:, :k].astype(np.int64), scores[:, :k])
 
 
 @njit(cache=True, nogil=True)

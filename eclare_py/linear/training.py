@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+from numba import get_num_threads
 
 from eclare_py.errors import UsageError
-from eclare_py.index import LabelTree
+from eclare_py.index import LabelTree, label_targets
 from eclare_py.linear import solver
 from eclare_py.linear.chunks import Chunks
 from eclare_py.linear.config import LinearConfig
@@ -44,25 +43,23 @@ def fit_linear(
     tree: LabelTree,
     config: LinearConfig,
     *,
-    ignored: Csr | None = None,
+    filter_pairs: IntArray | None = None,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
 ) -> LinearRanker:
     """Train one classifier per child of every node (XR-Linear: Yu et al., PECOS, JMLR 2022; Parabel, WWW 2018).
 
     A child's positives are the documents with a label under it. Its negatives are the other documents that its parent
     sees: those with a label under the parent (teacher-forcing negatives), those the levels above lead there
-    (matcher-aware negatives), or both. Deviation from PECOS: pairs in `ignored` are no negatives, and a child without
-    any positive gets no weights and the margin -1.
+    (matcher-aware negatives), or both. Deviation from PECOS: a filter pair is neither positive nor negative for its
+    label, and a child without any positive gets no weights and the margin -1.
 
     Args:
         documents: (N, V) features, rows of length one.
         labels: (N, L) label matrix.
         tree: The labels' tree; its routers are not used.
         config: Loss, negatives, sizes.
-        ignored: (N, L) filter pairs.
+        filter_pairs: (F, 2) pairs of document and label.
         seed: Order of the documents in the descent.
-        progress: Told of (levels done, levels).
 
     Raises:
         UsageError: Row counts differ, or the tree is over other labels.
@@ -72,8 +69,10 @@ def fit_linear(
     if tree.n_labels != labels.shape[1]:
         raise UsageError(f"a tree of {tree.n_labels} labels for a label matrix of {labels.shape[1]}")
     documents, hierarchy, label_order = as_csr(documents), child_pointers(tree), tree.label_order
-    targets = _level_labels(labels, hierarchy, label_order)
-    hidden = None if ignored is None or not ignored.nnz else as_csr(ignored[:, label_order])
+    targets = [label_targets(tree, labels, level, counts=True) for level in range(tree.n_levels)]
+    targets.append(as_csr(_ones(labels)[:, label_order]))
+    pairs = np.empty((0, 2), dtype=np.int64) if filter_pairs is None else filter_pairs
+    filtered = as_csr(sp.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=labels.shape))
     ranker = LinearRanker([], label_order, config, documents.shape[1])
     parents = as_csr(np.ones((documents.shape[0], 1)))
     for depth, (child_ptr, target) in enumerate(zip(hierarchy, targets, strict=True)):
@@ -81,15 +80,16 @@ def fit_linear(
         if depth and config.negatives != "tfn":
             picked = ranker.search_nodes(documents, beam=config.man_beam)
             seen = picked if config.negatives == "man" else as_csr(parents + picked)
-        last = depth == len(hierarchy) - 1
+        # Only labels have filter pairs; the nodes above see every document.
+        ignored = filtered[:, label_order] if depth == tree.n_levels else sp.csr_array(target.shape)
         level = _Level(
-            _columns(seen)[:2], _columns(_relevances(target) if config.cost_sensitive else _ones(target)),
-            _columns(hidden if hidden is not None and last else as_csr(sp.csr_array(target.shape)))[:2], child_ptr,
-        )  # fmt: skip
+            _columns(seen)[:2],
+            _columns(_relevances(target) if config.cost_sensitive else _ones(target)),
+            _columns(ignored)[:2],
+            child_ptr,
+        )
         ranker.levels.append(_train_level(documents, level, config, seed))
         parents = _ones(target)
-        if progress is not None:
-            progress(depth + 1, len(hierarchy))
     return ranker
 
 
@@ -100,18 +100,6 @@ def child_pointers(tree: LabelTree) -> list[IntArray]:
         above = slice(int(tree.level_ptr[level - 1]), int(tree.level_ptr[level]) + 1)
         found.append(tree.child_ptr[above] - tree.level_ptr[level])
     return [*found, tree.leaf_ptr]
-
-
-def _level_labels(labels: Csr, hierarchy: list[IntArray], label_order: IntArray) -> list[Csr]:
-    """For every level (N, n) how many labels of each document lie under each child: Y_t = Y C_T ... C_{t+1}."""
-    found = [as_csr(_ones(labels)[:, label_order])]
-    for child_ptr in hierarchy[:0:-1]:
-        parents = np.repeat(np.arange(len(child_ptr) - 1), np.diff(child_ptr))
-        below = found[-1]
-        shape = (below.shape[0], len(child_ptr) - 1)
-        # A copy of the pointers: adding up duplicates works in place.
-        found.append(as_csr(Csr((below.data, parents[below.indices], below.indptr.copy()), shape=shape)))
-    return found[::-1]
 
 
 def _ones(matrix: Csr) -> Csr:
@@ -135,7 +123,7 @@ def _train_level(documents: Csr, level: _Level, config: LinearConfig, seed: int)
     tasks = _tasks(documents, level)
     loss = solver.SQUARED_HINGE if config.loss == "squared-hinge" else solver.LOGISTIC
     rows = (documents.indptr.astype(np.int64), documents.indices.astype(np.int32), documents.data)
-    numbers = [np.full(documents.shape[1], -1, dtype=np.int32) for _ in range(_threads())]
+    numbers = [np.full(documents.shape[1], -1, dtype=np.int32) for _ in range(get_num_threads())]
 
     def run(task: tuple[int, int, int]) -> tuple[IntArray, np.ndarray, FloatArray, FloatArray]:
         parent, first, last = task
@@ -150,7 +138,7 @@ def _train_level(documents: Csr, level: _Level, config: LinearConfig, seed: int)
         return found
 
     order = np.argsort([-cost for _, _, _, cost in tasks], kind="stable")
-    with ThreadPoolExecutor(_threads()) as pool:
+    with ThreadPoolExecutor(get_num_threads()) as pool:
         done = dict(zip(order.tolist(), pool.map(run, [tasks[i][:3] for i in order]), strict=True))
     parts = [done[i] for i in range(len(tasks))]
     lengths = np.concatenate([np.diff(ends) for ends, _, _, _ in parts])
@@ -176,9 +164,3 @@ def _tasks(documents: Csr, level: _Level) -> list[tuple[int, int, int, float]]:
         step = max(1, int(_TASK / max(10 * once, 1)))
         found += [(parent, a, min(a + step, last), once * (min(a + step, last) - a)) for a in range(first, last, step)]
     return found
-
-
-def _threads() -> int:
-    from numba import get_num_threads
-
-    return min(int(get_num_threads()), os.cpu_count() or 1)

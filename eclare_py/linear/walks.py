@@ -36,7 +36,8 @@ def choose(terms: int, rows: int, queries: int) -> int:
     cost = queries * _HASH_STEP * terms
     if cost < least:
         best, least = HASH, cost
-    if queries * _DENSE_STEP * terms + 2 * _DENSE_ROW * rows < least:
+    # A document alone has no table; filling one for it never pays.
+    if queries > 1 and queries * _DENSE_STEP * terms + 2 * _DENSE_ROW * rows < least:
         best = DENSE
     return best
 

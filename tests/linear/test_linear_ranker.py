@@ -109,7 +109,7 @@ def test_threads_do_not_change_the_weights(
     ranker, documents, labels = trained
     # One task a child, in one thread.
     monkeypatch.setattr("eclare_py.linear.training._TASK", 1.0)
-    monkeypatch.setattr("eclare_py.linear.training._threads", lambda: 1)
+    monkeypatch.setattr("eclare_py.linear.training.get_num_threads", lambda: 1)
     again = fit_linear(documents, labels, pifa_tree(documents, labels, CONFIG), CONFIG)
     for one, other in zip(ranker.levels, again.levels, strict=True):
         for part in ("row_ptr", "features", "entry_ptr", "offsets", "values", "bias"):
@@ -141,11 +141,10 @@ def test_filter_pairs_are_no_negatives() -> None:
     words[:8, 0], words[8:, 1] = 1, 1
     labels = np.zeros((12, 3))
     labels[4:8, 0], labels[8:, 1], labels[:4, 2] = 1, 1, 1
-    ignored = np.zeros((12, 3))
-    ignored[:4, 0] = 1
+    pairs = np.array([[row, 0] for row in range(4)])
     x, y = as_csr(words), as_csr(labels)
     tree = pifa_tree(x, y, CONFIG)
-    with_pairs = fit_linear(x, y, tree, CONFIG, ignored=as_csr(ignored))
+    with_pairs = fit_linear(x, y, tree, CONFIG, filter_pairs=pairs)
     without = fit_linear(x, y, tree, CONFIG)
     query = as_csr(np.array([[1.0, 0, 0, 0]]))
     place = int(np.flatnonzero(tree.label_order == 0)[0])
@@ -209,8 +208,8 @@ def test_a_query_must_fit_the_weights(trained: tuple[LinearRanker, Csr, Csr]) ->
     ranker, documents, _ = trained
     with pytest.raises(UsageError, match="documents of 60 features for weights of 61"):
         ranker.rank(as_csr(documents[:, :-1]), 3)
-    with pytest.raises(UsageError, match="beam=-1 must be at least 1"):
-        ranker.rank(documents, 3, beam=-1)
+    with pytest.raises(UsageError, match="beam=0 must be at least 1"):
+        ranker.rank(documents, 3, beam=0)
 
 
 def test_no_documents_give_an_empty_ranking(trained: tuple[LinearRanker, Csr, Csr]) -> None:

@@ -75,6 +75,11 @@ def test_the_rule_takes_each_walk_where_it_is_best() -> None:
     assert choose(30, 3000, 500) == DENSE
 
 
+def test_a_document_alone_never_gets_a_dense_table() -> None:
+    """It has none to write to: a dense walk would write outside."""
+    assert DENSE not in {choose(terms, rows, 1) for terms in range(0, 400, 3) for rows in range(0, 4000, 7)}
+
+
 def test_chunks_hold_the_weights_and_survive_saving() -> None:
     chunks, dense = weights(3)
     np.testing.assert_array_equal(chunks.matrix().toarray(), dense)
