@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eclare_py.errors import UsageError
-from eclare_py.index import kernels
+from eclare_py.index import kernels, selection
 from eclare_py.index.tree import SCORES, LabelTree
 from eclare_py.types import PADDING, FloatArray, IntArray, Ranking
 
@@ -133,9 +133,9 @@ def exact_search(x: FloatArray, *, label_vectors: FloatArray, label_bias: FloatA
         products = x[rows] @ vectors.T
         products += bias
         if len(products) == 1:
-            kernels.top_k_row(products[0], ranking.indices[start], ranking.scores[start])
+            selection.top_k_row(products[0], ranking.indices[start], ranking.scores[start])
         else:
-            kernels.top_k_rows(products, ranking.indices[rows], ranking.scores[rows])
+            selection.top_k_rows(products, ranking.indices[rows], ranking.scores[rows])
     return ranking
 
 

@@ -1,4 +1,4 @@
-"""Compiled inner loops of the search: top-k heap, beam descent, label scoring.
+"""Compiled inner loops of the search: beam descent, label scoring.
 
 A document is always handled by one thread, so results do not depend on the number of threads. Kernels marked `nogil`
 never start threads themselves and may be called from several Python threads at once.
@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from eclare_py.index.selection import keep_best, sort_best
 from eclare_py.kernel_flags import SUM_FLAGS
 from eclare_py.types import FloatArray, IntArray
 
@@ -22,77 +23,6 @@ def dot_row(matrix: FloatArray, row: int, vector: FloatArray) -> np.float32:
     for j in range(vector.shape[0]):
         total += matrix[row, j] * vector[j]
     return total
-
-
-# --- top-k: a heap with the worst kept item at its root; worse = lower score, then higher id -----------------------
-
-
-@njit(cache=True, nogil=True)
-def _sift_down(scores: FloatArray, ids: IntArray, size: int) -> None:
-    score, item, parent = scores[0], ids[0], 0
-    while True:
-        child = 2 * parent + 1
-        if child >= size:
-            break
-        other = child + 1
-        if other < size and (
-            scores[other] < scores[child] or (scores[other] == scores[child] and ids[other] > ids[child])
-        ):
-            child = other
-        if not (scores[child] < score or (scores[child] == score and ids[child] > item)):
-            break
-        scores[parent], ids[parent] = scores[child], ids[child]
-        parent = child
-    scores[parent], ids[parent] = score, item
-
-
-@njit(cache=True, nogil=True)
-def offer(scores: FloatArray, ids: IntArray, size: int, score: float, item: int) -> int:
-    """Show one item to the heap of capacity `len(scores)`; returns the new number of items kept."""
-    if size == scores.shape[0]:
-        if score > scores[0] or (score == scores[0] and item < ids[0]):
-            scores[0], ids[0] = score, item
-            _sift_down(scores, ids, size)
-        return size
-    slot = size
-    while slot > 0:
-        parent = (slot - 1) // 2
-        if not (score < scores[parent] or (score == scores[parent] and item > ids[parent])):
-            break
-        scores[slot], ids[slot] = scores[parent], ids[parent]
-        slot = parent
-    scores[slot], ids[slot] = score, item
-    return size + 1
-
-
-@njit(cache=True, nogil=True)
-def drain(scores: FloatArray, ids: IntArray, size: int) -> None:
-    """Sort the heap in place: best first, ties by id ascending."""
-    for last in range(size - 1, 0, -1):
-        scores[0], scores[last] = scores[last], scores[0]
-        ids[0], ids[last] = ids[last], ids[0]
-        _sift_down(scores, ids, last)
-
-
-@njit(cache=True, nogil=True)
-def top_k_row(values: FloatArray, ids: IntArray, scores: FloatArray) -> None:
-    """Top-k of `values` (L,) into `ids` and `scores` (k,), which hold padding before; -inf is left out."""
-    kept_scores, kept_ids, size = np.empty_like(scores), np.empty_like(ids), 0
-    for column in range(values.shape[0]):
-        score = values[column]
-        # Columns come in ascending order, so one that only equals the worst kept score cannot displace it.
-        if score > -np.inf and (size < kept_ids.shape[0] or score > kept_scores[0]):
-            size = offer(kept_scores, kept_ids, size, score, column)
-    drain(kept_scores, kept_ids, size)
-    ids[:size] = kept_ids[:size]
-    scores[:size] = kept_scores[:size]
-
-
-@njit(cache=True, parallel=True)
-def top_k_rows(values: FloatArray, ids: IntArray, scores: FloatArray) -> None:
-    """`top_k_row` for each row of `values` (B, L)."""
-    for row in prange(values.shape[0]):
-        top_k_row(values[row], ids[row], scores[row])
 
 
 # --- beam search --------------------------------------------------------------------------------------------------
@@ -137,22 +67,26 @@ def descend(
         leaves: (b,) receives the best leaves, b = min(beam, C); ties by leaf id.
         scores: (b,) receives their path scores.
     """
+    widest = level_ptr[1] - level_ptr[0]
+    for level in range(1, level_ptr.shape[0] - 1):
+        widest = max(widest, level_ptr[level + 1] - level_ptr[level])
+    found_scores, found_ids = np.empty(widest, np.float32), np.empty(widest, np.int64)
     kept_scores, kept_ids = np.empty(beam, np.float32), np.empty(beam, np.int64)
-    next_scores, next_ids = np.empty(beam, np.float32), np.empty(beam, np.int64)
-    kept = 0
+    found = 0
     for node in range(level_ptr[0], level_ptr[1]):
-        score = _path_score(0.0, dot_row(routers, node, x) + bias[node], mode)
-        kept = offer(kept_scores, kept_ids, kept, score, node)
+        found_scores[found] = _path_score(0.0, dot_row(routers, node, x) + bias[node], mode)
+        found_ids[found] = node
+        found += 1
+    kept = keep_best(found_scores[:found], found_ids[:found], kept_scores, kept_ids)
     for _ in range(1, level_ptr.shape[0] - 1):
         found = 0
         for slot in range(kept):
             for node in range(child_ptr[kept_ids[slot]], child_ptr[kept_ids[slot] + 1]):
-                score = _path_score(kept_scores[slot], dot_row(routers, node, x) + bias[node], mode)
-                found = offer(next_scores, next_ids, found, score, node)
-        kept_scores, next_scores = next_scores, kept_scores
-        kept_ids, next_ids = next_ids, kept_ids
-        kept = found
-    drain(kept_scores, kept_ids, kept)
+                found_scores[found] = _path_score(kept_scores[slot], dot_row(routers, node, x) + bias[node], mode)
+                found_ids[found] = node
+                found += 1
+        kept = keep_best(found_scores[:found], found_ids[:found], kept_scores, kept_ids)
+    sort_best(kept_scores, kept_ids, kept)
     for slot in range(leaves.shape[0]):
         leaves[slot] = kept_ids[slot] - level_ptr[-2]
         scores[slot] = kept_scores[slot]
@@ -201,18 +135,23 @@ def rank_leaves(
     Returns:
         Number of labels scored.
     """
-    kept_scores, kept_ids, size, scored = np.empty_like(scores), np.empty_like(ids), 0, 0
+    total = 0
+    for leaf in leaves:
+        total += leaf_ptr[leaf + 1] - leaf_ptr[leaf]
+    found_scores, found_ids, found = np.empty(total, np.float32), np.empty(total, np.int64), 0
     for leaf in leaves:
         for position in range(leaf_ptr[leaf], leaf_ptr[leaf + 1]):
             label = label_order[position]
             score = dot_row(vectors, label, x) + label_bias[label]
-            scored += 1
             if score > -np.inf:
-                size = offer(kept_scores, kept_ids, size, score, label)
-    drain(kept_scores, kept_ids, size)
+                found_scores[found], found_ids[found] = score, label
+                found += 1
+    kept_scores, kept_ids = np.empty_like(scores), np.empty_like(ids)
+    size = keep_best(found_scores[:found], found_ids[:found], kept_scores, kept_ids)
+    sort_best(kept_scores, kept_ids, size)
     ids[:size] = kept_ids[:size]
     scores[:size] = kept_scores[:size]
-    return scored
+    return total
 
 
 @njit(cache=True, parallel=True)

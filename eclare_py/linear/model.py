@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, prange
 
 from eclare_py.errors import ModelError, UsageError
-from eclare_py.index.kernels import drain, offer
+from eclare_py.index.selection import drain, offer
 from eclare_py.linear.chunks import Chunks
 from eclare_py.linear.config import LinearConfig
 from eclare_py.linear.walks import multiply_chunks

@@ -1,0 +1,133 @@
+"""Compiled selection of the k best of many items: better = higher score, then lower id."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+from eclare_py.types import FloatArray, IntArray
+
+_BINS = 512  # of the histogram: 4 KB of counts stay in the first-level cache
+
+
+@njit(cache=True, nogil=True)
+def _sift_down(scores: FloatArray, ids: IntArray, size: int) -> None:
+    score, item, parent = scores[0], ids[0], 0
+    while True:
+        child = 2 * parent + 1
+        if child >= size:
+            break
+        other = child + 1
+        if other < size and (
+            scores[other] < scores[child] or (scores[other] == scores[child] and ids[other] > ids[child])
+        ):
+            child = other
+        if not (scores[child] < score or (scores[child] == score and ids[child] > item)):
+            break
+        scores[parent], ids[parent] = scores[child], ids[child]
+        parent = child
+    scores[parent], ids[parent] = score, item
+
+
+@njit(cache=True, nogil=True)
+def offer(scores: FloatArray, ids: IntArray, size: int, score: float, item: int) -> int:
+    """Show one item to the heap of capacity `len(scores)`; returns the new number of items kept."""
+    if size == scores.shape[0]:
+        if score > scores[0] or (score == scores[0] and item < ids[0]):
+            scores[0], ids[0] = score, item
+            _sift_down(scores, ids, size)
+        return size
+    slot = size
+    while slot > 0:
+        parent = (slot - 1) // 2
+        if not (score < scores[parent] or (score == scores[parent] and item > ids[parent])):
+            break
+        scores[slot], ids[slot] = scores[parent], ids[parent]
+        slot = parent
+    scores[slot], ids[slot] = score, item
+    return size + 1
+
+
+@njit(cache=True, nogil=True)
+def drain(scores: FloatArray, ids: IntArray, size: int) -> None:
+    """Sort the heap in place: best first, ties by id ascending."""
+    for last in range(size - 1, 0, -1):
+        scores[0], scores[last] = scores[last], scores[0]
+        ids[0], ids[last] = ids[last], ids[0]
+        _sift_down(scores, ids, last)
+
+
+@njit(cache=True, nogil=True)
+def top_k_row(values: FloatArray, ids: IntArray, scores: FloatArray) -> None:
+    """Top-k of `values` (L,) into `ids` and `scores` (k,), which hold padding before; -inf is left out."""
+    kept_scores, kept_ids, size = np.empty_like(scores), np.empty_like(ids), 0
+    for column in range(values.shape[0]):
+        score = values[column]
+        # Columns come in ascending order, so one that only equals the worst kept score cannot displace it.
+        if score > -np.inf and (size < kept_ids.shape[0] or score > kept_scores[0]):
+            size = offer(kept_scores, kept_ids, size, score, column)
+    drain(kept_scores, kept_ids, size)
+    ids[:size] = kept_ids[:size]
+    scores[:size] = kept_scores[:size]
+
+
+@njit(cache=True, parallel=True)
+def top_k_rows(values: FloatArray, ids: IntArray, scores: FloatArray) -> None:
+    """`top_k_row` for each row of `values` (B, L)."""
+    for row in prange(values.shape[0]):
+        top_k_row(values[row], ids[row], scores[row])
+
+
+@njit(cache=True, nogil=True)
+def keep_best(scores: FloatArray, ids: IntArray, kept_scores: FloatArray, kept_ids: IntArray) -> int:
+    """The best of many items, in no order.
+
+    A heap of a wide beam is entered by most items, each time along a whole branch. Here a histogram of the scores
+    tells in which bin the k-th best lies: what is above is kept as it comes, and only that bin goes through a heap.
+
+    Args:
+        scores: (n,) finite scores.
+        ids: (n,) items.
+        kept_scores: (k,) receives the scores of the best.
+        kept_ids: (k,) receives the items.
+
+    Returns:
+        Number of items kept, min(n, k).
+    """
+    n, k = scores.shape[0], kept_ids.shape[0]
+    if n <= k:
+        kept_scores[:n], kept_ids[:n] = scores, ids
+        return n
+    low, high = scores[0], scores[0]
+    for i in range(n):
+        low, high = min(low, scores[i]), max(high, scores[i])
+    # A range that overflows, or is empty, puts all items into one bin: right too, only slower.
+    factor = np.float32(_BINS - 1) / (high - low) if high > low else np.float32(0.0)
+    bins = np.empty(n, np.int16)
+    counts = np.zeros(_BINS, np.int64)
+    for i in range(n):
+        place = np.int16((scores[i] - low) * factor)
+        bins[i] = place
+        counts[place] += 1
+    last, above = _BINS - 1, 0
+    while above + counts[last] < k:
+        above += counts[last]
+        last -= 1
+    written, size = 0, 0
+    for i in range(n):
+        if bins[i] > last:
+            kept_scores[written], kept_ids[written] = scores[i], ids[i]
+            written += 1
+        elif bins[i] == last:
+            size = offer(kept_scores[above:], kept_ids[above:], size, scores[i], ids[i])
+    return k
+
+
+@njit(cache=True, nogil=True)
+def sort_best(scores: FloatArray, ids: IntArray, size: int) -> None:
+    """Sort the first `size` items in place: best first, ties by id ascending."""
+    held_scores, held_ids = np.empty(size, scores.dtype), np.empty(size, ids.dtype)
+    for i in range(size):
+        offer(held_scores, held_ids, i, scores[i], ids[i])
+    drain(held_scores, held_ids, size)
+    scores[:size], ids[:size] = held_scores, held_ids
