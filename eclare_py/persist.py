@@ -2,7 +2,7 @@
 
 A model folder holds, beside `manifest.json`:
 - a pair NAME.safetensors, NAME.json for each of features, encoder, scorer, profile, tree, graph, support, network,
-  documents, and for the fusion networks first and final where the model has them;
+  documents, and for linear, first and final (the fusion networks) where the model has them;
 - `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
 - `events.jsonl`, the log of the training, where there is one.
 
@@ -25,9 +25,10 @@ from eclare_py.errors import ConfigError, ModelError
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.index import LabelTree
+from eclare_py.linear import LinearConfig, LinearRanker
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.rank.config import RankConfig
-from eclare_py.rank.evidence import FIRST_COLUMNS, LabelProfile
+from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.fusion import FusionNetwork
 from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments
 from eclare_py.rank.ranker import LabelScorer, Ranker
@@ -101,7 +102,7 @@ def load_pipeline(path: str | Path) -> Pipeline:
         recipe=recipe,
         features=features,
         encoder=encoder,
-        ranker=_ranker(folder, recipe, scorer, profile, graph, n_documents),
+        ranker=_ranker(folder, recipe, scorer, profile, graph, n_documents, features.n_features),
         graph=graph,
         labels=table,
         network=_network(folder, n_labels, encoder.dim),
@@ -138,6 +139,8 @@ def _states(pipeline: Pipeline) -> dict[str, State]:
         "network": State(dict(pipeline.network)),
         "documents": State({"vectors": documents.vectors, "pairs": documents.pairs}, {"names": documents.names}),
     }
+    if ranker.linear is not None:
+        states["linear"] = ranker.linear.state()
     for name, network in (("first", ranker.first), ("final", ranker.final)):
         if network is not None:
             states[name] = network.state()
@@ -217,9 +220,12 @@ def _ranker(
     profile: LabelProfile,
     graph: LabelGraph,
     n_documents: int,
+    n_features: int,
 ) -> Ranker:
+    source = str(folder / "recipe.json")
     try:
-        config = load_config(RankConfig, recipe.get("rank", {}), str(folder / "recipe.json"))
+        config = load_config(RankConfig, recipe.get("rank", {}), source)
+        linear_config = load_config(LinearConfig, recipe.get("linear", {}), source)
     except ConfigError as error:
         raise ModelError(f"{error}; {_MEND}") from error
     shape = (len(scorer.vectors), len(scorer.vectors))
@@ -227,8 +233,16 @@ def _ranker(
     support = Csr(support, dtype=np.float32)
     if support.nnz and not (np.isfinite(support.data).all() and support.data.min() > 0):
         raise ModelError(f"{folder / 'support.safetensors'}: weights must be above 0 and finite; {_MEND}")
-    first = _fusion(folder, "first", FIRST_COLUMNS)
-    ranker = Ranker(scorer, profile, graph.normalized, support, config, n_documents, first)
+    linear = None
+    if config.linear:
+        linear = LinearRanker.from_state(read_state(folder, "linear"), linear_config)
+        if len(linear.label_order) != len(scorer.vectors) or linear.n_features > n_features:
+            raise ModelError(
+                f"{folder}: the linear ranker is over {len(linear.label_order)} labels and {linear.n_features} "
+                f"features, the model has {len(scorer.vectors)} and {n_features}; {_MEND}"
+            )
+    ranker = Ranker(scorer, profile, graph.normalized, support, config, n_documents, linear)
+    ranker = replace(ranker, first=_fusion(folder, "first", ranker.first_columns))
     return replace(ranker, final=_fusion(folder, "final", ranker.final_columns)) if ranker.uses_graph else ranker
 
 

@@ -86,6 +86,11 @@ class Ranking:
         return as_csr(coo)
 
     @classmethod
+    def empty(cls, rows: int, k: int) -> Ranking:
+        """(rows, k) of padding."""
+        return cls(np.full((rows, k), PADDING, dtype=np.int64), np.full((rows, k), -np.inf, dtype=np.float32))
+
+    @classmethod
     def stack(cls, parts: list[Ranking], k: int) -> Ranking:
         """Rankings (B_i, k) of one batch after the other as one; (0, k) where there are none."""
         if not parts:

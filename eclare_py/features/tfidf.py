@@ -103,6 +103,11 @@ class TfidfFeatures:
         """V, columns of all blocks."""
         return sum(len(vocabulary) for vocabulary in self.vocabularies.values())
 
+    @property
+    def n_words(self) -> int:
+        """Columns of the word block, the first ones; 0 where the recipe has none."""
+        return len(self.vocabularies.get("word", ()))
+
     def feature_names(self) -> list[str]:
         """The n-gram of each of the V columns."""
         return [term for vocabulary in self.vocabularies.values() for term in vocabulary.terms]

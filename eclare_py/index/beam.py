@@ -7,7 +7,7 @@ import numpy as np
 from eclare_py.errors import UsageError
 from eclare_py.index import kernels, selection
 from eclare_py.index.tree import SCORES, LabelTree
-from eclare_py.types import PADDING, FloatArray, IntArray, Ranking
+from eclare_py.types import FloatArray, IntArray, Ranking
 
 _BLOCK_CELLS = 1 << 24  # scores held at once by exact_search (64 MiB)
 
@@ -103,7 +103,7 @@ def search_counted(
         ranking = exact_search(x, label_vectors=vectors, label_bias=bias, k=k)
         return ranking, np.full(len(x), tree.n_labels, dtype=np.int64)
     leaves, _ = beam_search(tree, x, beam=beam)
-    ranking = _empty(len(x), k)
+    ranking = Ranking.empty(len(x), k)
     scored = np.zeros(len(x), dtype=np.int64)
     arrays = (tree.leaf_ptr, tree.label_order, vectors, bias)
     if len(x) == 1:
@@ -126,7 +126,7 @@ def exact_search(x: FloatArray, *, label_vectors: FloatArray, label_bias: FloatA
         UsageError: Wrong shapes, values not finite, k below 1.
     """
     x, vectors, bias = _scorer(x, label_vectors, label_bias, k)
-    ranking = _empty(len(x), k)
+    ranking = Ranking.empty(len(x), k)
     block = max(1, _BLOCK_CELLS // max(1, len(vectors)))
     for start in range(0, len(x), block):
         rows = slice(start, start + block)
@@ -137,10 +137,6 @@ def exact_search(x: FloatArray, *, label_vectors: FloatArray, label_bias: FloatA
         else:
             selection.top_k_rows(products, ranking.indices[rows], ranking.scores[rows])
     return ranking
-
-
-def _empty(rows: int, k: int) -> Ranking:
-    return Ranking(np.full((rows, k), PADDING, dtype=np.int64), np.full((rows, k), -np.inf, dtype=np.float32))
 
 
 def _documents(x: FloatArray, dimension: int) -> FloatArray:

@@ -87,6 +87,22 @@ class LabelTree:
         found[self.label_order] = np.repeat(nodes, np.diff(self.leaf_ptr))
         return found
 
+    def cut(self, max_leaf: int) -> LabelTree:
+        """The upper levels alone: the first level whose nodes hold at most `max_leaf` labels becomes the leaves."""
+        level, counts = 0, np.bincount(self.node_of_label(0), minlength=self.level_size(0))
+        while counts.max() > max_leaf and level < self.n_levels - 1:
+            level += 1
+            counts = np.bincount(self.node_of_label(level), minlength=self.level_size(level))
+        nodes = int(self.level_ptr[level + 1])
+        return replace(
+            self,
+            level_ptr=self.level_ptr[: level + 2],
+            child_ptr=self.child_ptr[: int(self.level_ptr[level]) + 1],
+            leaf_ptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            routers=self.routers[:nodes],
+            bias=self.bias[:nodes],
+        )
+
     def with_routers(self, routers: Sequence[tuple[FloatArray, FloatArray]]) -> LabelTree:
         """The same tree with other (for instance trained) routers.
 

@@ -105,14 +105,17 @@ class LinearRanker:
 
     def rank(self, documents: Csr, k: int, *, beam: int | None = None) -> Ranking:
         """The k labels with the best paths; scores are the products, in 0..1."""
+        found = self.paths(documents, k, beam=beam)
+        return Ranking(found.indices, np.where(found.indices >= 0, np.exp(found.scores), -np.inf).astype(np.float32))
+
+    def paths(self, documents: Csr, k: int, *, beam: int | None = None) -> Ranking:
+        """The k labels with the best paths; scores are the logs of the products."""
         parts = []
         for start in range(0, documents.shape[0], _BLOCK):
             block = documents[start : start + _BLOCK] if documents.shape[0] > _BLOCK else documents
             found = self.search(block, beam=self.config.beam if beam is None else beam, last=k)
             # Equal scores stand in the order of positions, not of labels: ranked again.
-            ranking = rank(found.scores, k, self.label_order[found.nodes])
-            scores = np.where(ranking.indices >= 0, np.exp(ranking.scores), -np.inf).astype(np.float32)
-            parts.append(Ranking(ranking.indices, scores))
+            parts.append(rank(found.scores, k, self.label_order[found.nodes]))
         return Ranking.stack(parts, k)
 
     def state(self) -> State:

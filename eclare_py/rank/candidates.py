@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,6 +10,8 @@ import scipy.sparse as sp
 from eclare_py.graph.edges import top_k_rows
 from eclare_py.rank.kernels import score_pairs
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking, as_csr
+
+OUTSIDE = -12.0  # least log path score: e^-12 is next to nothing, and no path that counts is below
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,14 @@ class Candidates:
         labels: (P,) label ids, ascending within a document.
         similarity: (P,) dense score: cosine of document and label vector plus the label's bias.
         order: (P,) place of the label in its document's shortlist, from 0; the shortlist's size for added labels.
+        path: (P,) log of the linear ranker's path score; OUTSIDE where its beam did not reach the label.
     """
 
     indptr: IntArray
     labels: IntArray
     similarity: FloatArray
     order: IntArray
+    path: FloatArray
 
     @property
     def rows(self) -> IntArray:
@@ -65,7 +69,8 @@ def from_shortlist(shortlist: Ranking, hidden: IntArray | None = None, *, size: 
     labels = shortlist.indices[rows, slots]
     order = np.lexsort((labels, rows))
     indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int64)
-    return Candidates(indptr, labels[order], shortlist.scores[rows, slots][order], place[rows, slots][order])
+    outside = np.full(len(labels), OUTSIDE, dtype=np.float32)
+    return Candidates(indptr, labels[order], shortlist.scores[rows, slots][order], place[rows, slots][order], outside)
 
 
 def spread(first: Csr, support: Csr) -> Csr:
@@ -86,31 +91,28 @@ def strongest(matrix: Csr, count: int) -> Csr:
     return top_k_rows(matrix, count, first_row=matrix.shape[1])
 
 
-def add_from_graph(
+def grow(
     found: Candidates,
-    supports: Csr,
+    extra: Csr,
     x: FloatArray,
     vectors: FloatArray,
     bias: FloatArray,
     *,
-    size: int,
     last: int,
     hidden: IntArray | None,
 ) -> Candidates:
-    """Add the labels with most support that the shortlist has missed.
+    """Add labels that the shortlist has missed.
 
     Args:
-        found: Candidates of the shortlist.
-        supports: (B, L) support of labels, from `spread`.
+        found: Candidates so far.
+        extra: (B, L) labels to add, those that are candidates already included.
         x: (B, d) documents.
         vectors: (L, d) label vectors.
         bias: (L,) label biases.
-        size: Labels considered per document.
         last: Place of added labels, the size of the shortlist; the same in every batch.
         hidden: (F, 2) filter pairs.
     """
-    n_labels = supports.shape[1]
-    extra = strongest(supports, size)
+    n_labels = extra.shape[1]
     keys = np.repeat(np.arange(extra.shape[0], dtype=np.int64), np.diff(extra.indptr)) * n_labels + extra.indices
     old = found.keys(n_labels)
     keys = np.setdiff1d(keys, old, assume_unique=True)
@@ -126,15 +128,21 @@ def add_from_graph(
         (everything % n_labels)[order],
         np.concatenate([found.similarity, similarity])[order],
         np.concatenate([found.order, np.full(len(keys), last, dtype=np.int64)])[order],
+        np.concatenate([found.path, np.full(len(keys), OUTSIDE, dtype=np.float32)])[order],
     )
 
 
-def look_up(matrix: Csr, found: Candidates) -> FloatArray:
-    """(P,) entries of a (B, L) CSR at the candidates, zero where nothing is stored."""
+def add_paths(found: Candidates, paths: Csr) -> Candidates:
+    """The candidates with the (B, L) log path scores of those labels that the linear ranker reached."""
+    return replace(found, path=np.maximum(look_up(paths, found, absent=OUTSIDE), np.float32(OUTSIDE)))
+
+
+def look_up(matrix: Csr, found: Candidates, *, absent: float = 0.0) -> FloatArray:
+    """(P,) entries of a (B, L) CSR at the candidates, `absent` where nothing is stored."""
     n_labels = matrix.shape[1]
     stored = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr)) * n_labels + matrix.indices
     if not len(stored):
-        return np.zeros(len(found.labels), dtype=np.float32)
+        return np.full(len(found.labels), absent, dtype=np.float32)
     wanted = found.keys(n_labels)
     place = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
-    return np.where(stored[place] == wanted, matrix.data[place], 0).astype(np.float32)
+    return np.where(stored[place] == wanted, matrix.data[place], absent).astype(np.float32)

@@ -14,6 +14,8 @@ class RankConfig:
 
     words: bool = option(True, "let the fusion see how far the words of a text and of a label's text agree")
     documents: bool = option(True, "let the fusion see how near a text is to a label's train documents")
+    linear: bool = option(True, "train a linear ranker beside the label vectors: its beam adds candidates and evidence")
+    linear_candidates: int = option(50, "labels taken from the linear ranker's beam", low=1)
     shortlist: int = option(300, "labels taken from the tree", low=1)
     graph_candidates: int = option(100, "labels added by spreading first scores over the label graph; 0: none", low=0)
     graph_features: bool = option(True, "let the fusion see a label's support from the labels predicted with it")

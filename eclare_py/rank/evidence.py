@@ -8,12 +8,13 @@ import numpy as np
 
 from eclare_py.graph.normalize import set_self_loops
 from eclare_py.index.clustering import unit_rows
-from eclare_py.rank.candidates import Candidates, look_up
+from eclare_py.rank.candidates import OUTSIDE, Candidates, look_up
 from eclare_py.rank.kernels import companions, match_terms, score_pairs
 from eclare_py.rank.query import Query
 from eclare_py.types import Csr, FloatArray, IntArray
 
 FIRST_COLUMNS = ("similarity", "gap", "best", "order", "frequency", "unseen", "once", "documents", "words")
+LINEAR_COLUMNS = ("path", "outside")
 GRAPH_COLUMNS = (
     "support", "unsupported", "support_order", "companions", "best_companion", "neighbours", "neighbour_documents",
 )  # fmt: skip
@@ -71,6 +72,11 @@ def first_evidence(query: Query, found: Candidates, profile: LabelProfile) -> Fl
     ).astype(np.float32)
 
 
+def linear_evidence(found: Candidates) -> FloatArray:
+    """(P, 2) columns as in LINEAR_COLUMNS: log path score of the linear ranker, and whether its beam missed it."""
+    return np.stack([found.path, found.path <= OUTSIDE], axis=1).astype(np.float32)
+
+
 @dataclass(frozen=True)
 class Neighbourhood:
     """The graph-smoothed side of the labels: what their neighbours are like.
@@ -112,9 +118,12 @@ def graph_evidence(
     """
     value = look_up(supports, found)
     rows = found.rows
-    order = np.lexsort((found.labels, -value, rows))
+    order = np.lexsort((-value, rows))
+    # Equal supports share the place of the first of them.
+    fresh = np.ones(len(value), dtype=np.bool_)
+    fresh[1:] = (np.diff(value[order]) != 0) | (np.diff(rows) != 0)
     place = np.empty(len(value), dtype=np.int64)
-    place[order] = np.arange(len(value)) - found.indptr[rows]
+    place[order] = np.maximum.accumulate(np.where(fresh, np.arange(len(value)), 0)) - found.indptr[rows]
     near = [10 * score_pairs(query.vectors, side, rows, found.labels) for side in (around.vectors, around.centroids)]
     back = companions(found.indptr, found.labels, seeds, graph, mutual)
     parts = [np.log(value + 1e-3), value == 0, np.log1p(place), np.log(back[:, 0] + 1e-3), np.log(back[:, 1] + 1e-3)]

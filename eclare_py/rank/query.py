@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from eclare_py.types import Csr, FloatArray
 
 
@@ -22,6 +24,18 @@ class Query:
     def __len__(self) -> int:
         """B."""
         return len(self.vectors)
+
+    def leading(self, width: int) -> Csr:
+        """(B, width) the first columns of the terms."""
+        if width == self.terms.shape[1]:
+            return self.terms
+        if len(self) == 1:
+            stop = int(np.searchsorted(self.terms.indices, width))
+            values, columns = self.terms.data[:stop], self.terms.indices[:stop]
+            return Csr((values, columns, np.array([0, stop])), shape=(1, width))
+        kept = self.terms.indices < width
+        pointers = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])[self.terms.indptr]
+        return Csr((self.terms.data[kept], self.terms.indices[kept], pointers), shape=(len(self), width))
 
     def part(self, rows: slice) -> Query:
         """Some of the documents."""

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from eclare_py.index import LabelTree, search
+from eclare_py.linear import LinearRanker
 from eclare_py.metrics.propensity import inverse_propensities
-from eclare_py.rank.candidates import Candidates, add_from_graph, from_shortlist, spread, strongest
+from eclare_py.rank import one_pass
+from eclare_py.rank.candidates import Candidates, add_paths, from_shortlist, grow, spread, strongest
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import (
     FIRST_COLUMNS,
     GRAPH_COLUMNS,
+    LINEAR_COLUMNS,
     LabelProfile,
     Neighbourhood,
     first_evidence,
     graph_evidence,
+    linear_evidence,
 )
 from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork, probability
 from eclare_py.rank.kernels import mutual_weights
@@ -62,8 +67,9 @@ class Evidence:
 class Ranker:
     """Shortlist from the tree, more candidates from the label graph, one fused probability.
 
-    1. The K labels with the best dense score in the beam of the tree.
-    2. `first` turns dense score, prior, words in common and nearness to the label's documents into a first probability.
+    1. The K labels with the best dense score in the beam of the tree, and the best of the linear ranker's beam.
+    2. `first` turns dense score, path score of the linear ranker, prior, words in common and nearness to the label's
+       documents into a first probability.
     3. The first probabilities of the best few labels are spread over the support graph. ECLARE averages spread and own
        scores with a fixed 1/2; here the support brings in candidates and is evidence for the fusion.
     4. `final` turns all evidence into the probability that is returned.
@@ -75,6 +81,7 @@ class Ranker:
         support: (L, L) support graph, rows = given label.
         config: Sizes.
         n_documents: N, documents that were trained on.
+        linear: Linear ranker over the leading columns of the terms, or None.
         first: Fusion without the graph.
         final: Fusion with the graph; None where the graph is not used.
     """
@@ -85,15 +92,24 @@ class Ranker:
     support: Csr
     config: RankConfig
     n_documents: int
+    linear: LinearRanker | None = None
     first: FusionNetwork | None = None
     final: FusionNetwork | None = None
 
     def shortlist(self, query: Query, hidden: IntArray | None) -> Candidates:
-        """Step 1: candidates from the tree."""
+        """Step 1: candidates from the tree and the linear ranker's beam."""
+        found = from_shortlist(self._nearest(query, hidden), hidden, size=self.config.shortlist)
+        if self.linear is None:
+            return found
+        reached = self._reached(query).to_csr(len(self.scorer.vectors))
+        return add_paths(self._grow(query, found, reached, hidden), reached)
+
+    def _nearest(self, query: Query, hidden: IntArray | None) -> Ranking:
+        """Labels by dense score."""
         scorer = self.scorer
         # As many labels more as a document may have hidden, so that hiding does not shorten the list.
         spare = int(np.bincount(hidden[:, 0]).max()) if hidden is not None and len(hidden) else 0
-        ranking = search(
+        return search(
             scorer.tree,
             query.vectors,
             beam=scorer.beam,
@@ -101,11 +117,21 @@ class Ranker:
             label_bias=scorer.bias,
             k=min(self.config.shortlist + spare, len(scorer.vectors)),
         )
-        return from_shortlist(ranking, hidden, size=self.config.shortlist)
+
+    def _reached(self, query: Query) -> Ranking:
+        """Labels by the log of the linear ranker's path score; none without one."""
+        if self.linear is None:
+            return Ranking(np.empty((len(query), 0), np.int64), np.empty((len(query), 0), np.float32))
+        return self.linear.paths(query.leading(self.linear.n_features), self.config.linear_candidates)
+
+    def _grow(self, query: Query, found: Candidates, extra: Csr, hidden: IntArray | None) -> Candidates:
+        scorer, last = self.scorer, self.config.shortlist
+        return grow(found, extra, query.vectors, scorer.vectors, scorer.bias, last=last, hidden=hidden)
 
     def first_pass(self, query: Query, found: Candidates) -> FloatArray:
         """(P, F) evidence without the graph."""
-        return first_evidence(query, found, self.profile)
+        columns = first_evidence(query, found, self.profile)
+        return columns if self.linear is None else np.concatenate([columns, linear_evidence(found)], axis=1)
 
     def with_graph(self, query: Query, found: Candidates, hidden: IntArray | None) -> Evidence:
         """Steps 2 and 3: spread first probabilities, add candidates, collect the evidence."""
@@ -116,11 +142,7 @@ class Ranker:
         seeds = strongest(found.matrix(chances, n_labels), self.config.seeds)
         supports = spread(seeds, self.support)
         if self.config.graph_candidates:
-            scorer = self.scorer
-            found = add_from_graph(
-                found, supports, query.vectors, scorer.vectors, scorer.bias,
-                size=self.config.graph_candidates, last=self.config.shortlist, hidden=hidden,
-            )  # fmt: skip
+            found = self._grow(query, found, strongest(supports, self.config.graph_candidates), hidden)
         columns = self.first_pass(query, found)
         parts = [columns, self.first.logits(columns)[:, None]]
         if self.config.graph_features:
@@ -143,9 +165,14 @@ class Ranker:
         return bool(self.config.graph_candidates or self.config.graph_features)
 
     @property
+    def first_columns(self) -> tuple[str, ...]:
+        """Names of the columns that the first fusion sees."""
+        return FIRST_COLUMNS if self.linear is None else (*FIRST_COLUMNS, *LINEAR_COLUMNS)
+
+    @property
     def final_columns(self) -> tuple[str, ...]:
         """Names of the columns that the final fusion sees."""
-        return (*FIRST_COLUMNS, FIRST_LOGIT, *(GRAPH_COLUMNS if self.config.graph_features else ()))
+        return (*self.first_columns, FIRST_LOGIT, *(GRAPH_COLUMNS if self.config.graph_features else ()))
 
     def evidence(self, query: Query, hidden: IntArray | None = None) -> Evidence:
         """All candidates of the documents with what the last fusion sees of them."""
@@ -188,8 +215,43 @@ class Ranker:
         return Ranking.stack(parts, k)
 
     def _rank_block(self, query: Query, k: int, hidden: IntArray | None) -> Ranking:
-        evidence = self.evidence(query, hidden)
-        return evidence.found.rank(probability(self.logits(evidence)), len(self.scorer.vectors), k)
+        nearest, reached, terms = self._nearest(query, hidden), self._reached(query), query.terms
+        pointers, labels = _grouped(hidden, len(query))
+        documents = one_pass.Documents(
+            query.vectors, terms.indptr, terms.indices, terms.data, nearest.indices, nearest.scores, reached.indices,
+            reached.scores, pointers, labels,
+        )  # fmt: skip
+        found = Ranking.empty(len(query), k)
+        rank = one_pass.rank_document if len(query) == 1 else one_pass.rank_documents
+        rank(documents, *self._compiled, found.indices, found.scores)
+        return found
+
+    @cached_property
+    def _compiled(self) -> tuple[Any, ...]:
+        """The model as the compiled code takes it: labels, support, first and final fusion, limits."""
+        if self.first is None or (self.uses_graph and self.final is None):
+            raise ValueError("the fusion is not fitted yet")
+        config, profile, support = self.config, self.profile, self.support
+        labels = one_pass.LabelArrays(
+            self.scorer.vectors, self.scorer.bias, profile.centroids, self.around.vectors, self.around.centroids,
+            profile.frequencies, self.boost, profile.terms.indptr, profile.terms.indices, profile.terms.data,
+        )  # fmt: skip
+        edges = one_pass.SupportArrays(support.indptr, support.indices, support.data, self.mutual)
+        layers = [one_pass.Layers.of(network) for network in (self.first, self.final or self.first)]
+        limits = one_pass.Limits(
+            config.shortlist, config.graph_candidates, config.seeds, self.linear is not None, self.uses_graph,
+            config.graph_features,
+        )  # fmt: skip
+        return labels, edges, *layers, limits
+
+
+def _grouped(hidden: IntArray | None, n: int) -> tuple[IntArray, IntArray]:
+    """Filter pairs as (n+1,) pointers and the labels of each document."""
+    if hidden is None or not len(hidden):
+        return np.zeros(n + 1, dtype=np.int64), np.empty(0, dtype=np.int64)
+    hidden = hidden[np.argsort(hidden[:, 0], kind="stable")]
+    counts = np.bincount(hidden[:, 0], minlength=n)
+    return np.concatenate([[0], np.cumsum(counts)]), np.ascontiguousarray(hidden[:, 1])
 
 
 def query_blocks(n: int, hidden: IntArray | None, size: int) -> Iterator[tuple[slice, IntArray | None]]:

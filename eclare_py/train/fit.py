@@ -25,7 +25,7 @@ from eclare_py.train.batches import BatchSource
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog, Listener
 from eclare_py.train.exemplars import train_documents
-from eclare_py.train.indexing import build_scorer, encode_train, label_profile
+from eclare_py.train.indexing import build_linear, build_scorer, encode_train, label_profile
 from eclare_py.train.loop import Rates, StageRun, run_stage
 from eclare_py.train.mining import mine
 from eclare_py.train.prepare import Prepared, prepare
@@ -253,7 +253,9 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     scorer = build_scorer(network, documents, prepared, recipe)
     embeddings = None if prepared.embeddings is None else prepared.embeddings[1]
     query = Query(network.encode_documents(prepared.held_out_rows, embeddings), prepared.held_out_rows)
-    ranker = fit_ranker(scorer, label_profile(documents, prepared, recipe.rank), query, prepared, recipe, session.log)
+    linear = build_linear(scorer.tree, prepared, recipe)
+    profile = label_profile(documents, prepared, recipe.rank)
+    ranker = fit_ranker(scorer, profile, linear, query, prepared, recipe, session.log)
     evaluation = validate(ranker, query, prepared)
     session.log("validation", stage="fusion", epoch=1, metrics=evaluation.metrics)
     facts = {

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from eclare_py.graph.normalize import set_self_loops
-from eclare_py.index import build_tree, label_centroids, label_representations, mass_routers
+from eclare_py.index import LabelTree, build_tree, label_centroids, label_representations, mass_routers
+from eclare_py.linear import LinearRanker, fit_linear
 from eclare_py.model.network import EclareNetwork
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
+from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import LabelScorer
 from eclare_py.train.prepare import Prepared
 from eclare_py.train.recipe import Recipe
@@ -41,6 +43,22 @@ def build_scorer(network: EclareNetwork, documents: FloatArray, prepared: Prepar
         tree = tree.with_routers(mass_routers(tree, np.float32(scale) * vectors, np.float32(scale) * bias))
     beam = max(1, min(recipe.index.beam, int(recipe.index.beam_share * tree.n_leaves)))
     return LabelScorer(vectors, bias, tree, beam)
+
+
+def build_linear(tree: LabelTree, prepared: Prepared, recipe: Recipe) -> LinearRanker | None:
+    """Train the linear ranker on the word features, over the upper levels of the tree; None where the recipe has none.
+
+    Character n-grams would make it six times as costly and hardly better: the label vectors know them already.
+    """
+    if not recipe.rank.linear:
+        return None
+    words = prepared.features.n_words or prepared.features.n_features
+    documents = Query(np.empty((prepared.rows.shape[0], 0), np.float32), prepared.rows).leading(words)
+    train = prepared.train
+    return fit_linear(
+        documents, train.labels, tree.cut(recipe.linear.max_leaf), recipe.linear, filter_pairs=train.filter_pairs,
+        seed=recipe.seed,
+    )  # fmt: skip
 
 
 def label_profile(documents: FloatArray, prepared: Prepared, config: RankConfig) -> LabelProfile:

@@ -9,10 +9,11 @@ import numpy as np
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import TrainingError
 from eclare_py.graph.build import build_label_graph
+from eclare_py.linear import LinearRanker
 from eclare_py.metrics.evaluate import evaluate
 from eclare_py.metrics.result import Evaluation
 from eclare_py.rank.candidates import Candidates, look_up
-from eclare_py.rank.evidence import FIRST_COLUMNS, LabelProfile
+from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import LabelScorer, Ranker, query_blocks
 from eclare_py.train.events import EventLog
@@ -41,7 +42,13 @@ class _Half:
 
 
 def fit_ranker(
-    scorer: LabelScorer, profile: LabelProfile, query: Query, prepared: Prepared, recipe: Recipe, log: EventLog
+    scorer: LabelScorer,
+    profile: LabelProfile,
+    linear: LinearRanker | None,
+    query: Query,
+    prepared: Prepared,
+    recipe: Recipe,
+    log: EventLog,
 ) -> Ranker:
     """Fit first and final fusion.
 
@@ -52,6 +59,7 @@ def fit_ranker(
     Args:
         scorer: Dense side and tree.
         profile: What else is known of the labels.
+        linear: The linear ranker, where the recipe has one.
         query: The H held-out documents.
         prepared: The data.
         recipe: Settings.
@@ -59,18 +67,19 @@ def fit_ranker(
     """
     config, seed = recipe.rank, recipe.seed
     support = build_label_graph(prepared.train.labels, config.support, seed=seed).adjacency
-    ranker = Ranker(scorer, profile, prepared.graph.normalized, support, config, prepared.train.n_documents)
+    ranker = Ranker(scorer, profile, prepared.graph.normalized, support, config, prepared.train.n_documents, linear)
     log("stage", name="fusion", epochs=1, steps=2)
+    names = ranker.first_columns
     halves = [_Half.of(query, prepared.held_out, side) for side in (0, 1)]
     shown = [_first_pairs(ranker, half) for half in halves]
     columns, relevant = (np.concatenate(parts) for parts in zip(*shown, strict=True))
-    first = fit_fusion(columns, relevant, names=FIRST_COLUMNS, config=config, seed=seed)
+    first = fit_fusion(columns, relevant, names=names, config=config, seed=seed)
     log("step", log=False, stage="fusion", epoch=1, step=1, loss=0.0)
     ranker = replace(ranker, first=first)
     if ranker.uses_graph:
         others = [first, first]
         if all(part.any() for _, part in shown):
-            others = [fit_fusion(*part, names=FIRST_COLUMNS, config=config, seed=seed) for part in reversed(shown)]
+            others = [fit_fusion(*part, names=names, config=config, seed=seed) for part in reversed(shown)]
         told = [_final_pairs(replace(ranker, first=f), half) for f, half in zip(others, halves, strict=True)]
         columns, relevant = (np.concatenate(parts) for parts in zip(*told, strict=True))
         final = fit_fusion(columns, relevant, names=ranker.final_columns, config=config, seed=seed)

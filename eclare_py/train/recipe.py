@@ -10,6 +10,7 @@ from eclare_py.config import apply_overrides, load_config, option, read_recipe
 from eclare_py.features.tfidf import FeatureConfig
 from eclare_py.graph.build import GraphConfig
 from eclare_py.index import IndexConfig
+from eclare_py.linear import LinearConfig
 from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
 from eclare_py.rank.config import RankConfig
 
@@ -48,6 +49,7 @@ class Recipe:
     document: DocumentEncoderConfig = field(default_factory=DocumentEncoderConfig)
     label: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
+    linear: LinearConfig = field(default_factory=LinearConfig)
     rank: RankConfig = field(default_factory=RankConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 

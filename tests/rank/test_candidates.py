@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from eclare_py.rank.candidates import Candidates, add_from_graph, from_shortlist, look_up, spread, strongest
+from eclare_py.rank.candidates import OUTSIDE, Candidates, from_shortlist, grow, look_up, spread, strongest
 from eclare_py.rank.kernels import score_pairs
 from eclare_py.types import Ranking, as_csr
 
@@ -82,7 +82,9 @@ def test_look_up_equals_dense_indexing(seed):
     mask = rng.random((B, L)) < 0.5
     rows, labels = np.nonzero(mask)
     indptr = np.concatenate([[0], np.cumsum(mask.sum(axis=1))])
-    found = Candidates(indptr, labels, np.zeros(len(rows), np.float32), np.zeros(len(rows), np.int64))
+    found = Candidates(
+        indptr, labels, np.zeros(len(rows), np.float32), np.zeros(len(rows), np.int64), np.zeros(len(rows), np.float32)
+    )
     np.testing.assert_array_equal(look_up(matrix, found), matrix.toarray()[rows, labels])
     np.testing.assert_array_equal(look_up(as_csr((B, L)), found), np.zeros(len(rows)))
 
@@ -103,7 +105,7 @@ def test_the_graph_adds_exactly_the_strongest_missing_labels(seed, with_hidden):
             pair = (row, int(label))
             if pair not in expected and (hidden is None or list(pair) not in hidden.tolist()):
                 expected[pair] = (round(float(x[row] @ vectors[label] + bias[label]), 4), 77)
-    grown = add_from_graph(found, supports, x, vectors, bias, size=size, last=77, hidden=hidden)
+    grown = grow(found, strongest(supports, size), x, vectors, bias, last=77, hidden=hidden)
     assert len(expected) > len(found.labels)
     actual = rows_of(grown)
     assert actual.keys() == expected.keys()

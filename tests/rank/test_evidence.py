@@ -1,7 +1,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-from eclare_py.rank.candidates import Candidates
+from eclare_py.rank.candidates import OUTSIDE, Candidates
 from eclare_py.rank.evidence import (
     FIRST_COLUMNS,
     GRAPH_COLUMNS,
@@ -16,7 +16,11 @@ from eclare_py.types import as_csr
 
 # Document 0: labels 1 and 3; document 1 has none; document 2: label 0.
 FOUND = Candidates(
-    np.array([0, 2, 2, 3]), np.array([1, 3, 0]), np.array([0.2, 0.5, -0.1], dtype=np.float32), np.array([1, 0, 0])
+    np.array([0, 2, 2, 3]),
+    np.array([1, 3, 0]),
+    np.array([0.2, 0.5, -0.1], dtype=np.float32),
+    np.array([1, 0, 0]),
+    np.array([-0.5, OUTSIDE, -3], dtype=np.float32),
 )
 QUERY = Query(
     np.array([[1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32),
@@ -110,16 +114,20 @@ def test_matched_terms_equal_a_dense_product():
     assert (found == 0).any() and (found > 0).any()
 
 
-def test_equal_supports_are_ordered_by_label():
-    found = Candidates(np.array([0, 3]), np.array([0, 2, 3]), np.zeros(3, np.float32), np.zeros(3, np.int64))
+def test_equal_supports_share_a_place():
+    found = Candidates(
+        np.array([0, 3]), np.array([0, 2, 3]), np.zeros(3, np.float32), np.zeros(3, np.int64), np.zeros(3, np.float32)
+    )
     query = Query(np.zeros((1, 2), np.float32), as_csr((1, 3)))
     supports, nothing = as_csr(np.array([[0.1, 0, 0.1, 0.7]], dtype=np.float32)), as_csr((4, 4))
     columns = graph_evidence(query, found, supports, as_csr((1, 4)), nothing, mutual_weights(nothing), AROUND)
-    np.testing.assert_allclose(columns[:, 2], np.log1p([1, 2, 0]), rtol=1e-6)
+    np.testing.assert_allclose(columns[:, 2], np.log1p([1, 1, 0]), rtol=1e-6)
 
 
 def test_no_candidates():
-    none = Candidates(np.array([0, 0]), np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.int64))
+    none = Candidates(
+        np.array([0, 0]), np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.float32)
+    )
     query = Query(np.zeros((1, 2), np.float32), as_csr((1, 3)))
     assert first_evidence(query, none, PROFILE).shape == (0, len(FIRST_COLUMNS))
     graph = as_csr(np.eye(4, dtype=np.float32))

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from eclare_py.index import IndexConfig, build_tree
+from eclare_py.linear import LinearConfig, fit_linear
 from eclare_py.rank import ranker as ranker_module
 from eclare_py.rank.config import RankConfig
-from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, LabelProfile
-from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork
+from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, LINEAR_COLUMNS, LabelProfile
+from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork, probability
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import LabelScorer, Ranker
 from eclare_py.types import as_csr
@@ -40,7 +41,9 @@ def ranker_of(vectors, bias, support, *, exact=True, beam=2, **config):
     final = network(columns, similarity=-0.5, **({"support": 0.3} if settings.graph_features else {}))
     first = network(FIRST_COLUMNS, similarity=1.0)
     graph = as_csr(np.roll(np.eye(len(vectors), dtype=np.float32), 1, axis=1))
-    return Ranker(scorer, profile, graph, as_csr(np.asarray(support, dtype=np.float32)), settings, 1, first, final)
+    return Ranker(
+        scorer, profile, graph, as_csr(np.asarray(support, dtype=np.float32)), settings, 1, None, first, final
+    )
 
 
 # Labels along the axes of the plane; label 3 is nowhere near, but follows label 0 (support 1).
@@ -98,25 +101,72 @@ def test_hidden_labels_do_not_come_up_and_make_room():
     assert ranking.indices.tolist() == [[2, 1, -1, -1], [1, 0, -1, -1]]  # label 0 is gone, and with it what it brought
 
 
-def random_ranker(**settings):
+def random_ranker(*, linear=False, **settings):
     rng = np.random.default_rng(0)
     n_labels, dim = 40, 6
     support = rng.random((n_labels, n_labels)) * (rng.random((n_labels, n_labels)) < 0.1)
-    options = {"shortlist": 6, "graph_candidates": 5, "seeds": 3} | settings
+    options = {"shortlist": 6, "graph_candidates": 5, "seeds": 3, "linear_candidates": 4} | settings
     ranker = ranker_of(rng.normal(size=(n_labels, dim)), rng.normal(size=n_labels), support, **options)
+    x = query(rng.normal(size=(23, dim)))
+    if linear:  # over the first five columns of the terms
+        labels = as_csr((rng.random((23, n_labels)) < 0.1).astype(np.float32))
+        tree = ranker.scorer.tree.cut(6)
+        ranker = dataclasses.replace(ranker, linear=fit_linear(x.leading(5), labels, tree, LinearConfig(beam=2)))
     # Every column matters, so that nothing that depends on the batch goes unseen; no score is at its end.
-    final = network(FINAL_COLUMNS, **{name: 0.02 + 0.002 * i for i, name in enumerate(FINAL_COLUMNS)})
-    first = network(FIRST_COLUMNS, similarity=0.05, order=0.1)
-    return dataclasses.replace(ranker, first=first, final=final), query(rng.normal(size=(23, dim)))
+    names = ranker.final_columns
+    final = network(names, **{name: 0.02 + 0.002 * i for i, name in enumerate(names)})
+    first = network(
+        ranker.first_columns, similarity=0.05, order=0.1, **({"path": 0.07, "outside": 0.2} if linear else {})
+    )
+    return dataclasses.replace(ranker, first=first, final=final if ranker.uses_graph else None), x
 
 
 HIDDEN = np.array([[0, 3], [0, 5], [0, 9], [7, 0], [7, 11], [22, 39]])
 
 
+@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize("hidden", [None, HIDDEN])
+@pytest.mark.parametrize("graph", [(5, True), (0, True), (5, False), (0, False)])
+def test_the_compiled_pass_equals_the_matrix_form(linear, hidden, graph):
+    candidates, features = graph
+    ranker, x = random_ranker(exact=False, linear=linear, graph_candidates=candidates, graph_features=features)
+    evidence = ranker.evidence(x, hidden)
+    expected = evidence.found.rank(probability(ranker.logits(evidence)), 40, 30)
+    ranking = ranker.rank(x, 30, hidden)
+    assert (np.diff(evidence.found.indptr) > 6).any() == bool(linear or candidates)
+    np.testing.assert_array_equal(ranking.indices >= 0, expected.indices >= 0)
+    np.testing.assert_allclose(ranking.scores, expected.scores, atol=1e-5)
+    # Not the indices: almost equal scores may stand in another order.
+    np.testing.assert_allclose(ranking.to_csr(40).toarray(), expected.to_csr(40).toarray(), atol=1e-5)
+
+
+def test_the_linear_ranker_brings_candidates_and_evidence():
+    ranker, x = random_ranker(linear=True, exact=False)
+    found = ranker.shortlist(x, None)
+    paths = ranker.linear.paths(x.leading(5), 4)
+    alone = dataclasses.replace(ranker, linear=None).shortlist(x, None)
+    for row in range(len(x)):
+        mine = slice(found.indptr[row], found.indptr[row + 1])
+        told = dict(zip(paths.indices[row].tolist(), paths.scores[row].tolist(), strict=True))
+        told.pop(-1, None)
+        near = alone.labels[alone.indptr[row] : alone.indptr[row + 1]].tolist()
+        assert found.labels[mine].tolist() == sorted({*near, *told})
+        expected = [max(told.get(label, -12.0), -12.0) for label in found.labels[mine].tolist()]
+        np.testing.assert_allclose(found.path[mine], expected, rtol=1e-5)
+        added = ~np.isin(found.labels[mine], near)
+        assert np.all(found.order[mine][added] == 6)
+        products = x.vectors[row] @ ranker.scorer.vectors[found.labels[mine]].T + ranker.scorer.bias[found.labels[mine]]
+        np.testing.assert_allclose(found.similarity[mine], products, atol=1e-5)
+    columns = ranker.first_pass(x, found)
+    np.testing.assert_array_equal(columns[:, ranker.first_columns.index("outside")], found.path == -12)
+    assert set(LINEAR_COLUMNS) < set(ranker.first_columns) and 0 < (found.path > -12).sum() < len(found.path)
+
+
+@pytest.mark.parametrize("linear", [False, True])
 @pytest.mark.parametrize("exact", [True, False])
 @pytest.mark.parametrize("hidden", [None, HIDDEN])
-def test_a_batch_equals_one_by_one(exact, hidden, monkeypatch):
-    ranker, x = random_ranker(exact=exact)
+def test_a_batch_equals_one_by_one(linear, exact, hidden, monkeypatch):
+    ranker, x = random_ranker(exact=exact, linear=linear)
     whole = ranker.rank(x, 9, hidden)
     for row in range(len(x)):
         pairs = None if hidden is None else hidden[hidden[:, 0] == row] - np.array([row, 0])
