@@ -126,7 +126,7 @@ class Documents(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def _place(keys: np.ndarray, key: int) -> int:
-    """Slot of a label in an open-addressing table of a power of two slots: its own, or the empty one (-1) it may take."""
+    """Slot of a label in an open-addressing table of a power of two slots: its own, or the empty one it may take."""
     mask = keys.shape[0] - 1
     slot = (key * 0x9E3779B1) & mask
     while keys[slot] != -1 and keys[slot] != key:
@@ -148,12 +148,12 @@ def _chance(logit: float) -> np.float32:
 
 
 @njit(cache=True, nogil=True, fastmath=SUM_FLAGS)
-def _apply(network: Layers, columns: FloatArray, first: int, last: int, width: int, out: FloatArray) -> None:
-    """Logits of the pairs first..last from their first `width` columns."""
+def _apply(network: Layers, columns: FloatArray, pairs: int, width: int, out: FloatArray) -> None:
+    """Logits of pairs from their first `width` columns."""
     w0, w1 = network.w0, network.w1
     size = w0.shape[1]
     outer, inner = np.empty(size, np.float32), np.empty(size, np.float32)
-    for pair in range(first, last):
+    for pair in range(pairs):
         outer[:] = network.b0
         for k in range(width):
             value = columns[pair, k]
@@ -171,41 +171,98 @@ def _apply(network: Layers, columns: FloatArray, first: int, last: int, width: i
         out[pair] = total
 
 
+class _Text(NamedTuple):
+    """One document: vector (d,), TF-IDF terms with their values, and a filter of the terms."""
+
+    x: FloatArray
+    terms: np.ndarray
+    values: FloatArray
+    present: np.ndarray
+
+
+class _Pairs(NamedTuple):
+    """Room for the candidates of one document: ids, columns of evidence, and a table of labels that are settled."""
+
+    found: IntArray
+    columns: FloatArray
+    known: np.ndarray
+
+
 @njit(cache=True, nogil=True)
-def _match(label: int, labels: LabelArrays, terms: np.ndarray, values: FloatArray, present: np.ndarray) -> np.float32:
+def _match(label: int, text: _Text, labels: LabelArrays) -> np.float32:
     """TF-IDF product of a document and a label's text."""
     total = np.float32(0.0)
     for k in range(labels.term_ptr[label], labels.term_ptr[label + 1]):
         term = labels.terms[k]
-        if present[term & (_BITS - 1)]:
-            place = np.searchsorted(terms, term)
-            if place < terms.shape[0] and terms[place] == term:
-                total += values[place] * labels.weights[k]
+        if text.present[term & (_BITS - 1)]:
+            place = np.searchsorted(text.terms, term)
+            if place < text.terms.shape[0] and text.terms[place] == term:
+                total += text.values[place] * labels.weights[k]
     return total
 
 
 @njit(cache=True, nogil=True)
-def _describe(
-    pair: int, label: int, order: int, path: float, similarity: float, x: FloatArray, terms: np.ndarray,
-    values: FloatArray, present: np.ndarray, labels: LabelArrays, linear: bool, columns: FloatArray,
+def _append(
+    size: int, label: int, similarity: float, order: int, path: float, text: _Text, labels: LabelArrays, pairs: _Pairs,
+    linear: bool,
 ) -> None:  # fmt: skip
-    """First columns of a pair, all but those that look at the best dense score."""
-    frequency = labels.frequencies[label]
-    columns[pair, 0] = np.float32(10.0) * similarity
-    columns[pair, 3] = np.log1p(order)
-    columns[pair, 4] = np.log1p(frequency)
-    columns[pair, 5] = frequency == 0
-    columns[pair, 6] = frequency == 1
-    columns[pair, 7] = np.float32(10.0) * dot_row(labels.centroids, label, x)
-    columns[pair, 8] = np.float32(10.0) * _match(label, labels, terms, values, present)
+    """Candidate number `size` with its first columns, all but those that look at the best dense score."""
+    frequency, column = labels.frequencies[label], pairs.columns[size]
+    pairs.found[size] = label
+    column[0] = np.float32(10.0) * similarity
+    column[3] = np.log1p(order)
+    column[4] = np.log1p(frequency)
+    column[5] = frequency == 0
+    column[6] = frequency == 1
+    column[7] = np.float32(10.0) * dot_row(labels.centroids, label, text.x)
+    column[8] = np.float32(10.0) * _match(label, text, labels)
     if linear:
-        columns[pair, 9] = path
-        columns[pair, 10] = path <= OUTSIDE
+        column[9] = path
+        column[10] = path <= OUTSIDE
 
 
 @njit(cache=True, nogil=True)
-def _compare(columns: FloatArray, size: int, best: float) -> None:
+def _settle(known: np.ndarray, label: int) -> bool:
+    """Note a label; False where it was noted before."""
+    slot = _place(known, label)
+    fresh = known[slot] < 0
+    known[slot] = label
+    return bool(fresh)
+
+
+@njit(cache=True, nogil=True)
+def _gather(row: int, documents: Documents, text: _Text, labels: LabelArrays, limits: Limits, pairs: _Pairs) -> int:
+    """Candidates of shortlist and linear beam; returns their number."""
+    reached = documents.reached[row]
+    slots = _table(reached.shape[0])
+    paths = np.full(slots.shape[0], np.float32(OUTSIDE))
+    for j in range(reached.shape[0]):
+        if reached[j] >= 0:
+            slot = _place(slots, reached[j])
+            slots[slot] = reached[j]
+            paths[slot] = max(documents.paths[row, j], np.float32(OUTSIDE))
+    size = 0
+    for j in range(documents.shortlist.shape[1]):
+        label = documents.shortlist[row, j]
+        if label >= 0 and size < limits.shortlist and _settle(pairs.known, label):
+            path = paths[_place(slots, label)]
+            _append(size, label, documents.similarity[row, j], size, path, text, labels, pairs, limits.linear)
+            size += 1
+    for label in reached:
+        if label >= 0 and _settle(pairs.known, label):
+            similarity = dot_row(labels.vectors, label, text.x) + labels.bias[label]
+            path = paths[_place(slots, label)]
+            _append(size, label, similarity, limits.shortlist, path, text, labels, pairs, limits.linear)
+            size += 1
+    return size
+
+
+@njit(cache=True, nogil=True)
+def _compare(columns: FloatArray, size: int) -> None:
     """The columns that look at the best dense score."""
+    best = np.float32(-np.inf)
+    for pair in range(size):
+        best = max(best, columns[pair, 0])
     for pair in range(size):
         columns[pair, 1] = columns[pair, 0] - best
         columns[pair, 2] = best
@@ -228,21 +285,39 @@ def _spread(seeds: IntArray, chances: FloatArray, support: SupportArrays) -> tup
 
 
 @njit(cache=True, nogil=True)
+def _add_supported(
+    size: int, keys: np.ndarray, supports: FloatArray, text: _Text, labels: LabelArrays, limits: Limits, pairs: _Pairs
+) -> int:
+    """The labels with most support that are not candidates yet; returns the new number of candidates."""
+    filled = keys >= 0
+    strongest = np.empty(min(limits.graph_candidates, filled.sum()), np.int64)
+    keep_best(supports[filled], keys[filled], np.empty(strongest.shape[0], np.float32), strongest)
+    for label in strongest:
+        if _settle(pairs.known, label):
+            similarity = dot_row(labels.vectors, label, text.x) + labels.bias[label]
+            path = np.float32(OUTSIDE)
+            _append(size, label, similarity, limits.shortlist, path, text, labels, pairs, limits.linear)
+            size += 1
+    return size
+
+
+@njit(cache=True, nogil=True)
 def _relate(
-    found: IntArray, size: int, keys: np.ndarray, supports: FloatArray, seeds: IntArray, chances: FloatArray,
-    x: FloatArray, labels: LabelArrays, support: SupportArrays, columns: FloatArray, start: int,
+    size: int, keys: np.ndarray, supports: FloatArray, seeds: IntArray, chances: FloatArray, text: _Text,
+    labels: LabelArrays, support: SupportArrays, pairs: _Pairs, start: int,
 ) -> None:  # fmt: skip
     """The graph's columns, from column `start` on."""
     own = np.empty(size, np.float32)
     for pair in range(size):
-        slot = _place(keys, found[pair])
+        slot = _place(keys, pairs.found[pair])
         own[pair] = supports[slot] if keys[slot] >= 0 else 0.0
     ordered = np.sort(own)
     present = np.zeros(1024, np.bool_)
     for seed in seeds:
         present[seed & 1023] = True
+    small = np.float32(1e-3)
     for pair in range(size):
-        label = found[pair]
+        label, column = pairs.found[pair], pairs.columns[pair]
         total, strongest = np.float32(0.0), np.float32(0.0)
         for edge in range(support.ptr[label], support.ptr[label + 1]):
             other = support.labels[edge]
@@ -251,14 +326,45 @@ def _relate(
                 if place < seeds.shape[0] and seeds[place] == other:
                     total += support.weights[edge] * chances[place]
                     strongest = max(strongest, support.mutual[edge] * chances[place])
-        small = np.float32(1e-3)
-        columns[pair, start] = np.log(own[pair] + small)
-        columns[pair, start + 1] = own[pair] == 0
-        columns[pair, start + 2] = np.log1p(size - np.searchsorted(ordered, own[pair], side="right"))
-        columns[pair, start + 3] = np.log(total + small)
-        columns[pair, start + 4] = np.log(strongest + small)
-        columns[pair, start + 5] = np.float32(10.0) * dot_row(labels.near_vectors, label, x)
-        columns[pair, start + 6] = np.float32(10.0) * dot_row(labels.near_centroids, label, x)
+        column[start] = np.log(own[pair] + small)
+        column[start + 1] = own[pair] == 0
+        column[start + 2] = np.log1p(size - np.searchsorted(ordered, own[pair], side="right"))
+        column[start + 3] = np.log(total + small)
+        column[start + 4] = np.log(strongest + small)
+        column[start + 5] = np.float32(10.0) * dot_row(labels.near_vectors, label, text.x)
+        column[start + 6] = np.float32(10.0) * dot_row(labels.near_centroids, label, text.x)
+
+
+@njit(cache=True, nogil=True)
+def _fuse(
+    size: int, text: _Text, labels: LabelArrays, support: SupportArrays, first: Layers, final: Layers, limits: Limits,
+    pairs: _Pairs, logits: FloatArray,
+) -> int:  # fmt: skip
+    """Logits of all candidates; returns their number, as the graph adds some."""
+    columns, width = pairs.columns, _FIRST + _LINEAR * limits.linear
+    _compare(columns, size)
+    _apply(first, columns, size, width, logits)
+    if not limits.graph:
+        return size
+    chances = np.empty(size, np.float32)
+    for pair in range(size):
+        chances[pair] = _chance(logits[pair])
+    count = min(limits.seeds, size)
+    chosen, seeds = np.empty(count, np.float32), np.empty(count, np.int64)
+    keep_best(chances, pairs.found[:size], chosen, seeds)
+    ascending = np.argsort(seeds)
+    seeds, chosen = seeds[ascending], chosen[ascending]
+    keys, supports = _spread(seeds, chosen, support)
+    if limits.graph_candidates:
+        size = _add_supported(size, keys, supports, text, labels, limits, pairs)
+        _compare(columns, size)
+        _apply(first, columns, size, width, logits)
+    columns[:size, width] = logits[:size]
+    if limits.graph_features:
+        _relate(size, keys, supports, seeds, chosen, text, labels, support, pairs, width + 1)
+    _apply(final, columns, size, width + 1 + _GRAPH * limits.graph_features, logits)
+    logits[:size] += columns[:size, width]
+    return size
 
 
 @njit(cache=True, nogil=True)
@@ -267,89 +373,26 @@ def _rank_document(
     limits: Limits, ids: IntArray, scores: FloatArray,
 ) -> None:  # fmt: skip
     """Best labels of one document into `ids` and `scores` (k,), which hold padding before."""
-    x = documents.vectors[row]
     begin, end = documents.term_ptr[row], documents.term_ptr[row + 1]
-    terms, values = documents.terms[begin:end], documents.values[begin:end]
     present = np.zeros(_BITS, np.bool_)
-    for term in terms:
+    for term in documents.terms[begin:end]:
         present[term & (_BITS - 1)] = True
+    text = _Text(documents.vectors[row], documents.terms[begin:end], documents.values[begin:end], present)
     hidden = documents.hidden[documents.hidden_ptr[row] : documents.hidden_ptr[row + 1]]
     room = limits.shortlist + documents.reached.shape[1] + limits.graph_candidates
-    known = _table(room + hidden.shape[0])
+    width = _FIRST + _LINEAR + 1 + _GRAPH
+    pairs = _Pairs(
+        np.empty(room, np.int64), np.empty((room, width), np.float32), _table(room + hidden.shape[0])
+    )  # fmt: skip
     for label in hidden:
-        known[_place(known, label)] = label
-    found, size = np.empty(room, np.int64), 0
-    width = _FIRST + _LINEAR * limits.linear
-    columns = np.empty((room, width + 1 + _GRAPH), np.float32)
-    log_paths = _table(documents.reached.shape[1])
-    path_of = np.empty(log_paths.shape[0], np.float32)
-    for j in range(documents.reached.shape[1]):
-        if documents.reached[row, j] >= 0:
-            slot = _place(log_paths, documents.reached[row, j])
-            log_paths[slot] = documents.reached[row, j]
-            path_of[slot] = max(documents.paths[row, j], np.float32(OUTSIDE))
-    best = np.float32(-np.inf)
-    # Candidates: the shortlist first, then what the linear ranker adds.
-    for j in range(documents.shortlist.shape[1] + documents.reached.shape[1]):
-        listed = j < documents.shortlist.shape[1]
-        label = documents.shortlist[row, j] if listed else documents.reached[row, j - documents.shortlist.shape[1]]
-        if label < 0 or (listed and size == limits.shortlist):
-            continue
-        slot = _place(known, label)
-        if known[slot] >= 0:
-            continue
-        known[slot] = label
-        similarity = documents.similarity[row, j] if listed else dot_row(labels.vectors, label, x) + labels.bias[label]
-        slot = _place(log_paths, label)
-        path = path_of[slot] if log_paths[slot] >= 0 else np.float32(OUTSIDE)
-        order = size if listed else limits.shortlist
-        _describe(size, label, order, path, similarity, x, terms, values, present, labels, limits.linear, columns)
-        found[size] = label
-        size += 1
-        best = max(best, np.float32(10.0) * similarity)
-    _compare(columns, size, best)
+        _settle(pairs.known, label)
     logits = np.empty(room, np.float32)
-    _apply(first, columns, 0, size, width, logits)
-    if limits.graph:
-        chances = np.empty(size, np.float32)
-        for pair in range(size):
-            chances[pair] = _chance(logits[pair])
-        count = min(limits.seeds, size)
-        seed_chances, seeds = np.empty(count, np.float32), np.empty(count, np.int64)
-        keep_best(chances, found[:size], seed_chances, seeds)
-        ascending = np.argsort(seeds)
-        seeds, seed_chances = seeds[ascending], seed_chances[ascending]
-        keys, supports = _spread(seeds, seed_chances, support)
-        if limits.graph_candidates:
-            filled = keys >= 0
-            added = np.empty(min(limits.graph_candidates, filled.sum()), np.int64)
-            keep_best(supports[filled], keys[filled], np.empty(added.shape[0], np.float32), added)
-            before, above = size, best
-            for label in added:
-                slot = _place(known, label)
-                if known[slot] >= 0:
-                    continue
-                known[slot] = label
-                similarity = dot_row(labels.vectors, label, x) + labels.bias[label]
-                _describe(
-                    size, label, limits.shortlist, np.float32(OUTSIDE), similarity, x, terms, values, present, labels,
-                    limits.linear, columns,
-                )  # fmt: skip
-                found[size] = label
-                size += 1
-                best = max(best, np.float32(10.0) * similarity)
-            _compare(columns, size, best)
-            _apply(first, columns, before if best == above else 0, size, width, logits)
-        columns[:size, width] = logits[:size]
-        if limits.graph_features:
-            _relate(found, size, keys, supports, seeds, seed_chances, x, labels, support, columns, width + 1)
-        own = logits[:size].copy()
-        _apply(final, columns, 0, size, width + 1 + _GRAPH * limits.graph_features, logits)
-        logits[:size] += own
+    size = _gather(row, documents, text, labels, limits, pairs)
+    size = _fuse(size, text, labels, support, first, final, limits, pairs, logits)
     for pair in range(size):
-        logits[pair] = _chance(logits[pair] + labels.boost[found[pair]])
+        logits[pair] = _chance(logits[pair] + labels.boost[pairs.found[pair]])
     kept_scores, kept = np.empty_like(scores), np.empty_like(ids)
-    size = keep_best(logits[:size], found[:size], kept_scores, kept)
+    size = keep_best(logits[:size], pairs.found[:size], kept_scores, kept)
     sort_best(kept_scores, kept, size)
     ids[:size], scores[:size] = kept[:size], kept_scores[:size]
 
