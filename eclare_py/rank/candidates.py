@@ -45,6 +45,19 @@ class Candidates:
         """(B, L) CSR with one value a pair."""
         return sp.csr_array((values, self.labels, self.indptr), shape=(len(self.indptr) - 1, n_labels))
 
+    def best(self, scores: FloatArray, count: int) -> IntArray:
+        """Ascending positions of the pairs with the `count` best scores of each document, ties by label."""
+        rows = self.rows
+        order = np.lexsort((self.labels, -scores, rows))
+        place = np.arange(len(rows)) - self.indptr[rows]
+        return np.sort(order[place < count])
+
+    def select(self, pairs: IntArray) -> Candidates:
+        """Some of the pairs, by ascending position."""
+        counts = np.bincount(self.rows[pairs], minlength=len(self.indptr) - 1)
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return Candidates(indptr, self.labels[pairs], self.similarity[pairs], self.order[pairs], self.path[pairs])
+
     def rank(self, scores: FloatArray, n_labels: int, k: int) -> Ranking:
         """The k best of each document by (P,) scores."""
         return Ranking.from_csr(self.matrix(scores, n_labels), k)

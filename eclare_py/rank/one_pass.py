@@ -21,7 +21,6 @@ from eclare_py.rank.fusion import FusionNetwork
 from eclare_py.types import FloatArray, IntArray
 
 _FIRST, _LINEAR, _GRAPH = len(FIRST_COLUMNS), len(LINEAR_COLUMNS), len(GRAPH_COLUMNS)
-_BITS = 8192  # of the filter that says which terms a document cannot have
 
 
 class LabelArrays(NamedTuple):
@@ -86,11 +85,12 @@ class Layers(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What takes part: most labels of the shortlist, labels added by the graph, seeds; and which evidence there is."""
+    """Most labels of the shortlist, added by the graph, seeds and finalists; and which evidence there is."""
 
     shortlist: int
     graph_candidates: int
     seeds: int
+    finalists: int
     linear: bool
     graph: bool
     graph_features: bool
@@ -148,12 +148,12 @@ def _chance(logit: float) -> np.float32:
 
 
 @njit(cache=True, nogil=True, fastmath=SUM_FLAGS)
-def _apply(network: Layers, columns: FloatArray, pairs: int, width: int, out: FloatArray) -> None:
-    """Logits of pairs from their first `width` columns."""
+def _apply(network: Layers, columns: FloatArray, start: int, stop: int, width: int, out: FloatArray) -> None:
+    """Logits of the pairs start..stop from their first `width` columns."""
     w0, w1 = network.w0, network.w1
     size = w0.shape[1]
     outer, inner = np.empty(size, np.float32), np.empty(size, np.float32)
-    for pair in range(pairs):
+    for pair in range(start, stop):
         outer[:] = network.b0
         for k in range(width):
             value = columns[pair, k]
@@ -172,12 +172,11 @@ def _apply(network: Layers, columns: FloatArray, pairs: int, width: int, out: Fl
 
 
 class _Text(NamedTuple):
-    """One document: vector (d,), TF-IDF terms with their values, and a filter of the terms."""
+    """One document: vector (d,), and a table of its TF-IDF terms with their values."""
 
     x: FloatArray
     terms: np.ndarray
     values: FloatArray
-    present: np.ndarray
 
 
 class _Pairs(NamedTuple):
@@ -193,11 +192,9 @@ def _match(label: int, text: _Text, labels: LabelArrays) -> np.float32:
     """TF-IDF product of a document and a label's text."""
     total = np.float32(0.0)
     for k in range(labels.term_ptr[label], labels.term_ptr[label + 1]):
-        term = labels.terms[k]
-        if text.present[term & (_BITS - 1)]:
-            place = np.searchsorted(text.terms, term)
-            if place < text.terms.shape[0] and text.terms[place] == term:
-                total += text.values[place] * labels.weights[k]
+        slot = _place(text.terms, labels.terms[k])
+        if text.terms[slot] >= 0:
+            total += text.values[slot] * labels.weights[k]
     return total
 
 
@@ -258,14 +255,23 @@ def _gather(row: int, documents: Documents, text: _Text, labels: LabelArrays, li
 
 
 @njit(cache=True, nogil=True)
-def _compare(columns: FloatArray, size: int) -> None:
-    """The columns that look at the best dense score."""
-    best = np.float32(-np.inf)
+def _compare(columns: FloatArray, start: int, size: int) -> int:
+    """The columns that look at the best dense score, for new candidates from `start` on.
+
+    Returns:
+        The first pair whose columns are other than before: 0 where a new one is the best of all.
+    """
+    before, best = np.float32(-np.inf), np.float32(-np.inf)
     for pair in range(size):
+        if pair == start:
+            before = best
         best = max(best, columns[pair, 0])
-    for pair in range(size):
+    if start and best > before:
+        start = 0
+    for pair in range(start, size):
         columns[pair, 1] = columns[pair, 0] - best
         columns[pair, 2] = best
+    return start
 
 
 @njit(cache=True, nogil=True)
@@ -299,6 +305,19 @@ def _add_supported(
             _append(size, label, similarity, limits.shortlist, path, text, labels, pairs, limits.linear)
             size += 1
     return size
+
+
+@njit(cache=True, nogil=True)
+def _finalists(size: int, count: int, pairs: _Pairs, logits: FloatArray) -> int:
+    """Move the candidates with the best logits to the front, ties by label; returns their number."""
+    if size <= count:
+        return size
+    places = np.argsort(pairs.found[:size])  # keep_best breaks ties by what it is given: the place in label order
+    kept, best = np.empty(count, np.int64), np.empty(count, np.float32)
+    keep_best(logits[:size][places], np.arange(size), best, kept)
+    for new, old in enumerate(np.sort(places[kept])):
+        pairs.found[new], pairs.columns[new], logits[new] = pairs.found[old], pairs.columns[old], logits[old]
+    return count
 
 
 @njit(cache=True, nogil=True)
@@ -342,8 +361,8 @@ def _fuse(
 ) -> int:  # fmt: skip
     """Logits of all candidates; returns their number, as the graph adds some."""
     columns, width = pairs.columns, _FIRST + _LINEAR * limits.linear
-    _compare(columns, size)
-    _apply(first, columns, size, width, logits)
+    _compare(columns, 0, size)
+    _apply(first, columns, 0, size, width, logits)
     if not limits.graph:
         return size
     chances = np.empty(size, np.float32)
@@ -356,13 +375,15 @@ def _fuse(
     seeds, chosen = seeds[ascending], chosen[ascending]
     keys, supports = _spread(seeds, chosen, support)
     if limits.graph_candidates:
+        before = size
         size = _add_supported(size, keys, supports, text, labels, limits, pairs)
-        _compare(columns, size)
-        _apply(first, columns, size, width, logits)
+        changed = _compare(columns, before, size) if size > before else size
+        _apply(first, columns, changed, size, width, logits)
+    size = _finalists(size, limits.finalists, pairs, logits)
     columns[:size, width] = logits[:size]
     if limits.graph_features:
         _relate(size, keys, supports, seeds, chosen, text, labels, support, pairs, width + 1)
-    _apply(final, columns, size, width + 1 + _GRAPH * limits.graph_features, logits)
+    _apply(final, columns, 0, size, width + 1 + _GRAPH * limits.graph_features, logits)
     logits[:size] += columns[:size, width]
     return size
 
@@ -374,10 +395,12 @@ def _rank_document(
 ) -> None:  # fmt: skip
     """Best labels of one document into `ids` and `scores` (k,), which hold padding before."""
     begin, end = documents.term_ptr[row], documents.term_ptr[row + 1]
-    present = np.zeros(_BITS, np.bool_)
-    for term in documents.terms[begin:end]:
-        present[term & (_BITS - 1)] = True
-    text = _Text(documents.vectors[row], documents.terms[begin:end], documents.values[begin:end], present)
+    terms = _table(2 * (end - begin))
+    values = np.empty(terms.shape[0], np.float32)
+    for k in range(begin, end):
+        slot = _place(terms, documents.terms[k])
+        terms[slot], values[slot] = documents.terms[k], documents.values[k]
+    text = _Text(documents.vectors[row], terms, values)
     hidden = documents.hidden[documents.hidden_ptr[row] : documents.hidden_ptr[row + 1]]
     room = limits.shortlist + documents.reached.shape[1] + limits.graph_candidates
     width = _FIRST + _LINEAR + 1 + _GRAPH

@@ -72,7 +72,7 @@ class Ranker:
        documents into a first probability.
     3. The first probabilities of the best few labels are spread over the support graph. ECLARE averages spread and own
        scores with a fixed 1/2; here the support brings in candidates and is evidence for the fusion.
-    4. `final` turns all evidence into the probability that is returned.
+    4. `final` turns all evidence of the finalists, the best by `first`, into the probability that is returned.
 
     Attributes:
         scorer: Dense side of the labels.
@@ -144,7 +144,10 @@ class Ranker:
         if self.config.graph_candidates:
             found = self._grow(query, found, strongest(supports, self.config.graph_candidates), hidden)
         columns = self.first_pass(query, found)
-        parts = [columns, self.first.logits(columns)[:, None]]
+        logits = self.first.logits(columns)
+        finalists = found.best(logits, self.config.finalists)
+        found = found.select(finalists)
+        parts = [columns[finalists], logits[finalists, None]]
         if self.config.graph_features:
             parts.append(graph_evidence(query, found, supports, seeds, self.support, self.mutual, self.around))
         return Evidence(found, np.concatenate(parts, axis=1))
@@ -239,8 +242,8 @@ class Ranker:
         edges = one_pass.SupportArrays(support.indptr, support.indices, support.data, self.mutual)
         layers = [one_pass.Layers.of(network) for network in (self.first, self.final or self.first)]
         limits = one_pass.Limits(
-            config.shortlist, config.graph_candidates, config.seeds, self.linear is not None, self.uses_graph,
-            config.graph_features,
+            config.shortlist, config.graph_candidates, config.seeds, config.finalists, self.linear is not None,
+            self.uses_graph, config.graph_features,
         )  # fmt: skip
         return labels, edges, *layers, limits
 

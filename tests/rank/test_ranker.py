@@ -105,7 +105,7 @@ def random_ranker(*, linear=False, **settings):
     rng = np.random.default_rng(0)
     n_labels, dim = 40, 6
     support = rng.random((n_labels, n_labels)) * (rng.random((n_labels, n_labels)) < 0.1)
-    options = {"shortlist": 6, "graph_candidates": 5, "seeds": 3, "linear_candidates": 4} | settings
+    options = {"shortlist": 6, "graph_candidates": 5, "seeds": 3, "linear_candidates": 4, "finalists": 8} | settings
     ranker = ranker_of(rng.normal(size=(n_labels, dim)), rng.normal(size=n_labels), support, **options)
     x = query(rng.normal(size=(23, dim)))
     if linear:  # over the first five columns of the terms
