@@ -27,6 +27,7 @@ from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.index import LabelTree
 from eclare_py.linear import LinearConfig, LinearRanker
 from eclare_py.model.frozen import FrozenEncoder
+from eclare_py.quantize import Rows, quantize
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.fusion import FusionNetwork
@@ -44,7 +45,7 @@ from eclare_py.storage import (
     write_json,
     write_state,
 )
-from eclare_py.types import Csr
+from eclare_py.types import Csr, FloatArray
 
 KIND = "model"
 LOG = "events.jsonl"
@@ -123,17 +124,20 @@ def model_sizes(path: str | Path) -> dict[str, int]:
 def _states(pipeline: Pipeline) -> dict[str, State]:
     ranker, documents = pipeline.ranker, pipeline.documents
     scorer, profile = ranker.scorer, ranker.profile
+    tree = scorer.tree.state()
     states = {
         "features": pipeline.features.state(),
         "encoder": pipeline.encoder.state(),
         "scorer": State(
-            {"vectors": scorer.vectors, "bias": scorer.bias},
+            _codes("vectors", scorer.vectors) | {"bias": scorer.bias},
             {"beam": scorer.beam, "n_documents": ranker.n_documents},
         ),
         "profile": State(
-            csr_to_arrays("terms", profile.terms) | {"frequencies": profile.frequencies, "centroids": profile.centroids}
+            csr_to_arrays("terms", profile.terms)
+            | _codes("centroids", profile.centroids)
+            | {"frequencies": profile.frequencies}
         ),
-        "tree": scorer.tree.state(),
+        "tree": State(tree.arrays | _codes("routers", tree.arrays["routers"]), tree.meta),
         "graph": pipeline.graph.state(),
         "support": State(csr_to_arrays("support", ranker.support)),
         "network": State(dict(pipeline.network)),
@@ -145,6 +149,24 @@ def _states(pipeline: Pipeline) -> dict[str, State]:
         if network is not None:
             states[name] = network.state()
     return states
+
+
+def _codes(name: str, matrix: FloatArray) -> dict[str, npt.NDArray[Any]]:
+    """A matrix of vectors as one byte a number; `_dense` reads it back."""
+    rows = quantize(matrix)
+    return {name: rows.values, f"{name}_scale": rows.scale}
+
+
+def _dense(folder: Path, part: str, state: State, name: str, shape: tuple[int | None, int | None]) -> FloatArray:
+    codes = _array(folder, part, state, name, np.int8, shape)
+    return Rows(codes, _scale(folder, part, state, name, len(codes))).dense()
+
+
+def _scale(folder: Path, part: str, state: State, name: str, rows: int) -> FloatArray:
+    scale = _array(folder, part, state, f"{name}_scale", np.float32, (rows,))
+    if len(scale) and not (np.isfinite(scale).all() and scale.min() >= 0):
+        raise ModelError(f"{folder / part}.safetensors: {name}_scale must be finite and not below 0; {_MEND}")
+    return scale
 
 
 def _mapping(folder: Path, name: str) -> dict[str, Any]:
@@ -171,13 +193,14 @@ def _are_texts(values: Any) -> bool:
 def _encoder(folder: Path, features: TfidfFeatures) -> FrozenEncoder:
     state = read_state(folder, "encoder")
     dim = len(_array(folder, "encoder", state, "bias", np.float32, (None,)))
-    for name, shape in (("table", (None, dim)), ("weight", (dim, dim)), ("projection", (None, dim))):
+    for name, shape in (("weight", (dim, dim)), ("projection", (None, dim))):
         _array(folder, "encoder", state, name, np.float32, shape)
+    _scale(folder, "encoder", state, "table", len(_array(folder, "encoder", state, "table", np.int8, (None, dim))))
     encoder = FrozenEncoder.from_state(state)
     # Compiled sums do not look at bounds: a table with fewer rows would be read beyond its end.
-    if len(encoder.table) not in (0, features.n_features) or not len(encoder.table) + len(encoder.projection):
+    if encoder.n_terms not in (0, features.n_features) or not encoder.n_terms + len(encoder.projection):
         raise ModelError(
-            f"{folder}: the encoder knows {len(encoder.table)} terms, the features {features.n_features}; {_MEND}"
+            f"{folder}: the encoder knows {encoder.n_terms} terms, the features {features.n_features}; {_MEND}"
         )
     return encoder
 
@@ -185,13 +208,15 @@ def _encoder(folder: Path, features: TfidfFeatures) -> FrozenEncoder:
 def _scorer(folder: Path, n_labels: int, dim: int) -> tuple[LabelScorer, int]:
     """The dense side, and the number of documents trained on."""
     state = read_state(folder, "scorer")
-    vectors = _array(folder, "scorer", state, "vectors", np.float32, (n_labels, dim))
+    vectors = _dense(folder, "scorer", state, "vectors", (n_labels, dim))
     bias = _array(folder, "scorer", state, "bias", np.float32, (n_labels,))
     counts: dict[str, Any] = {name: state.meta.get(name) for name in ("beam", "n_documents")}
     for name, value in counts.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ModelError(f"{folder / 'scorer.json'}: {name} is {value!r}, expected a whole number from 1; {_MEND}")
-    tree = LabelTree.from_state(read_state(folder, "tree"))
+    tree_state = read_state(folder, "tree")
+    routers = _dense(folder, "tree", tree_state, "routers", (None, None))
+    tree = LabelTree.from_state(State(tree_state.arrays | {"routers": routers}, tree_state.meta))
     if tree.n_labels != n_labels or tree.routers.shape[1] != dim:
         raise ModelError(
             f"{folder}: the tree is over {tree.n_labels} labels of {tree.routers.shape[1]} dimensions, the model has "
@@ -208,7 +233,7 @@ def _profile(folder: Path, n_labels: int, dim: int, n_features: int, n_documents
         raise ModelError(
             f"{folder / 'profile.safetensors'}: frequencies holds {worst}, not 0 to {n_documents}; {_MEND}"
         )
-    centroids = _array(folder, "profile", state, "centroids", np.float32, (n_labels, dim))
+    centroids = _dense(folder, "profile", state, "centroids", (n_labels, dim))
     terms = csr_from_arrays(state.arrays, "terms", "terms of the labels", shape=(n_labels, n_features))
     return LabelProfile(frequencies, centroids, Csr(terms, dtype=np.float32))
 

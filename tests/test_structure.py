@@ -17,6 +17,8 @@ TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 
 LADDER = (
     ("errors", "types", "kernel_flags"),
+    ("quantize",),
+    ("quantize",),
     ("storage",),
     ("config",),
     ("data", "graph", "metrics"),

@@ -7,12 +7,13 @@ import numpy as np
 from eclare_py.errors import UsageError
 from eclare_py.index import kernels, selection
 from eclare_py.index.tree import SCORES, LabelTree
+from eclare_py.quantize import Rows, plain
 from eclare_py.types import FloatArray, IntArray, Ranking
 
 _BLOCK_CELLS = 1 << 24  # scores held at once by exact_search (64 MiB)
 
 
-def beam_search(tree: LabelTree, x: FloatArray, *, beam: int) -> tuple[IntArray, FloatArray]:
+def beam_search(tree: LabelTree, x: FloatArray, *, beam: int, quantized: bool = False) -> tuple[IntArray, FloatArray]:
     """The leaves with the best paths (PECOS' beam search; methods.md 4.4 calls it a masked product).
 
     With p = <x, router> + bias of a node, a path scores the sum of log-sigmoids of p (`tree.score` is `log-sigmoid`),
@@ -22,6 +23,7 @@ def beam_search(tree: LabelTree, x: FloatArray, *, beam: int) -> tuple[IntArray,
         tree: The index.
         x: (B, d) documents.
         beam: Nodes kept on each level.
+        quantized: Take the routers by their int8 codes.
 
     Returns:
         Leaves (B, b) and path scores (B, b), b = min(beam, C), score descending, ties by leaf id ascending.
@@ -35,7 +37,8 @@ def beam_search(tree: LabelTree, x: FloatArray, *, beam: int) -> tuple[IntArray,
     beam = min(beam, tree.n_leaves)
     leaves = np.empty((len(x), beam), dtype=np.int64)
     scores = np.empty((len(x), beam), dtype=np.float32)
-    arrays = (tree.level_ptr, tree.child_ptr, tree.routers, tree.bias, SCORES.index(tree.score))
+    routers = tree.router_codes if quantized else plain(tree.routers)
+    arrays = (tree.level_ptr, tree.child_ptr, routers, tree.bias, SCORES.index(tree.score))
     if len(x) == 1:  # no threads: less overhead, and safe to call from several Python threads
         kernels.descend(*arrays, x[0], beam, leaves[0], scores[0])
     else:
@@ -67,14 +70,28 @@ def candidates(tree: LabelTree, leaves: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def search(
-    tree: LabelTree, x: FloatArray, *, beam: int, label_vectors: FloatArray, label_bias: FloatArray, k: int
+    tree: LabelTree,
+    x: FloatArray,
+    *,
+    beam: int,
+    label_vectors: FloatArray,
+    label_bias: FloatArray,
+    k: int,
+    codes: Rows | None = None,
 ) -> Ranking:
     """The k best labels by <x, v_l> + bias_l among those in the beam's leaves; see `search_counted`."""
-    return search_counted(tree, x, beam=beam, label_vectors=label_vectors, label_bias=label_bias, k=k)[0]
+    return search_counted(tree, x, beam=beam, label_vectors=label_vectors, label_bias=label_bias, k=k, codes=codes)[0]
 
 
 def search_counted(
-    tree: LabelTree, x: FloatArray, *, beam: int, label_vectors: FloatArray, label_bias: FloatArray, k: int
+    tree: LabelTree,
+    x: FloatArray,
+    *,
+    beam: int,
+    label_vectors: FloatArray,
+    label_bias: FloatArray,
+    k: int,
+    codes: Rows | None = None,
 ) -> tuple[Ranking, IntArray]:
     """Search, and say what it cost.
 
@@ -87,6 +104,7 @@ def search_counted(
         label_vectors: (L, d).
         label_bias: (L,); -inf hides a label.
         k: Labels wanted.
+        codes: The label vectors quantised; the routers are then taken by their codes too.
 
     Returns:
         The ranking (B, k) and (B,) the number of labels scored for each document.
@@ -102,10 +120,10 @@ def search_counted(
     if tree.n_labels < tree.exact_below or beam >= tree.n_leaves:
         ranking = exact_search(x, label_vectors=vectors, label_bias=bias, k=k)
         return ranking, np.full(len(x), tree.n_labels, dtype=np.int64)
-    leaves, _ = beam_search(tree, x, beam=beam)
+    leaves, _ = beam_search(tree, x, beam=beam, quantized=codes is not None)
     ranking = Ranking.empty(len(x), k)
     scored = np.zeros(len(x), dtype=np.int64)
-    arrays = (tree.leaf_ptr, tree.label_order, vectors, bias)
+    arrays = (tree.leaf_ptr, tree.label_order, plain(vectors) if codes is None else codes, bias)
     if len(x) == 1:
         scored[0] = kernels.rank_leaves(leaves[0], *arrays, x[0], ranking.indices[0], ranking.scores[0])
     else:

@@ -12,18 +12,8 @@ import numpy as np
 from numba import njit, prange
 
 from eclare_py.index.selection import keep_best, sort_best
-from eclare_py.kernel_flags import SUM_FLAGS
+from eclare_py.quantize import Rows, dot_row
 from eclare_py.types import FloatArray, IntArray
-
-
-@njit(cache=True, nogil=True, fastmath=SUM_FLAGS)
-def dot_row(matrix: FloatArray, row: int, vector: FloatArray) -> np.float32:
-    """Inner product of `matrix[row]` with `vector`."""
-    total = np.float32(0.0)
-    for j in range(vector.shape[0]):
-        total += matrix[row, j] * vector[j]
-    return total
-
 
 # --- beam search --------------------------------------------------------------------------------------------------
 
@@ -46,7 +36,7 @@ def _path_score(parent: float, product: float, mode: int) -> np.float32:
 def descend(
     level_ptr: IntArray,
     child_ptr: IntArray,
-    routers: FloatArray,
+    routers: Rows,
     bias: FloatArray,
     mode: int,
     x: FloatArray,
@@ -74,7 +64,7 @@ def descend(
     kept_scores, kept_ids = np.empty(beam, np.float32), np.empty(beam, np.int64)
     found = 0
     for node in range(level_ptr[0], level_ptr[1]):
-        found_scores[found] = _path_score(0.0, dot_row(routers, node, x) + bias[node], mode)
+        found_scores[found] = _path_score(0.0, dot_row(routers.values, routers.scale, node, x) + bias[node], mode)
         found_ids[found] = node
         found += 1
     kept = keep_best(found_scores[:found], found_ids[:found], kept_scores, kept_ids)
@@ -82,7 +72,9 @@ def descend(
         found = 0
         for slot in range(kept):
             for node in range(child_ptr[kept_ids[slot]], child_ptr[kept_ids[slot] + 1]):
-                found_scores[found] = _path_score(kept_scores[slot], dot_row(routers, node, x) + bias[node], mode)
+                found_scores[found] = _path_score(
+                    kept_scores[slot], dot_row(routers.values, routers.scale, node, x) + bias[node], mode
+                )
                 found_ids[found] = node
                 found += 1
         kept = keep_best(found_scores[:found], found_ids[:found], kept_scores, kept_ids)
@@ -96,7 +88,7 @@ def descend(
 def descend_rows(
     level_ptr: IntArray,
     child_ptr: IntArray,
-    routers: FloatArray,
+    routers: Rows,
     bias: FloatArray,
     mode: int,
     x: FloatArray,
@@ -114,7 +106,7 @@ def rank_leaves(
     leaves: IntArray,
     leaf_ptr: IntArray,
     label_order: IntArray,
-    vectors: FloatArray,
+    vectors: Rows,
     label_bias: FloatArray,
     x: FloatArray,
     ids: IntArray,
@@ -142,7 +134,7 @@ def rank_leaves(
     for leaf in leaves:
         for position in range(leaf_ptr[leaf], leaf_ptr[leaf + 1]):
             label = label_order[position]
-            score = dot_row(vectors, label, x) + label_bias[label]
+            score = dot_row(vectors.values, vectors.scale, label, x) + label_bias[label]
             if score > -np.inf:
                 found_scores[found], found_ids[found] = score, label
                 found += 1
@@ -159,7 +151,7 @@ def rank_leaves_rows(
     leaves: IntArray,
     leaf_ptr: IntArray,
     label_order: IntArray,
-    vectors: FloatArray,
+    vectors: Rows,
     label_bias: FloatArray,
     x: FloatArray,
     ids: IntArray,

@@ -10,18 +10,21 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from eclare_py.index.kernels import dot_row
+from eclare_py.kernel_flags import SUM_FLAGS
 from eclare_py.types import FloatArray, IntArray
 
 _CHUNK = 2048  # rows added up by one task; fixed, or sums would depend on the number of threads
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath=SUM_FLAGS)
 def _measure_chunk(
     points: FloatArray, members: IntArray, direction: FloatArray, chunk: int, scores: FloatArray
 ) -> None:
     for i in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, members.shape[0])):
-        scores[i] = dot_row(points, members[i], direction)
+        total = np.float32(0.0)
+        for j in range(direction.shape[0]):
+            total += points[members[i], j] * direction[j]
+        scores[i] = total
 
 
 @njit(cache=True, nogil=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from eclare_py.errors import ModelError, UsageError
 from eclare_py.index.clustering import balanced_order, cluster_bounds, clusters_for
 from eclare_py.index.config import IndexConfig
 from eclare_py.index.routing import centroid_routers
+from eclare_py.quantize import Rows, quantize
 from eclare_py.storage import State
 from eclare_py.types import FloatArray, IntArray
 
@@ -57,6 +59,11 @@ class LabelTree:
     def n_leaves(self) -> int:
         """Number of leaves C."""
         return len(self.leaf_ptr) - 1
+
+    @cached_property
+    def router_codes(self) -> Rows:
+        """Routers by their int8 codes."""
+        return quantize(self.routers)
 
     def level_size(self, level: int) -> int:
         """Number of nodes C_t of a level; negative levels count from the leaves."""

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from eclare_py.graph.edges import select_entries
 from eclare_py.model.bag_kernels import sum_rows, update_rows
+from eclare_py.quantize import plain
 from eclare_py.types import Csr
 
 _EPSILON = 1e-6
@@ -73,7 +74,7 @@ class BagOfEmbeddings(torch.nn.Module):
         weight = self.weight.detach()
         if weight.device.type == "cpu":
             out = torch.empty(rows.shape[0], weight.shape[1])
-            sum_rows(rows.indptr, rows.indices, rows.data, weight.numpy(), out.numpy())
+            sum_rows(rows.indptr, rows.indices, rows.data, plain(weight.numpy()), out.numpy())
             return out
         indices, offsets, values = (torch.from_numpy(np.asarray(part)).to(weight.device) for part in _parts(rows))
         return torch.nn.functional.embedding_bag(

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from numba import njit, prange
 
 from eclare_py.kernel_flags import SUM_FLAGS
+from eclare_py.quantize import Rows
 from eclare_py.types import FloatArray
 
 
@@ -15,7 +16,7 @@ def sum_rows(
     indptr: npt.NDArray[np.int64],
     indices: npt.NDArray[np.int64],
     values: FloatArray,
-    table: FloatArray,
+    table: Rows,
     out: FloatArray,
 ) -> None:
     """out[i] = sum_j values[j] * table[indices[j]] over the entries j of row i; out (B, d), table (V, d)."""
@@ -23,9 +24,9 @@ def sum_rows(
         target = out[row]
         target[:] = 0.0
         for entry in range(indptr[row], indptr[row + 1]):
-            value, source = values[entry], table[indices[entry]]
-            for k in range(table.shape[1]):
-                target[k] += value * source[k]
+            value, source = values[entry] * table.scale[indices[entry]], table.values[indices[entry]]
+            for k in range(out.shape[1]):
+                target[k] += value * np.float32(source[k])
 
 
 @njit(parallel=True, cache=True, fastmath=SUM_FLAGS)

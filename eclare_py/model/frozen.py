@@ -8,6 +8,7 @@ import numpy as np
 
 from eclare_py.errors import ModelError
 from eclare_py.model.bag_kernels import sum_rows
+from eclare_py.quantize import Rows
 from eclare_py.storage import State
 from eclare_py.types import Csr, FloatArray
 
@@ -17,13 +18,13 @@ class FrozenEncoder:
     """x = normalize(r + W relu(r) + b), r = x_tfidf E + e_transformer P; the document encoder without dropout.
 
     Attributes:
-        table: (V, d) term embeddings; (0, d) where only the transformer is used.
+        table: (V, d) term embeddings, quantised; (0, d) where only the transformer is used.
         weight: (d, d) W, applied from the right: relu(r) @ weight.
         bias: (d,).
         projection: (t, d) map of frozen sentence embeddings; (0, d) where there are none.
     """
 
-    table: FloatArray
+    table: Rows
     weight: FloatArray
     bias: FloatArray
     projection: FloatArray
@@ -33,13 +34,18 @@ class FrozenEncoder:
         """Length of the vectors, d."""
         return len(self.bias)
 
+    @property
+    def n_terms(self) -> int:
+        """V; 0 where only the transformer is used."""
+        return len(self.table.values)
+
     def raw(self, rows: Csr, embeddings: FloatArray | None = None) -> FloatArray:
         """(B, V) CSR and (B, t) -> (B, d), the input of the residual block."""
         out = np.zeros((rows.shape[0], self.dim), dtype=np.float32)
-        if len(self.table):
-            if rows.shape[1] != len(self.table):  # compiled code would read outside the table
+        if self.n_terms:
+            if rows.shape[1] != self.n_terms:  # compiled code would read outside the table
                 raise ModelError(
-                    f"{rows.shape[1]} features do not fit a table of {len(self.table)}; use one model's parts"
+                    f"{rows.shape[1]} features do not fit a table of {self.n_terms}; use one model's parts"
                 )
             sum_rows(rows.indptr, rows.indices, rows.data, self.table, out)
         if len(self.projection):
@@ -56,7 +62,13 @@ class FrozenEncoder:
 
     def state(self) -> State:
         """What is saved."""
-        arrays = {"table": self.table, "weight": self.weight, "bias": self.bias, "projection": self.projection}
+        arrays = {
+            "table": self.table.values,
+            "table_scale": self.table.scale,
+            "weight": self.weight,
+            "bias": self.bias,
+            "projection": self.projection,
+        }
         return State(arrays=arrays, meta={"dim": self.dim})
 
     @classmethod
@@ -67,11 +79,13 @@ class FrozenEncoder:
             ModelError: A part is missing or shapes disagree.
         """
         try:
-            parts = {name: state.arrays[name] for name in ("table", "weight", "bias", "projection")}
+            parts = {name: state.arrays[name] for name in ("table", "table_scale", "weight", "bias", "projection")}
         except KeyError as missing:
             raise ModelError(f"document encoder lacks {missing}; restore the file or train again") from None
         dim = len(parts["bias"])
         shapes = {name: part.shape for name, part in parts.items()}
-        if shapes["weight"] != (dim, dim) or shapes["table"][1:] != (dim,) or shapes["projection"][1:] != (dim,):
+        table = Rows(parts.pop("table"), parts.pop("table_scale"))
+        fitting = shapes["weight"] == (dim, dim) and shapes["table"][1:] == shapes["projection"][1:] == (dim,)
+        if not fitting or shapes["table_scale"] != shapes["table"][:1]:
             raise ModelError(f"document encoder: shapes {shapes} do not fit each other; train again")
-        return cls(**parts)
+        return cls(table, **parts)

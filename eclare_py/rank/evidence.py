@@ -8,6 +8,7 @@ import numpy as np
 
 from eclare_py.graph.normalize import set_self_loops
 from eclare_py.index.clustering import unit_rows
+from eclare_py.quantize import rounded
 from eclare_py.rank.candidates import OUTSIDE, Candidates, look_up
 from eclare_py.rank.kernels import companions, match_terms, score_pairs
 from eclare_py.rank.query import Query
@@ -93,7 +94,7 @@ class Neighbourhood:
     def of(cls, graph: Csr, vectors: FloatArray, centroids: FloatArray) -> Neighbourhood:
         """Smooth both over the (L, L) label graph; a label without neighbours gets zeros, its self loop is not one."""
         graph = set_self_loops(graph, "none")
-        return cls(unit_rows(np.asarray(graph @ vectors)), unit_rows(np.asarray(graph @ centroids)))
+        return cls(*(rounded(unit_rows(np.asarray(graph @ rows))) for rows in (vectors, centroids)))
 
 
 def graph_evidence(

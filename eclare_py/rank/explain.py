@@ -224,8 +224,8 @@ def label_parts(pipeline: Pipeline, label: int) -> FloatArray:
     for name in ("label_encoder.bias", "label_encoder.free.weight"):
         if name in parameters:
             parameters[name] = parameters[name][nodes]
-    if len(encoder.table):
-        parameters["bag.weight"] = torch.from_numpy(np.ascontiguousarray(encoder.table[terms]))
+    if encoder.n_terms:
+        parameters["bag.weight"] = torch.from_numpy(encoder.table.dense(terms))
     if len(encoder.projection):
         parameters["documents.project.weight"] = torch.from_numpy(np.ascontiguousarray(encoder.projection.T))
     _load(network, parameters)
@@ -304,7 +304,7 @@ def _documents(pipeline: Pipeline, x: FloatArray, row: int, top: int) -> list[tu
 def _terms(pipeline: Pipeline, text: str, row: int, dense: float, top: int) -> list[tuple[str, float]]:
     """What the dense score loses when one term after the other is taken out of the text's TF-IDF row."""
     columns, values = pipeline.features.row(text)
-    if not len(columns) or not len(pipeline.encoder.table) or len(pipeline.encoder.projection):
+    if not len(columns) or not pipeline.encoder.n_terms or len(pipeline.encoder.projection):
         return []
     without = np.tile(values, (len(columns), 1))
     np.fill_diagonal(without, 0)

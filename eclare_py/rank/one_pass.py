@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
-from eclare_py.index.kernels import dot_row
 from eclare_py.index.selection import keep_best, sort_best
 from eclare_py.kernel_flags import SUM_FLAGS
+from eclare_py.quantize import dot_row
 from eclare_py.rank.candidates import OUTSIDE
 from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, LINEAR_COLUMNS
 from eclare_py.rank.fusion import FusionNetwork
@@ -27,7 +27,7 @@ class LabelArrays(NamedTuple):
     """All that is known of the L labels.
 
     Attributes:
-        vectors: (L, d) label vectors.
+        vectors: (L, d) label vectors; these and the three after the bias as int8 codes and (L,) scales.
         bias: (L,) added to the cosine.
         centroids: (L, d) of their documents.
         near_vectors: (L, d) mean of the neighbours' vectors.
@@ -39,11 +39,15 @@ class LabelArrays(NamedTuple):
         weights: Their TF-IDF.
     """
 
-    vectors: FloatArray
+    vectors: np.ndarray
+    vectors_scale: FloatArray
     bias: FloatArray
-    centroids: FloatArray
-    near_vectors: FloatArray
-    near_centroids: FloatArray
+    centroids: np.ndarray
+    centroids_scale: FloatArray
+    near_vectors: np.ndarray
+    near_vectors_scale: FloatArray
+    near_centroids: np.ndarray
+    near_centroids_scale: FloatArray
     frequencies: IntArray
     boost: FloatArray
     term_ptr: np.ndarray
@@ -211,7 +215,7 @@ def _append(
     column[4] = np.log1p(frequency)
     column[5] = frequency == 0
     column[6] = frequency == 1
-    column[7] = np.float32(10.0) * dot_row(labels.centroids, label, text.x)
+    column[7] = np.float32(10.0) * dot_row(labels.centroids, labels.centroids_scale, label, text.x)
     column[8] = np.float32(10.0) * _match(label, text, labels)
     if linear:
         column[9] = path
@@ -247,7 +251,7 @@ def _gather(row: int, documents: Documents, text: _Text, labels: LabelArrays, li
             size += 1
     for label in reached:
         if label >= 0 and _settle(pairs.known, label):
-            similarity = dot_row(labels.vectors, label, text.x) + labels.bias[label]
+            similarity = dot_row(labels.vectors, labels.vectors_scale, label, text.x) + labels.bias[label]
             path = paths[_place(slots, label)]
             _append(size, label, similarity, limits.shortlist, path, text, labels, pairs, limits.linear)
             size += 1
@@ -300,7 +304,7 @@ def _add_supported(
     keep_best(supports[filled], keys[filled], np.empty(strongest.shape[0], np.float32), strongest)
     for label in strongest:
         if _settle(pairs.known, label):
-            similarity = dot_row(labels.vectors, label, text.x) + labels.bias[label]
+            similarity = dot_row(labels.vectors, labels.vectors_scale, label, text.x) + labels.bias[label]
             path = np.float32(OUTSIDE)
             _append(size, label, similarity, limits.shortlist, path, text, labels, pairs, limits.linear)
             size += 1
@@ -350,8 +354,10 @@ def _relate(
         column[start + 2] = np.log1p(size - np.searchsorted(ordered, own[pair], side="right"))
         column[start + 3] = np.log(total + small)
         column[start + 4] = np.log(strongest + small)
-        column[start + 5] = np.float32(10.0) * dot_row(labels.near_vectors, label, text.x)
-        column[start + 6] = np.float32(10.0) * dot_row(labels.near_centroids, label, text.x)
+        column[start + 5] = np.float32(10.0) * dot_row(labels.near_vectors, labels.near_vectors_scale, label, text.x)
+        column[start + 6] = np.float32(10.0) * dot_row(
+            labels.near_centroids, labels.near_centroids_scale, label, text.x
+        )
 
 
 @njit(cache=True, nogil=True)

@@ -12,6 +12,7 @@ import numpy as np
 from eclare_py.index import LabelTree, search
 from eclare_py.linear import LinearRanker
 from eclare_py.metrics.propensity import inverse_propensities
+from eclare_py.quantize import Rows, quantize
 from eclare_py.rank import one_pass
 from eclare_py.rank.candidates import Candidates, add_paths, from_shortlist, grow, spread, strongest
 from eclare_py.rank.config import RankConfig
@@ -115,6 +116,7 @@ class Ranker:
             beam=scorer.beam,
             label_vectors=scorer.vectors,
             label_bias=scorer.bias,
+            codes=self.codes,
             k=min(self.config.shortlist + spare, len(scorer.vectors)),
         )
 
@@ -151,6 +153,11 @@ class Ranker:
         if self.config.graph_features:
             parts.append(graph_evidence(query, found, supports, seeds, self.support, self.mutual, self.around))
         return Evidence(found, np.concatenate(parts, axis=1))
+
+    @cached_property
+    def codes(self) -> Rows:
+        """Label vectors by their int8 codes."""
+        return quantize(self.scorer.vectors)
 
     @cached_property
     def around(self) -> Neighbourhood:
@@ -235,10 +242,20 @@ class Ranker:
         if self.first is None or (self.uses_graph and self.final is None):
             raise ValueError("the fusion is not fitted yet")
         config, profile, support = self.config, self.profile, self.support
+        sides = (profile.centroids, self.around.vectors, self.around.centroids)
+        vectors, centroids, near_vectors, near_centroids = (self.codes, *map(quantize, sides))
         labels = one_pass.LabelArrays(
-            self.scorer.vectors, self.scorer.bias, profile.centroids, self.around.vectors, self.around.centroids,
-            profile.frequencies, self.boost, profile.terms.indptr, profile.terms.indices, profile.terms.data,
-        )  # fmt: skip
+            *vectors,
+            self.scorer.bias,
+            *centroids,
+            *near_vectors,
+            *near_centroids,
+            frequencies=profile.frequencies,
+            boost=self.boost,
+            term_ptr=profile.terms.indptr,
+            terms=profile.terms.indices,
+            weights=profile.terms.data,
+        )
         edges = one_pass.SupportArrays(support.indptr, support.indices, support.data, self.mutual)
         layers = [one_pass.Layers.of(network) for network in (self.first, self.final or self.first)]
         limits = one_pass.Limits(

@@ -18,6 +18,7 @@ from eclare_py.index import exact_search
 from eclare_py.metrics.ranking import hits, recall_at, relevant_counts
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.model.network import EclareNetwork, LabelSide
+from eclare_py.quantize import quantize
 from eclare_py.rank.pipeline import LabelTable, Pipeline
 from eclare_py.rank.query import Query
 from eclare_py.train import checkpoint
@@ -249,10 +250,12 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     """
     prepared, recipe, network = session.prepared, recipe or session.recipe, session.network
     session.log("stage", name="index", epochs=1, steps=1)
-    documents = encode_train(network, prepared)
+    # From here on everything sees the documents as the finished model will: encoded with a quantised table.
+    encoder = freeze(network)
+    seen, held_out = (None, None) if prepared.embeddings is None else prepared.embeddings[:2]
+    documents = encoder.encode(prepared.rows, seen)
+    query = Query(encoder.encode(prepared.held_out_rows, held_out), prepared.held_out_rows)
     scorer = build_scorer(network, documents, prepared, recipe)
-    embeddings = None if prepared.embeddings is None else prepared.embeddings[1]
-    query = Query(network.encode_documents(prepared.held_out_rows, embeddings), prepared.held_out_rows)
     linear = build_linear(scorer.tree, prepared, recipe)
     profile = label_profile(documents, prepared, recipe.rank)
     ranker = fit_ranker(scorer, profile, linear, query, prepared, recipe, session.log)
@@ -267,7 +270,7 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
         "held_out_metrics": evaluation.metrics,
     }
     return Pipeline(
-        to_mapping(recipe), prepared.features, freeze(network), ranker, prepared.graph,
+        to_mapping(recipe), prepared.features, encoder, ranker, prepared.graph,
         LabelTable(prepared.train.label_texts, prepared.train.label_ids), _label_side(network),
         train_documents(prepared, scorer, documents), facts,
     )  # fmt: skip
@@ -280,7 +283,7 @@ def freeze(network: EclareNetwork) -> FrozenEncoder:
     dim = linear.weight.shape[0]
     empty = np.empty((0, dim), dtype=np.float32)
     return FrozenEncoder(
-        table=_numpy(network.bag.weight) if encoder.use_bag else empty,
+        table=quantize(_numpy(network.bag.weight) if encoder.use_bag else empty),
         weight=np.ascontiguousarray(_numpy(linear.weight).T),
         bias=_numpy(linear.bias),
         projection=empty if encoder.project is None else np.ascontiguousarray(_numpy(encoder.project.weight).T),

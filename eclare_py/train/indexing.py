@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from eclare_py.graph.normalize import set_self_loops
 from eclare_py.index import LabelTree, build_tree, label_centroids, label_representations, mass_routers
 from eclare_py.linear import LinearRanker, fit_linear
 from eclare_py.model.network import EclareNetwork
+from eclare_py.quantize import rounded
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.query import Query
@@ -29,7 +32,7 @@ def build_scorer(network: EclareNetwork, documents: FloatArray, prepared: Prepar
         prepared: The data.
         recipe: Settings.
     """
-    vectors = network.encode_labels()
+    vectors = rounded(network.encode_labels())
     scale = float(network.log_scale.detach().exp())
     bias: FloatArray = np.zeros(len(vectors), dtype=np.float32)
     if network.per_label:
@@ -41,6 +44,7 @@ def build_scorer(network: EclareNetwork, documents: FloatArray, prepared: Prepar
     tree = build_tree(representations, recipe.index, seed=recipe.seed)
     if recipe.index.score == "last":
         tree = tree.with_routers(mass_routers(tree, np.float32(scale) * vectors, np.float32(scale) * bias))
+    tree = replace(tree, routers=rounded(tree.routers))
     beam = max(1, min(recipe.index.beam, int(recipe.index.beam_share * tree.n_leaves)))
     return LabelScorer(vectors, bias, tree, beam)
 
@@ -73,7 +77,7 @@ def label_profile(documents: FloatArray, prepared: Prepared, config: RankConfig)
     terms = as_csr(prepared.label_rows)
     return LabelProfile(
         prepared.frequencies,
-        centroids if config.documents else np.zeros_like(centroids),
+        rounded(centroids) if config.documents else np.zeros_like(centroids),
         terms if config.words else Csr(terms.shape, dtype=np.float32),
     )
 
