@@ -94,6 +94,32 @@ class Chunks:
             n_features=n_features,
         )
 
+    @classmethod
+    def join(cls, levels: list[Chunks]) -> Chunks:
+        """All levels as one: children are numbered over all levels, those of child c are chunk c + 1, the root's 0."""
+        children, rows, entries = (
+            np.concatenate([[0], np.cumsum([len(getattr(level, name)) for level in levels])])
+            for name in ("bias", "features", "values")
+        )
+
+        def pointers(name: str, starts: np.ndarray) -> IntArray:
+            parts = [getattr(level, name)[:-1] + start for level, start in zip(levels, starts[:-1], strict=True)]
+            return np.concatenate([*parts, starts[-1:]]).astype(np.int64)
+
+        def joined(name: str) -> np.ndarray:
+            return np.concatenate([getattr(level, name) for level in levels])
+
+        return cls(
+            child_ptr=pointers("child_ptr", children),
+            row_ptr=pointers("row_ptr", rows),
+            features=joined("features"),
+            entry_ptr=pointers("entry_ptr", entries),
+            offsets=joined("offsets"),
+            values=joined("values"),
+            bias=joined("bias"),
+            n_features=levels[0].n_features,
+        )
+
     def matrix(self) -> Csr:
         """(n, V) CSR of the weights, one row a child: the plain form, for comparison."""
         rows = np.repeat(np.arange(len(self.features)), np.diff(self.entry_ptr))

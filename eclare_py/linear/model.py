@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numba import njit, prange
@@ -11,7 +12,7 @@ from eclare_py.errors import ModelError, UsageError
 from eclare_py.index.selection import drain, offer
 from eclare_py.linear.chunks import Chunks
 from eclare_py.linear.config import LinearConfig
-from eclare_py.linear.walks import multiply_chunks
+from eclare_py.linear.walks import CHOOSE, multiply_chunks, multiply_row
 from eclare_py.storage import State
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking, rank
 
@@ -68,6 +69,8 @@ class LinearRanker:
             raise UsageError(f"documents of {documents.shape[1]} features for weights of {self.n_features}")
         if beam < 1:
             raise UsageError(f"beam={beam} must be at least 1")
+        if documents.shape[0] == 1 and walk == "choose":
+            return self._search_one(documents, beam, beam if last is None else last)
         kept = Beam(*(np.zeros((documents.shape[0], 1), kind) for kind in (np.int64, np.float32, np.float32)))
         for depth, chunks in enumerate(self.levels):
             size = last if last is not None and depth == len(self.levels) - 1 else beam
@@ -87,12 +90,31 @@ class LinearRanker:
             np.zeros((len(filled), size), dtype=np.float32),
         )
         select = _select_row if len(filled) == 1 else _select_rows
-        power = self.config.power if self.config.loss == "squared-hinge" else 0
         select(
-            block_ptr, parents, above.scores[filled], chunks.child_ptr, out_ptr, margins, power, found.nodes,
+            block_ptr, parents, above.scores[filled], chunks.child_ptr, out_ptr, margins, self._power, found.nodes,
             found.scores, found.margins,
         )  # fmt: skip
         return found
+
+    def _search_one(self, document: Csr, beam: int, last: int) -> Beam:
+        """The same for one document, in one compiled call."""
+        whole, sizes = self._joined
+        found = Beam(*(np.empty((1, min(last, sizes[-1])), kind) for kind in (np.int64, np.float32, np.float32)))
+        _search_row(
+            sizes, whole.child_ptr, whole.bias, document.indptr, document.indices, document.data, whole.row_ptr,
+            whole.features, whole.entry_ptr, whole.offsets, whole.values, *whole.hashes, beam, self._power,
+            found.nodes[0], found.scores[0], found.margins[0],
+        )  # fmt: skip
+        return found
+
+    @property
+    def _power(self) -> int:
+        return self.config.power if self.config.loss == "squared-hinge" else 0
+
+    @cached_property
+    def _joined(self) -> tuple[Chunks, IntArray]:
+        """All levels as one, and the number of children of each."""
+        return Chunks.join(self.levels), np.array([level.n_children for level in self.levels], dtype=np.int64)
 
     def search_nodes(self, documents: Csr, *, beam: int) -> Csr:
         """(N, n) ones at the nodes that a beam search keeps on the last level there is."""
@@ -198,3 +220,40 @@ def _select_rows(
             block_ptr[row], block_ptr[row + 1], parents, above, child_ptr, out_ptr, margins, power, nodes[row],
             scores[row], own[row],
         )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _search_row(
+    sizes: IntArray, child_ptr: IntArray, bias: FloatArray, x_ptr: IntArray, x_columns: np.ndarray,
+    x_values: FloatArray, row_ptr: IntArray, features: np.ndarray, entry_ptr: IntArray, offsets: np.ndarray,
+    weights: FloatArray, hash_ptr: IntArray, slots: np.ndarray, beam: int, power: int, nodes: IntArray,
+    scores: FloatArray, own: FloatArray,
+) -> None:  # fmt: skip
+    """Beam search of one document over joined levels of `sizes` children; `nodes` are counted on the last level."""
+    parents, above = np.zeros(1, np.int64), np.zeros(1, np.float32)
+    table, start = np.empty(0, np.int32), 0
+    for depth in range(sizes.shape[0]):
+        out_ptr = np.zeros(parents.shape[0] + 1, np.int64)
+        for block in range(parents.shape[0]):
+            out_ptr[block + 1] = out_ptr[block] + child_ptr[parents[block] + 1] - child_ptr[parents[block]]
+        margins = np.empty(out_ptr[-1], np.float32)
+        for block in range(parents.shape[0]):
+            first = child_ptr[parents[block]]
+            for place in range(out_ptr[block], out_ptr[block + 1]):
+                margins[place] = bias[first + place - out_ptr[block]]
+        multiply_row(
+            parents, out_ptr, x_ptr, x_columns, x_values, row_ptr, features, entry_ptr, offsets, weights, hash_ptr,
+            slots, CHOOSE, table, margins,
+        )  # fmt: skip
+        last = depth == sizes.shape[0] - 1
+        size = min(nodes.shape[0] if last else beam, sizes[depth])
+        found = nodes if last else np.empty(size, np.int64)
+        path, margin = (scores, own) if last else (np.empty(size, np.float32), np.empty(size, np.float32))
+        found[:], path[:], margin[:] = -1, -np.inf, 0.0
+        _select(0, parents.shape[0], parents, above, child_ptr, out_ptr, margins, power, found, path, margin)
+        kept = (found >= 0).sum()
+        if not last:
+            parents, above = found[:kept] + 1, path[:kept]
+            start += sizes[depth]
+        else:
+            found[:kept] -= start

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -88,7 +88,7 @@ def fit_linear(
             _columns(ignored)[:2],
             child_ptr,
         )
-        ranker.levels.append(_train_level(documents, level, config, seed))
+        ranker = replace(ranker, levels=[*ranker.levels, _train_level(documents, level, config, seed)])
         parents = _ones(target)
     return ranker
 

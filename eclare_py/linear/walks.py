@@ -146,7 +146,7 @@ def _group(
 
 
 @njit(cache=True, nogil=True)
-def _multiply_row(
+def multiply_row(
     parents: IntArray, out_ptr: IntArray, x_ptr: IntArray, x_columns: np.ndarray, x_values: FloatArray,
     row_ptr: IntArray, features: np.ndarray, entry_ptr: IntArray, offsets: np.ndarray, weights: FloatArray,
     hash_ptr: IntArray, slots: np.ndarray, walk: int, table: np.ndarray, out: FloatArray,
@@ -205,7 +205,7 @@ def multiply_chunks(
     )  # fmt: skip
     if documents.shape[0] == 1:
         table = np.zeros(chunks.n_features if number == DENSE else 0, dtype=np.int32)
-        _multiply_row(parents, out_ptr, *arrays, table, out)
+        multiply_row(parents, out_ptr, *arrays, table, out)
         return out_ptr, out
     order = np.argsort(parents, kind="stable")
     ends = np.concatenate([[0], np.flatnonzero(np.diff(parents[order])) + 1, [len(parents)]])
