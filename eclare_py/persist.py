@@ -153,7 +153,10 @@ def _states(pipeline: Pipeline) -> dict[str, State]:
 
 def _codes(name: str, matrix: FloatArray) -> dict[str, npt.NDArray[Any]]:
     """A matrix of vectors as one byte a number; `_dense` reads it back."""
-    rows = quantize(matrix)
+    try:
+        rows = quantize(matrix)
+    except ValueError as error:
+        raise ModelError(f"{name}: {error}; train again") from error
     return {name: rows.values, f"{name}_scale": rows.scale}
 
 

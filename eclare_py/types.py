@@ -93,8 +93,10 @@ class Ranking:
     @classmethod
     def stack(cls, parts: list[Ranking], k: int) -> Ranking:
         """Rankings (B_i, k) of one batch after the other as one; (0, k) where there are none."""
+        if len(parts) == 1:
+            return parts[0]
         if not parts:
-            return cls(np.empty((0, k), dtype=np.int64), np.empty((0, k), dtype=np.float32))
+            return cls.empty(0, k)
         return cls(np.concatenate([p.indices for p in parts]), np.concatenate([p.scores for p in parts]))
 
     @classmethod

@@ -77,9 +77,9 @@ def with_json(name: str, edit: Callable[[dict[str, Any]], Any]) -> Callable[[Pat
 
 def with_nan(folder: Path) -> None:
     state = read_state(folder, "scorer")
-    vectors = state.arrays["vectors"].copy()
-    vectors[4, 2] = np.nan
-    save_file({**state.arrays, "vectors": vectors}, folder / "scorer.safetensors")
+    scale = state.arrays["vectors_scale"].copy()
+    scale[4] = np.nan
+    save_file({**state.arrays, "vectors_scale": scale}, folder / "scorer.safetensors")
 
 
 WRONG = {
@@ -98,9 +98,16 @@ WRONG = {
     "no terms of the labels": (with_arrays("profile", **{"terms.indptr": None}), "terms"),
     "beam of nothing": (with_meta("scorer", beam=0), "beam is 0"),
     "beam a truth value": (with_meta("scorer", beam=True), "beam is True"),
-    "fewer terms in the encoder": (with_arrays("encoder", table=lambda a: a[:-3]), "terms"),
-    "no terms in the encoder": (with_arrays("encoder", table=lambda a: a[:0]), "terms"),
-    "encoder of another length": (with_arrays("encoder", bias=lambda a: a[:-1]), "table"),
+    "fewer terms in the encoder": (
+        with_arrays("encoder", table=lambda a: a[:-3], table_scale=lambda a: a[:-3]),
+        "terms",
+    ),
+    "no terms in the encoder": (with_arrays("encoder", table=lambda a: a[:0], table_scale=lambda a: a[:0]), "terms"),
+    "encoder of another length": (with_arrays("encoder", bias=lambda a: a[:-1]), "weight"),
+    "encoder of another width": (with_arrays("encoder", table=lambda a: a[:, :-1]), "table"),
+    "fewer scales of the terms": (with_arrays("encoder", table_scale=lambda a: a[:-1]), "table_scale"),
+    "scales below zero": (with_arrays("profile", centroids_scale=lambda a: -a), "centroids_scale"),
+    "linear ranker over more terms": (with_meta("linear", features=10**6), "linear"),
     "encoder bias a matrix": (with_arrays("encoder", bias=lambda a: a[:, None]), "bias"),
     "tree routers of another length": (with_arrays("tree", routers=lambda a: a[:, :-1]), "tree"),
     "tree order repeats a label": (with_arrays("tree", label_order=lambda a: np.where(a == 1, 0, a)), "tree"),
@@ -221,7 +228,7 @@ def test_a_model_that_cannot_be_saved_leaves_the_old_one(tiny: Any, tmp_path: Pa
     scorer = tiny.classifier.pipeline.ranker.scorer
     bad = dataclasses.replace(scorer, vectors=np.full_like(scorer.vectors, np.nan))
     ranker = dataclasses.replace(tiny.classifier.pipeline.ranker, scorer=bad)
-    with pytest.raises(ModelError, match=r"scorer.safetensors: array vectors holds nan"):
+    with pytest.raises(ModelError, match="vectors: row 0 holds NaN"):
         save_pipeline(dataclasses.replace(tiny.classifier.pipeline, ranker=ranker), model)
     assert load_pipeline(model).n_labels == 90
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -30,7 +30,8 @@ LABEL_TEXTS = "raw/Y.txt"
 _NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _WORD = re.compile(rf"[0-9]{{1,18}}:{_NUMBER}")
 _ROW = re.compile(rf"(?:[0-9]{{1,18}}:{_NUMBER}(?:[ \t]+|$))*")
-_MAX_FLOAT = float(np.finfo(np.float32).max)
+# The largest float32 is written as 3.4028235e+38, which is a little above it and rounds back to it.
+_MAX_FLOAT = float(np.finfo(np.float32).max) * (1 + 2**-26)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from eclare_py.linear.chunks import Chunks
 from eclare_py.linear.config import LinearConfig
 from eclare_py.linear.walks import CHOOSE, multiply_chunks, multiply_row
 from eclare_py.storage import State
-from eclare_py.types import Csr, FloatArray, IntArray, Ranking, rank
+from eclare_py.types import PADDING, Csr, FloatArray, IntArray, Ranking, rank
 
 _BLOCK = 4096  # documents searched at once
 
@@ -128,16 +128,18 @@ class LinearRanker:
     def rank(self, documents: Csr, k: int, *, beam: int | None = None) -> Ranking:
         """The k labels with the best paths; scores are the products, in 0..1."""
         found = self.paths(documents, k, beam=beam)
-        return Ranking(found.indices, np.where(found.indices >= 0, np.exp(found.scores), -np.inf).astype(np.float32))
+        # Equal scores stand in the order of the tree, not of labels: ranked again.
+        ranking = rank(found.scores, k, found.indices)
+        scores = np.where(ranking.indices >= 0, np.exp(ranking.scores), -np.inf).astype(np.float32)
+        return Ranking(ranking.indices, scores)
 
     def paths(self, documents: Csr, k: int, *, beam: int | None = None) -> Ranking:
-        """The k labels with the best paths; scores are the logs of the products."""
+        """The labels with the best paths, at most k, ties in the order of the tree; scores are logs of the products."""
         parts = []
         for start in range(0, documents.shape[0], _BLOCK):
             block = documents[start : start + _BLOCK] if documents.shape[0] > _BLOCK else documents
             found = self.search(block, beam=self.config.beam if beam is None else beam, last=k)
-            # Equal scores stand in the order of positions, not of labels: ranked again.
-            parts.append(rank(found.scores, k, self.label_order[found.nodes]))
+            parts.append(Ranking(np.where(found.nodes >= 0, self.label_order[found.nodes], PADDING), found.scores))
         return Ranking.stack(parts, k)
 
     def state(self) -> State:

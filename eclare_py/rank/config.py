@@ -13,12 +13,13 @@ class RankConfig:
     """From the tree's shortlist to a fused score."""
 
     words: bool = option(True, "let the fusion see how far the words of a text and of a label's text agree")
+    label_terms: int = option(32, "heaviest terms of a label's text that are compared", low=1)
     documents: bool = option(True, "let the fusion see how near a text is to a label's train documents")
     linear: bool = option(True, "train a linear ranker beside the label vectors: its beam adds candidates and evidence")
-    linear_candidates: int = option(50, "labels taken from the linear ranker's beam", low=1)
-    shortlist: int = option(300, "labels taken from the tree", low=1)
-    graph_candidates: int = option(100, "labels added by spreading first scores over the label graph; 0: none", low=0)
-    finalists: int = option(200, "candidates with the best first logits that the final fusion judges", low=1)
+    linear_candidates: int = option(100, "labels taken from the linear ranker's beam", low=1)
+    shortlist: int = option(200, "labels taken from the tree", low=1)
+    graph_candidates: int = option(50, "labels added by spreading first scores over the label graph; 0: none", low=0)
+    finalists: int = option(150, "candidates with the best first logits that the final fusion judges", low=1)
     graph_features: bool = option(True, "let the fusion see a label's support from the labels predicted with it")
     correction: float = option(0.5, "share of the graph's correction to the first logit that counts", low=0.0, high=1.0)
     seeds: int = option(30, "labels per document whose first scores are spread", low=1)

@@ -170,8 +170,14 @@ def find_label(labels: LabelTable, label: int | str) -> int:
 
 
 def split_score(pipeline: Pipeline, x: FloatArray, label: int) -> Split:
-    """Exact shares of the dense score of a (d,) document vector and a label."""
-    shares = (label_parts(pipeline, label) @ x).tolist()
+    """Shares of the dense score of a (d,) document vector and a label.
+
+    The parts are exact; the label's vector is stored with one byte a number. What that moved (about a thousandth) is
+    spread over the shares in proportion, so that they add up to the score that counts.
+    """
+    parts = label_parts(pipeline, label) @ x
+    moved = float(pipeline.ranker.scorer.vectors[label] @ x) - float(parts.sum())
+    shares = (parts + moved * np.abs(parts) / max(float(np.abs(parts).sum()), 1e-12)).tolist()
     settings = pipeline.recipe["label"]
     hops = shares[:-1] if settings["free"] else shares
     own = hops[:1] if settings["text"] else []

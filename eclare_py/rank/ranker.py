@@ -14,6 +14,7 @@ from eclare_py.linear import LinearRanker
 from eclare_py.metrics.propensity import inverse_propensities
 from eclare_py.quantize import Rows, quantize
 from eclare_py.rank import one_pass
+from eclare_py.rank.arrays import Documents, LabelArrays, Layers, Limits, SupportArrays
 from eclare_py.rank.candidates import Candidates, add_paths, from_shortlist, grow, spread, strongest
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import (
@@ -227,7 +228,7 @@ class Ranker:
     def _rank_block(self, query: Query, k: int, hidden: IntArray | None) -> Ranking:
         nearest, reached, terms = self._nearest(query, hidden), self._reached(query), query.terms
         pointers, labels = _grouped(hidden, len(query))
-        documents = one_pass.Documents(
+        documents = Documents(
             query.vectors, terms.indptr, terms.indices, terms.data, nearest.indices, nearest.scores, reached.indices,
             reached.scores, pointers, labels,
         )  # fmt: skip
@@ -244,7 +245,7 @@ class Ranker:
         config, profile, support = self.config, self.profile, self.support
         sides = (profile.centroids, self.around.vectors, self.around.centroids)
         vectors, centroids, near_vectors, near_centroids = (self.codes, *map(quantize, sides))
-        labels = one_pass.LabelArrays(
+        labels = LabelArrays(
             *vectors,
             self.scorer.bias,
             *centroids,
@@ -253,12 +254,12 @@ class Ranker:
             frequencies=profile.frequencies,
             boost=self.boost,
             term_ptr=profile.terms.indptr,
-            terms=profile.terms.indices,
+            terms=profile.terms.indices.astype(np.int32),  # half the memory to wait for
             weights=profile.terms.data,
         )
-        edges = one_pass.SupportArrays(support.indptr, support.indices, support.data, self.mutual)
-        layers = [one_pass.Layers.of(network) for network in (self.first, self.final or self.first)]
-        limits = one_pass.Limits(
+        edges = SupportArrays(support.indptr, support.indices.astype(np.int32), support.data, self.mutual)
+        layers = [Layers.of(network) for network in (self.first, self.final or self.first)]
+        limits = Limits(
             config.shortlist, config.graph_candidates, config.seeds, config.finalists, self.linear is not None,
             self.uses_graph, config.graph_features,
         )  # fmt: skip

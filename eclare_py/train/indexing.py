@@ -11,6 +11,7 @@ from eclare_py.index import LabelTree, build_tree, label_centroids, label_repres
 from eclare_py.linear import LinearRanker, fit_linear
 from eclare_py.model.network import EclareNetwork
 from eclare_py.quantize import rounded
+from eclare_py.rank.candidates import strongest
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.query import Query
@@ -74,7 +75,7 @@ def label_profile(documents: FloatArray, prepared: Prepared, config: RankConfig)
         config: What the fusion may see.
     """
     centroids = label_centroids(documents, prepared.train.labels)
-    terms = as_csr(prepared.label_rows)
+    terms = strongest(as_csr(prepared.label_rows), config.label_terms)
     return LabelProfile(
         prepared.frequencies,
         rounded(centroids) if config.documents else np.zeros_like(centroids),

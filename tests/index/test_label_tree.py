@@ -177,3 +177,16 @@ def test_routers_may_live_in_another_space():
     points, tree = some_tree()
     wider = build_tree(points, IndexConfig(), seed=0, router_vectors=np.ones((203, 9), np.float32))
     assert wider.routers.shape[1] == 9
+
+
+def test_the_upper_levels_are_a_tree_of_their_own():
+    points = np.random.default_rng(4).standard_normal((150, 5)).astype(np.float32)
+    tree = build_tree(points, IndexConfig(branching=4, max_leaf=3), seed=2)
+    sizes = [np.bincount(tree.node_of_label(level)).max() for level in range(tree.n_levels)]
+    assert tree.n_levels == 3 and sizes[0] > sizes[1] > sizes[2]
+    for level in range(3):
+        upper = tree.cut(int(sizes[level]))
+        assert LabelTree.from_state(upper.state()).n_levels == upper.n_levels == level + 1
+        np.testing.assert_array_equal(upper.node_of_label(), tree.node_of_label(level))
+        np.testing.assert_array_equal(upper.router(level)[0], tree.router(level)[0])
+    assert tree.cut(1).n_levels == 3  # no level has nodes so small: the leaves stay

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from eclare_py.rank.candidates import OUTSIDE, Candidates, from_shortlist, grow, look_up, spread, strongest
+from eclare_py.rank.candidates import OUTSIDE, Candidates, add_paths, from_shortlist, grow, look_up, spread, strongest
 from eclare_py.rank.kernels import score_pairs
 from eclare_py.types import Ranking, as_csr
 
@@ -121,3 +121,20 @@ def test_pair_scores_equal_the_dense_product():
     rows, labels = rng.integers(0, B, 20), rng.integers(0, L, 20)
     np.testing.assert_allclose(score_pairs(x, vectors, rows, labels), (x @ vectors.T)[rows, labels], atol=1e-5)
     assert score_pairs(x, vectors, rows[:0], labels[:0]).shape == (0,)
+
+
+def test_the_best_pairs_of_each_document():
+    found = from_shortlist(SHORTLIST)
+    scores = np.array([0.1, 0.4, 0.4, 0.4, 0.2, 0.3], dtype=np.float32)
+    kept = found.best(scores, 2)
+    assert kept.tolist() == [1, 2, 4, 5]  # of labels 2, 5 and 7 of document 0, which are level, the first two
+    some = found.select(kept)
+    assert some.indptr.tolist() == [0, 2, 2, 4] and some.labels.tolist() == [2, 5, 1, 3]
+    assert rows_of(some) == {pair: told for pair, told in rows_of(found).items() if pair not in {(0, 0), (0, 7)}}
+
+
+def test_paths_are_looked_up_and_bounded():
+    found = from_shortlist(SHORTLIST)
+    assert np.all(found.path == OUTSIDE)
+    paths = as_csr(sp.coo_array(([-0.5, -40.0, -2.0], ([0, 0, 2], [2, 5, 8])), shape=(3, L)))
+    assert add_paths(found, paths).path.tolist() == [-12, -0.5, -12, -12, -12, -12]

@@ -5,7 +5,6 @@ import pytest
 
 from eclare_py.errors import TrainingError
 from eclare_py.rank.config import RankConfig
-from eclare_py.rank.evidence import FIRST_COLUMNS
 from eclare_py.rank.fusion import FIRST_LOGIT, probability
 from eclare_py.train import ranking
 from eclare_py.train.fit import train
@@ -77,7 +76,8 @@ def test_the_final_fusion_meets_first_logits_of_documents_not_fitted_on(monkeypa
     pipeline = train(dataset_of(), recipe_of(), device="cpu")
     (_, first), (seen_by_one, one), (seen_by_other, other), (columns, final) = calls
     assert pipeline.ranker.first is first and pipeline.ranker.final is final
-    own, given = columns[:, : len(FIRST_COLUMNS)], columns[:, len(FIRST_COLUMNS)]
+    width = len(pipeline.ranker.first_columns)
+    own, given = columns[:, :width], columns[:, width]
     # The first half is told by the fusion that was fitted on the second half, and the other way round.
     border = np.flatnonzero(~np.isclose(given, one.logits(own), atol=1e-4))[0]
     assert 0 < border < len(given)

@@ -1,0 +1,115 @@
+"""A ranker and its documents as compiled code takes them: tuples of plain arrays."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from eclare_py.rank.fusion import FusionNetwork
+from eclare_py.types import FloatArray, IntArray
+
+
+class LabelArrays(NamedTuple):
+    """All that is known of the L labels.
+
+    Attributes:
+        vectors: (L, d) label vectors; these and the three after the bias as int8 codes and (L,) scales.
+        bias: (L,) added to the cosine.
+        centroids: (L, d) of their documents.
+        near_vectors: (L, d) mean of the neighbours' vectors.
+        near_centroids: (L, d) mean of the neighbours' centroids.
+        frequencies: (L,) of train.
+        boost: (L,) added to the last logit.
+        term_ptr: (L+1,) terms of each label's text.
+        terms: Their columns, ascending.
+        weights: Their TF-IDF.
+    """
+
+    vectors: np.ndarray
+    vectors_scale: FloatArray
+    bias: FloatArray
+    centroids: np.ndarray
+    centroids_scale: FloatArray
+    near_vectors: np.ndarray
+    near_vectors_scale: FloatArray
+    near_centroids: np.ndarray
+    near_centroids_scale: FloatArray
+    frequencies: IntArray
+    boost: FloatArray
+    term_ptr: np.ndarray
+    terms: np.ndarray
+    weights: FloatArray
+
+
+class SupportArrays(NamedTuple):
+    """The support graph of E edges: CSR, and the mutual weight of each edge."""
+
+    ptr: np.ndarray
+    labels: np.ndarray
+    weights: FloatArray
+    mutual: FloatArray
+
+
+class Layers(NamedTuple):
+    """A fusion network with its standardisation folded into the first layer."""
+
+    w0: FloatArray
+    b0: FloatArray
+    w1: FloatArray
+    b1: FloatArray
+    w2: FloatArray
+    b2: float
+
+    @classmethod
+    def of(cls, network: FusionNetwork) -> Layers:
+        """Fold (x - mean) / scale."""
+        folded = network.weights[0] / network.scale[:, None]
+        return cls(
+            np.ascontiguousarray(folded, dtype=np.float32),
+            (network.biases[0] - network.mean @ folded).astype(np.float32),
+            np.ascontiguousarray(network.weights[1]),
+            network.biases[1],
+            np.ascontiguousarray(network.weights[2][:, 0]),
+            float(network.biases[2][0]),
+        )
+
+
+class Limits(NamedTuple):
+    """Most labels of the shortlist, added by the graph, seeds and finalists; and which evidence there is."""
+
+    shortlist: int
+    graph_candidates: int
+    seeds: int
+    finalists: int
+    linear: bool
+    graph: bool
+    graph_features: bool
+
+
+class Documents(NamedTuple):
+    """B documents with what was found for them.
+
+    Attributes:
+        vectors: (B, d).
+        term_ptr: (B+1,) their TF-IDF rows.
+        terms: Columns, ascending.
+        values: Weights.
+        shortlist: (B, K) labels by dense score, -1 where there are fewer.
+        similarity: (B, K) dense scores.
+        reached: (B, J) labels of the linear ranker's beam; J = 0 where there is none.
+        paths: (B, J) logs of their path scores.
+        hidden_ptr: (B+1,) labels that must not come up.
+        hidden: These labels.
+    """
+
+    vectors: FloatArray
+    term_ptr: np.ndarray
+    terms: np.ndarray
+    values: FloatArray
+    shortlist: IntArray
+    similarity: FloatArray
+    reached: IntArray
+    paths: FloatArray
+    hidden_ptr: IntArray
+    hidden: IntArray
