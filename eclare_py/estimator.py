@@ -28,17 +28,17 @@ RANKED = 100  # labels ranked per document in an evaluation: what R@100 needs
 class EclareClassifier:
     """An extreme multi-label classifier of short texts.
 
-        clf = EclareClassifier.from_recipe("eclare").fit(texts, label_lists)
+        clf = EclareClassifier.from_recipe("default").fit(texts, label_lists)
         clf.predict_names(["tool to edit audio tags"], k=5)
 
     Args:
-        recipe: Name of a recipe of this package ("eclare"), the path of a YAML file, or a `Recipe`.
+        recipe: Name of a recipe of this package ("default"), the path of a YAML file, or a `Recipe`.
         overrides: Settings laid over it: {"document.dim": 128}, or ["document.dim=128"].
         device: "auto", "cpu" or "cuda"; only training uses it.
     """
 
     def __init__(
-        self, recipe: str | Path | Recipe = "eclare", *, overrides: Overrides = (), device: str = "auto"
+        self, recipe: str | Path | Recipe = "default", *, overrides: Overrides = (), device: str = "auto"
     ) -> None:
         self.recipe = recipe
         self.overrides = overrides
@@ -47,7 +47,7 @@ class EclareClassifier:
 
     @classmethod
     def from_recipe(
-        cls, recipe: str | Path = "eclare", overrides: Overrides = (), *, device: str = "auto"
+        cls, recipe: str | Path = "default", overrides: Overrides = (), *, device: str = "auto"
     ) -> EclareClassifier:
         """A classifier with the settings of a recipe, checked at once.
 

@@ -51,7 +51,7 @@ def main() -> None:
     """Run the variants asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, type=Path)
-    parser.add_argument("--recipe", default=Path("configs/eclare.yaml"), type=Path)
+    parser.add_argument("--recipe", default=Path("configs/default.yaml"), type=Path)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))

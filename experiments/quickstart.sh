@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 DATA=${DATA:-build/quickstart/data}
 MODEL=${MODEL:-build/quickstart/model}
-RECIPE=${RECIPE:-configs/eclare.yaml}
+RECIPE=${RECIPE:-configs/default.yaml}
 # A small set for a quick look: SETTINGS="--set labels=300 --set documents=1200"
 read -r -a SETTINGS <<< "${SETTINGS:-}"
 REPORT=$(dirname "$MODEL")/report.html

@@ -18,7 +18,7 @@ def inspect(
     estimate: Annotated[
         bool, typer.Option("--estimate", help="For a data folder: memory and time of training on it.")
     ] = False,
-    recipe: Annotated[str, typer.Option(help="The recipe that the estimate is for.")] = "eclare",
+    recipe: Annotated[str, typer.Option(help="The recipe that the estimate is for.")] = "default",
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", help="Override a setting of the recipe; may be repeated.", show_default=False),

@@ -14,7 +14,9 @@ _TITLES = {
     "surrogate": "encoders",
     "ranker": "re-ranker",
     "index": "label tree",
+    "linear": "linear ranker",
     "fusion": "fusion",
+    "completion": "held-out documents",
 }
 
 

@@ -19,7 +19,7 @@ _OURS = {"checkpoint", "events.jsonl", "embeddings"}  # what training keeps in i
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A YAML file, or the name of a recipe of the package: eclare.")],
+    recipe: Annotated[str, typer.Argument(help="A YAML file, or a recipe of the package: default, eclare.")],
     data: Annotated[Path, typer.Option("--data", help="The data folder; its train split is used.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="The model folder to write.", show_default=False)],
     overrides: Annotated[
@@ -36,9 +36,9 @@ def train(
     model folder and OUT.train is gone.
 
     \b
-    eclare train eclare --data data/debian --out models/debian
-    eclare train configs/eclare.yaml --data data/debian --out models/small --set document.dim=64 --set seed=1
-    eclare train eclare --data data/debian --out models/debian --resume
+    eclare train default --data data/debian --out models/debian
+    eclare train configs/default.yaml --data data/debian --out models/small --set document.dim=64 --set seed=1
+    eclare train default --data data/debian --out models/debian --resume
     """
     from eclare_py.data.dataset import load_dataset
     from eclare_py.persist import KIND

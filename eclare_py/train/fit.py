@@ -29,8 +29,8 @@ from eclare_py.train.exemplars import train_documents
 from eclare_py.train.indexing import build_linear, build_scorer, encode_train, label_profile
 from eclare_py.train.loop import Rates, StageRun, run_stage
 from eclare_py.train.mining import mine
-from eclare_py.train.prepare import Prepared, prepare
-from eclare_py.train.ranking import fit_ranker, validate
+from eclare_py.train.prepare import Prepared, prepare, with_held_out
+from eclare_py.train.ranking import complete, fit_ranker, validate
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import IntArray
 
@@ -256,11 +256,15 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     documents = encoder.encode(prepared.rows, seen)
     query = Query(encoder.encode(prepared.held_out_rows, held_out), prepared.held_out_rows)
     scorer = build_scorer(network, documents, prepared, recipe)
+    if recipe.rank.linear:
+        session.log("stage", name="linear", epochs=1, steps=1)
     linear = build_linear(scorer.tree, prepared, recipe)
     profile = label_profile(documents, prepared, recipe.rank)
     ranker = fit_ranker(scorer, profile, linear, query, prepared, recipe, session.log)
     evaluation = validate(ranker, query, prepared)
     session.log("validation", stage="fusion", epoch=1, metrics=evaluation.metrics)
+    session.log("stage", name="completion", epochs=1, steps=1)
+    ranker = complete(ranker, np.concatenate([documents, query.vectors]), with_held_out(prepared), recipe)
     facts = {
         "documents": prepared.train.n_documents + prepared.held_out.n_documents,
         "held_out": prepared.held_out.n_documents,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import TrainingError
@@ -14,7 +15,7 @@ from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.graph.build import build_label_graph
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.train.recipe import Recipe
-from eclare_py.types import Csr, FloatArray, IntArray
+from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 _MIN_HELD_OUT = 20
 
@@ -83,6 +84,21 @@ def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepare
         frequencies=train.label_frequencies,
         fingerprint=fingerprint(dataset),
     )
+
+
+def with_held_out(prepared: Prepared) -> Prepared:
+    """The same with the held-out documents among those to train on, for what is counted once all is fitted."""
+    train, held_out = prepared.train, prepared.held_out
+    together = Dataset(
+        [*train.texts, *held_out.texts],
+        as_csr(sp.vstack([train.labels, held_out.labels])),
+        train.label_texts,
+        ids=None if train.ids is None or held_out.ids is None else [*train.ids, *held_out.ids],
+        label_ids=train.label_ids,
+        filter_pairs=np.concatenate([train.filter_pairs, held_out.filter_pairs + [train.n_documents, 0]]),
+    )
+    rows = as_csr(sp.vstack([prepared.rows, prepared.held_out_rows]))
+    return replace(prepared, train=together, rows=rows, frequencies=together.label_frequencies)
 
 
 def _embeddings(

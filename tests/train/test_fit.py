@@ -9,6 +9,7 @@ import torch
 
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import TrainingError, UsageError
+from eclare_py.graph.build import build_label_graph
 from eclare_py.quantize import rounded
 from eclare_py.train import checkpoint, fit
 from eclare_py.train.fit import choose_device, train
@@ -63,7 +64,8 @@ def test_a_trained_pipeline_answers(straight, dataset):
     assert pipeline.facts["documents"] == 70 and pipeline.facts["held_out"] == 20
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     stages = [line["name"] for line in events if line["event"] == "stage"]
-    assert stages == ["prepare", "surrogate", "ranker", "index", "fusion"] and events[-1]["event"] == "done"
+    assert stages == ["prepare", "surrogate", "ranker", "index", "linear", "fusion", "completion"]
+    assert events[-1]["event"] == "done"
     assert [line["epoch"] for line in events if line.get("mining")] == [1, 2]
 
 
@@ -142,7 +144,7 @@ def test_what_is_held_out_has_no_part_in_the_surrogate(dataset, recipe_of):
     assert all(np.array_equal(value, right.network[name]) for name, value in left.network.items())
     assert np.array_equal(left.encoder.table.dense(), right.encoder.table.dense())
     assert np.array_equal(left.ranker.scorer.vectors, right.ranker.scorer.vectors)
-    assert (left.ranker.support != right.ranker.support).nnz == 0
+    assert np.array_equal(left.ranker.scorer.tree.label_order, right.ranker.scorer.tree.label_order)
     assert fingerprint(dataset) != fingerprint(other)
 
 
@@ -184,3 +186,14 @@ def test_switches_of_the_evidence(dataset, recipe_of):
         config = dataclasses.replace(recipe.rank, words=words, documents=near)
         profile = label_profile(documents, prepared, config)
         assert bool(profile.terms.nnz) == words and profile.centroids.any() == near
+
+
+def test_in_the_end_the_held_out_documents_count(dataset, recipe_of):
+    pipeline = train(dataset, recipe_of(surrogate_epochs=1, ranker_epochs=0), device="cpu")
+    assert pipeline.facts["held_out"] > 0
+    np.testing.assert_array_equal(pipeline.ranker.profile.frequencies, dataset.label_frequencies)
+    assert pipeline.ranker.n_documents == len(dataset)
+    together = build_label_graph(dataset.labels, pipeline.ranker.config.support).adjacency
+    assert (pipeline.ranker.support != together).nnz == 0 and together.nnz
+    seen = dataset.label_frequencies > 0
+    np.testing.assert_array_equal(pipeline.ranker.profile.centroids.any(axis=1), seen)
