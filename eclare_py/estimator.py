@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from eclare_py.data.dataset import DEFAULT_PROPENSITY_A, DEFAULT_PROPENSITY_B, DataFolder, Dataset
 from eclare_py.errors import ConfigError, DataError, UsageError
+from eclare_py.linear import LinearPipeline
 from eclare_py.metrics.evaluate import evaluate
 from eclare_py.metrics.result import Evaluation
 from eclare_py.persist import load_pipeline, save_pipeline
@@ -43,7 +44,7 @@ class EclareClassifier:
         self.recipe = recipe
         self.overrides = overrides
         self.device = device
-        self._pipeline: Pipeline | None = None
+        self._pipeline: Pipeline | LinearPipeline | None = None
 
     @classmethod
     def from_recipe(
@@ -125,7 +126,7 @@ class EclareClassifier:
         return self
 
     @property
-    def pipeline(self) -> Pipeline:
+    def pipeline(self) -> Pipeline | LinearPipeline:
         """The trained parts.
 
         Raises:
@@ -169,10 +170,15 @@ class EclareClassifier:
         """What is behind the score of a label (row, id or text) for a text.
 
         Raises:
-            UsageError: There is no such label.
+            UsageError: There is no such label, or the model has no label vectors.
         """
         from eclare_py.rank.explain import explain
 
+        if isinstance(self.pipeline, LinearPipeline):
+            raise UsageError(
+                "this model is of the method linear: it has no label vectors or graph to explain a score by; "
+                "train the recipe default or eclare"
+            )
         return explain(self.pipeline, text, label, top=top)
 
     def evaluate(
@@ -182,8 +188,7 @@ class EclareClassifier:
 
         Args:
             data: A data folder (its test split), or the test set.
-            train: The train split that label frequencies are counted in. Without it they are the model's own, which
-                lack the documents that training held out.
+            train: The train split that label frequencies are counted in; those of the model without it.
             ranking: What `predict(texts, k=100, filter_pairs=...)` gave, where that was done already.
 
         Raises:
@@ -192,9 +197,8 @@ class EclareClassifier:
         """
         test, train, a, b = _test_split(data, train)
         self.check_labels(test)
-        facts = self.pipeline.facts
-        frequencies = self.pipeline.ranker.profile.frequencies if train is None else train.label_frequencies
-        n_train = int(facts["documents"] - facts["held_out"]) if train is None else train.n_documents
+        frequencies = self.pipeline.frequencies if train is None else train.label_frequencies
+        n_train = self.pipeline.n_documents if train is None else train.n_documents
         if ranking is None:
             ranking = self.predict(test.texts, RANKED, filter_pairs=test.filter_pairs)
         return evaluate(
@@ -228,18 +232,7 @@ class EclareClassifier:
 
     def describe(self) -> dict[str, Any]:
         """Sizes, settings and training facts of the model as plain data."""
-        pipeline = self.pipeline
-        scorer, graph = pipeline.ranker.scorer, pipeline.graph
-        return {
-            "recipe": pipeline.recipe,
-            "labels": pipeline.n_labels,
-            "features": pipeline.features.n_features,
-            "dim": pipeline.encoder.dim,
-            "graph": {"kind": graph.kind, "edges": graph.n_edges},
-            "support": {"edges": int(pipeline.ranker.support.nnz)},
-            "tree": {"levels": scorer.tree.n_levels, "leaves": scorer.tree.n_leaves, "beam": scorer.beam},
-            "facts": pipeline.facts,
-        }
+        return self.pipeline.describe()
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Constructor arguments, as scikit-learn's `clone` and searches expect them; `deep` changes nothing."""

@@ -25,7 +25,7 @@ from eclare_py.errors import ConfigError, ModelError
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.index import LabelTree
-from eclare_py.linear import LinearConfig, LinearRanker
+from eclare_py.linear import LinearConfig, LinearPipeline, LinearRanker
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.quantize import Rows, quantize
 from eclare_py.rank.config import RankConfig
@@ -45,14 +45,14 @@ from eclare_py.storage import (
     write_json,
     write_state,
 )
-from eclare_py.types import Csr, FloatArray
+from eclare_py.types import Csr, FloatArray, IntArray
 
 KIND = "model"
 LOG = "events.jsonl"
 _MEND = "restore the folder from its source or train again"
 
 
-def save_pipeline(pipeline: Pipeline, path: str | Path, *, log: str | Path | None = None) -> None:
+def save_pipeline(pipeline: Pipeline | LinearPipeline, path: str | Path, *, log: str | Path | None = None) -> None:
     """Write a model, all or nothing; an earlier model at `path` is replaced, anything else there is refused.
 
     Args:
@@ -69,8 +69,9 @@ def save_pipeline(pipeline: Pipeline, path: str | Path, *, log: str | Path | Non
         "recipe": pipeline.recipe.get("name", ""),
         "labels": pipeline.n_labels,
         "documents": pipeline.facts.get("documents", 0),
-        "dim": pipeline.encoder.dim,
     }
+    if isinstance(pipeline, Pipeline):
+        extra["dim"] = pipeline.encoder.dim
     with atomic_folder(path, kind=KIND, extra=extra) as folder:
         for name, state in _states(pipeline).items():
             write_state(folder, name, state)
@@ -81,7 +82,7 @@ def save_pipeline(pipeline: Pipeline, path: str | Path, *, log: str | Path | Non
             shutil.copyfile(log, folder / LOG)
 
 
-def load_pipeline(path: str | Path) -> Pipeline:
+def load_pipeline(path: str | Path) -> Pipeline | LinearPipeline:
     """Read a model that `save_pipeline` wrote, after checking every file against the manifest and the parts together.
 
     Raises:
@@ -93,6 +94,8 @@ def load_pipeline(path: str | Path) -> Pipeline:
     table = _label_table(folder, labels)
     n_labels = len(table.texts)
     features = TfidfFeatures.from_state(read_state(folder, "features"))
+    if recipe.get("method") == "linear":
+        return _linear_pipeline(folder, recipe, features, table, facts)
     encoder = _encoder(folder, features)
     scorer, n_documents = _scorer(folder, n_labels, encoder.dim)
     profile = _profile(folder, n_labels, encoder.dim, features.n_features, n_documents)
@@ -121,7 +124,22 @@ def model_sizes(path: str | Path) -> dict[str, int]:
     return dict(sorted(sizes.items(), key=lambda item: -item[1]))
 
 
-def _states(pipeline: Pipeline) -> dict[str, State]:
+def _linear_pipeline(
+    folder: Path, recipe: dict[str, Any], features: TfidfFeatures, table: LabelTable, facts: dict[str, Any]
+) -> LinearPipeline:
+    config = _linear_config(folder, recipe)
+    trees = [_linear(folder, f"linear{i}", config, len(table.texts), features.n_features) for i in range(config.trees)]
+    state = read_state(folder, "labels_seen")
+    n_documents = _count(folder, "labels_seen", state, "n_documents")
+    frequencies = _frequencies(folder, "labels_seen", state, len(table.texts), n_documents)
+    return LinearPipeline(recipe, features, trees, frequencies, n_documents, table, facts)
+
+
+def _states(pipeline: Pipeline | LinearPipeline) -> dict[str, State]:
+    if isinstance(pipeline, LinearPipeline):
+        seen = State({"frequencies": pipeline.frequencies}, {"n_documents": pipeline.n_documents})
+        trees = {f"linear{i}": tree.state() for i, tree in enumerate(pipeline.trees)}
+        return {"features": pipeline.features.state(), "labels_seen": seen, **trees}
     ranker, documents = pipeline.ranker, pipeline.documents
     scorer, profile = ranker.scorer, ranker.profile
     tree = scorer.tree.state()
@@ -213,10 +231,7 @@ def _scorer(folder: Path, n_labels: int, dim: int) -> tuple[LabelScorer, int]:
     state = read_state(folder, "scorer")
     vectors = _dense(folder, "scorer", state, "vectors", (n_labels, dim))
     bias = _array(folder, "scorer", state, "bias", np.float32, (n_labels,))
-    counts: dict[str, Any] = {name: state.meta.get(name) for name in ("beam", "n_documents")}
-    for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ModelError(f"{folder / 'scorer.json'}: {name} is {value!r}, expected a whole number from 1; {_MEND}")
+    beam, n_documents = (_count(folder, "scorer", state, name) for name in ("beam", "n_documents"))
     tree_state = read_state(folder, "tree")
     routers = _dense(folder, "tree", tree_state, "routers", (None, None))
     tree = LabelTree.from_state(State(tree_state.arrays | {"routers": routers}, tree_state.meta))
@@ -225,20 +240,47 @@ def _scorer(folder: Path, n_labels: int, dim: int) -> tuple[LabelScorer, int]:
             f"{folder}: the tree is over {tree.n_labels} labels of {tree.routers.shape[1]} dimensions, the model has "
             f"{n_labels} of {dim}; {_MEND}"
         )
-    return LabelScorer(vectors, bias, tree, counts["beam"]), counts["n_documents"]
+    return LabelScorer(vectors, bias, tree, beam), n_documents
+
+
+def _count(folder: Path, part: str, state: State, name: str) -> int:
+    value: Any = state.meta.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ModelError(f"{folder / part}.json: {name} is {value!r}, expected a whole number from 1; {_MEND}")
+    return value
 
 
 def _profile(folder: Path, n_labels: int, dim: int, n_features: int, n_documents: int) -> LabelProfile:
     state = read_state(folder, "profile")
-    frequencies = _array(folder, "profile", state, "frequencies", np.int64, (n_labels,))
-    if frequencies.min() < 0 or frequencies.max() > n_documents:
-        worst = frequencies.min() if frequencies.min() < 0 else frequencies.max()
-        raise ModelError(
-            f"{folder / 'profile.safetensors'}: frequencies holds {worst}, not 0 to {n_documents}; {_MEND}"
-        )
+    frequencies = _frequencies(folder, "profile", state, n_labels, n_documents)
     centroids = _dense(folder, "profile", state, "centroids", (n_labels, dim))
     terms = csr_from_arrays(state.arrays, "terms", "terms of the labels", shape=(n_labels, n_features))
     return LabelProfile(frequencies, centroids, Csr(terms, dtype=np.float32))
+
+
+def _frequencies(folder: Path, part: str, state: State, n_labels: int, n_documents: int) -> IntArray:
+    frequencies = _array(folder, part, state, "frequencies", np.int64, (n_labels,))
+    if frequencies.min() < 0 or frequencies.max() > n_documents:
+        worst = frequencies.min() if frequencies.min() < 0 else frequencies.max()
+        raise ModelError(f"{folder / part}.safetensors: frequencies holds {worst}, not 0 to {n_documents}; {_MEND}")
+    return frequencies
+
+
+def _linear_config(folder: Path, recipe: dict[str, Any]) -> LinearConfig:
+    try:
+        return load_config(LinearConfig, recipe.get("linear", {}), str(folder / "recipe.json"))
+    except ConfigError as error:
+        raise ModelError(f"{error}; {_MEND}") from error
+
+
+def _linear(folder: Path, part: str, config: LinearConfig, n_labels: int, n_features: int) -> LinearRanker:
+    linear = LinearRanker.from_state(read_state(folder, part), config)
+    if len(linear.label_order) != n_labels or linear.n_features > n_features:
+        raise ModelError(
+            f"{folder}: {part} is over {len(linear.label_order)} labels and {linear.n_features} features, the model "
+            f"has {n_labels} and {n_features}; {_MEND}"
+        )
+    return linear
 
 
 def _ranker(
@@ -253,7 +295,6 @@ def _ranker(
     source = str(folder / "recipe.json")
     try:
         config = load_config(RankConfig, recipe.get("rank", {}), source)
-        linear_config = load_config(LinearConfig, recipe.get("linear", {}), source)
     except ConfigError as error:
         raise ModelError(f"{error}; {_MEND}") from error
     shape = (len(scorer.vectors), len(scorer.vectors))
@@ -263,12 +304,7 @@ def _ranker(
         raise ModelError(f"{folder / 'support.safetensors'}: weights must be above 0 and finite; {_MEND}")
     linear = None
     if config.linear:
-        linear = LinearRanker.from_state(read_state(folder, "linear"), linear_config)
-        if len(linear.label_order) != len(scorer.vectors) or linear.n_features > n_features:
-            raise ModelError(
-                f"{folder}: the linear ranker is over {len(linear.label_order)} labels and {linear.n_features} "
-                f"features, the model has {len(scorer.vectors)} and {n_features}; {_MEND}"
-            )
+        linear = _linear(folder, "linear", _linear_config(folder, recipe), len(scorer.vectors), n_features)
     ranker = Ranker(scorer, profile, graph.normalized, support, config, n_documents, linear)
     ranker = replace(ranker, first=_fusion(folder, "first", ranker.first_columns))
     return replace(ranker, final=_fusion(folder, "final", ranker.final_columns)) if ranker.uses_graph else ranker

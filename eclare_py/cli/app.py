@@ -64,7 +64,7 @@ def root(
 
     \b
     eclare data build debian-related --out data/debian
-    eclare train eclare --data data/debian --out models/debian
+    eclare train default --data data/debian --out models/debian
     eclare evaluate models/debian --data data/debian --json result.json
     eclare explain models/debian --text "tool to edit audio tags"
 

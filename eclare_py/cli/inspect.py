@@ -30,7 +30,7 @@ def inspect(
     \b
     eclare inspect models/debian
     eclare inspect data/debian --estimate
-    eclare inspect data/debian --estimate --recipe eclare --set document.dim=64
+    eclare inspect data/debian --estimate --recipe default --set document.dim=64
     """
     tables = (
         _model(path, estimate) if (path / MANIFEST).exists() else _data(path, recipe if estimate else None, overrides)
@@ -58,14 +58,27 @@ def _model(path: Path, estimate: bool) -> dict[str, dict[str, Any]]:
         f"{facts['recipe'].get('name', 'model')} ({path})": {
             "labels": facts["labels"],
             "terms": facts["features"],
-            "dimensions": facts["dim"],
-            "label graph": f"{facts['graph']['kind']}, {facts['graph']['edges']:,} edges",
-            "support graph": f"{facts['support']['edges']:,} edges",
-            "label tree": f"{facts['tree']['leaves']:,} leaves on {facts['tree']['levels']} levels, "
-            f"{facts['tree']['beam']:,} searched",
+            **_parts(facts),
         },
         "Training": {name.replace("_", " "): value for name, value in training.items() if not isinstance(value, dict)},
         f"On disk: {total / 1e6:.2f} MB": sizes,
+    }
+
+
+def _parts(facts: dict[str, Any]) -> dict[str, Any]:
+    """What the model consists of; a model of the linear method has no vectors and no graph."""
+    tree = facts["tree"]
+    shown = {
+        "label tree": f"{tree['leaves']:,} leaves on {tree['levels']} levels, {tree['beam']:,} searched",
+        "linear weights": facts["weights"],
+    }
+    if facts["recipe"].get("method") == "linear":
+        return {"trees": tree["trees"], **shown}
+    return {
+        "dimensions": facts["dim"],
+        "label graph": f"{facts['graph']['kind']}, {facts['graph']['edges']:,} edges",
+        "support graph": f"{facts['support']['edges']:,} edges",
+        **shown,
     }
 
 

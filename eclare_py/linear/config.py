@@ -12,6 +12,7 @@ from eclare_py.config import option
 class LinearConfig:
     """XR-Linear: one linear classifier per child of every tree node, and how they are searched."""
 
+    trees: int = option(1, "trees of the method `linear`; a label scores the mean over them", low=1, high=64)
     branching: int = option(16, "children of a node, a power of two", low=2, high=256)
     max_leaf: int = option(100, "most labels in a leaf", low=2)
     loss: Literal["squared-hinge", "logistic"] = option("squared-hinge", "loss of the binary problems")

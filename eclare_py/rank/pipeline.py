@@ -86,6 +86,32 @@ class Pipeline:
         """L."""
         return len(self.labels.texts)
 
+    @property
+    def frequencies(self) -> IntArray:
+        """(L,) train frequencies."""
+        return self.ranker.profile.frequencies
+
+    @property
+    def n_documents(self) -> int:
+        """N."""
+        return self.ranker.n_documents
+
+    def describe(self) -> dict[str, Any]:
+        """Sizes, settings and training facts of the model as plain data."""
+        ranker, graph = self.ranker, self.graph
+        return {
+            "recipe": self.recipe,
+            "labels": self.n_labels,
+            "features": self.features.n_features,
+            "dim": self.encoder.dim,
+            "graph": {"kind": graph.kind, "edges": graph.n_edges},
+            "support": {"edges": int(ranker.support.nnz)},
+            "tree": {"levels": ranker.scorer.tree.n_levels, "leaves": ranker.scorer.tree.n_leaves}
+            | {"beam": ranker.scorer.beam},
+            "weights": 0 if ranker.linear is None else sum(len(level.values) for level in ranker.linear.levels),
+            "facts": self.facts,
+        }
+
     @cached_property
     def sentence_encoder(self) -> SentenceEncoder | None:
         """The frozen sentence encoder, where the recipe has one."""

@@ -15,6 +15,7 @@ from eclare_py.config import to_mapping
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import UsageError
 from eclare_py.index import exact_search
+from eclare_py.linear import LinearPipeline
 from eclare_py.metrics.ranking import hits, recall_at, relevant_counts
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.model.network import EclareNetwork, LabelSide
@@ -27,6 +28,7 @@ from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog, Listener
 from eclare_py.train.exemplars import train_documents
 from eclare_py.train.indexing import build_linear, build_scorer, encode_train, label_profile
+from eclare_py.train.linear import train_linear
 from eclare_py.train.loop import Rates, StageRun, run_stage
 from eclare_py.train.mining import mine
 from eclare_py.train.prepare import Prepared, prepare, with_held_out
@@ -59,7 +61,7 @@ def train(
     resume: bool = False,
     device: str = "auto",
     listener: Listener | None = None,
-) -> Pipeline:
+) -> Pipeline | LinearPipeline:
     """Train a model.
 
     Args:
@@ -76,12 +78,14 @@ def train(
     """
     started = time.perf_counter()
     with EventLog(None if folder is None else folder / "events.jsonl", listener) as log:
-        session = train_network(dataset, recipe, log=log, folder=folder, resume=resume, device=device)
-        pipeline = assemble(session)
-        facts: dict[str, Any] = {
-            "train_seconds": round(time.perf_counter() - started, 1),
-            "device": str(session.network.device),
-        }
+        pipeline: Pipeline | LinearPipeline
+        target = choose_device(device)
+        if recipe.method == "linear":
+            target = torch.device("cpu")
+            pipeline = train_linear(dataset, recipe, log)
+        else:
+            pipeline = assemble(train_network(dataset, recipe, log=log, folder=folder, resume=resume, device=device))
+        facts: dict[str, Any] = {"train_seconds": round(time.perf_counter() - started, 1), "device": str(target)}
         pipeline.facts.update(facts)
         log("done", **facts)
     return pipeline

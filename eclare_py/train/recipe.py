@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from eclare_py.config import apply_overrides, load_config, option, read_recipe
 from eclare_py.features.tfidf import FeatureConfig
@@ -43,6 +44,9 @@ class Recipe:
     """Everything that decides what a model becomes, given the data."""
 
     name: str = option("eclare", "what the model is called")
+    method: Literal["fusion", "linear"] = option(
+        "fusion", "label vectors and the fusion over them, or the linear ranker alone (XR-Linear)"
+    )
     seed: int = option(0, "seed of every random choice", low=0)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     graph: GraphConfig = field(default_factory=GraphConfig)

@@ -326,11 +326,11 @@ def test_inspect(tiny: Any) -> None:
     shown = eclare("inspect", tiny.model).stdout
     assert "label graph" in shown and "On disk" in shown
     facts = json.loads(eclare("inspect", tiny.data, "--estimate", "--json").stdout)
-    training = facts["Training with eclare"]
+    training = facts["Training with default"]
     assert training["labels"] == 90
     assert training["peak memory"].endswith("MB")
     smaller = json.loads(eclare("inspect", tiny.data, "--estimate", "--set", "document.dim=8", "--json").stdout)[
-        "Training with eclare"
+        "Training with default"
     ]
     assert smaller["parameters"] < training["parameters"]
     assert "Training with" not in eclare("inspect", tiny.data).stdout
