@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from eclare_py.data.dataset import DEFAULT_PROPENSITY_A, DEFAULT_PROPENSITY_B, DataFolder, Dataset
 from eclare_py.errors import ConfigError, DataError, UsageError
-from eclare_py.linear import LinearPipeline
 from eclare_py.metrics.evaluate import evaluate
 from eclare_py.metrics.result import Evaluation
 from eclare_py.persist import load_pipeline, save_pipeline
+from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.rank.pipeline import Pipeline
 from eclare_py.types import IntArray, Ranking
 

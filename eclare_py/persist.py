@@ -25,12 +25,13 @@ from eclare_py.errors import ConfigError, ModelError
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.index import LabelTree
-from eclare_py.linear import LinearConfig, LinearPipeline, LinearRanker
+from eclare_py.linear import LinearConfig, LinearRanker
 from eclare_py.model.frozen import FrozenEncoder
-from eclare_py.quantize import Rows, quantize
+from eclare_py.quantize import codes_of, from_arrays, to_arrays
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.fusion import FusionNetwork
+from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments
 from eclare_py.rank.ranker import LabelScorer, Ranker
 from eclare_py.storage import (
@@ -159,7 +160,9 @@ def _states(pipeline: Pipeline | LinearPipeline) -> dict[str, State]:
         "graph": pipeline.graph.state(),
         "support": State(csr_to_arrays("support", ranker.support)),
         "network": State(dict(pipeline.network)),
-        "documents": State({"vectors": documents.vectors, "pairs": documents.pairs}, {"names": documents.names}),
+        "documents": State(
+            to_arrays("vectors", documents.vectors) | {"pairs": documents.pairs}, {"names": documents.names}
+        ),
     }
     if ranker.linear is not None:
         states["linear"] = ranker.linear.state()
@@ -172,22 +175,21 @@ def _states(pipeline: Pipeline | LinearPipeline) -> dict[str, State]:
 def _codes(name: str, matrix: FloatArray) -> dict[str, npt.NDArray[Any]]:
     """A matrix of vectors as one byte a number; `_dense` reads it back."""
     try:
-        rows = quantize(matrix)
+        return to_arrays(name, codes_of(matrix))
     except ValueError as error:
         raise ModelError(f"{name}: {error}; train again") from error
-    return {name: rows.values, f"{name}_scale": rows.scale}
 
 
-def _dense(folder: Path, part: str, state: State, name: str, shape: tuple[int | None, int | None]) -> FloatArray:
-    codes = _array(folder, part, state, name, np.int8, shape)
-    return Rows(codes, _scale(folder, part, state, name, len(codes))).dense()
-
-
-def _scale(folder: Path, part: str, state: State, name: str, rows: int) -> FloatArray:
-    scale = _array(folder, part, state, f"{name}_scale", np.float32, (rows,))
-    if len(scale) and not (np.isfinite(scale).all() and scale.min() >= 0):
-        raise ModelError(f"{folder / part}.safetensors: {name}_scale must be finite and not below 0; {_MEND}")
-    return scale
+def _dense(folder: Path, part: str, state: State, name: str, rows: int | None, dim: int) -> FloatArray:
+    """A matrix that `_codes` wrote, of `rows` rows where their number is known."""
+    file = folder / f"{part}.safetensors"
+    try:
+        matrix = from_arrays(state.arrays, name, dim).dense()
+    except ValueError as error:
+        raise ModelError(f"{file}: {error}; {_MEND}") from error
+    if rows is not None and len(matrix) != rows:
+        raise ModelError(f"{file}: {name} has {len(matrix)} rows, expected {rows}; {_MEND}")
+    return matrix
 
 
 def _mapping(folder: Path, name: str) -> dict[str, Any]:
@@ -216,7 +218,6 @@ def _encoder(folder: Path, features: TfidfFeatures) -> FrozenEncoder:
     dim = len(_array(folder, "encoder", state, "bias", np.float32, (None,)))
     for name, shape in (("weight", (dim, dim)), ("projection", (None, dim))):
         _array(folder, "encoder", state, name, np.float32, shape)
-    _scale(folder, "encoder", state, "table", len(_array(folder, "encoder", state, "table", np.int8, (None, dim))))
     encoder = FrozenEncoder.from_state(state)
     # Compiled sums do not look at bounds: a table with fewer rows would be read beyond its end.
     if encoder.n_terms not in (0, features.n_features) or not encoder.n_terms + len(encoder.projection):
@@ -229,11 +230,11 @@ def _encoder(folder: Path, features: TfidfFeatures) -> FrozenEncoder:
 def _scorer(folder: Path, n_labels: int, dim: int) -> tuple[LabelScorer, int]:
     """The dense side, and the number of documents trained on."""
     state = read_state(folder, "scorer")
-    vectors = _dense(folder, "scorer", state, "vectors", (n_labels, dim))
+    vectors = _dense(folder, "scorer", state, "vectors", n_labels, dim)
     bias = _array(folder, "scorer", state, "bias", np.float32, (n_labels,))
     beam, n_documents = (_count(folder, "scorer", state, name) for name in ("beam", "n_documents"))
     tree_state = read_state(folder, "tree")
-    routers = _dense(folder, "tree", tree_state, "routers", (None, None))
+    routers = _dense(folder, "tree", tree_state, "routers", None, dim)
     tree = LabelTree.from_state(State(tree_state.arrays | {"routers": routers}, tree_state.meta))
     if tree.n_labels != n_labels or tree.routers.shape[1] != dim:
         raise ModelError(
@@ -253,7 +254,7 @@ def _count(folder: Path, part: str, state: State, name: str) -> int:
 def _profile(folder: Path, n_labels: int, dim: int, n_features: int, n_documents: int) -> LabelProfile:
     state = read_state(folder, "profile")
     frequencies = _frequencies(folder, "profile", state, n_labels, n_documents)
-    centroids = _dense(folder, "profile", state, "centroids", (n_labels, dim))
+    centroids = _dense(folder, "profile", state, "centroids", n_labels, dim)
     terms = csr_from_arrays(state.arrays, "terms", "terms of the labels", shape=(n_labels, n_features))
     return LabelProfile(frequencies, centroids, Csr(terms, dtype=np.float32))
 
@@ -331,7 +332,12 @@ def _documents(folder: Path, n_labels: int, dim: int) -> TrainDocuments:
     if not _are_texts(names):
         raise ModelError(f"{folder / 'documents.json'}: names must be a list of texts; {_MEND}")
     assert isinstance(names, list)
-    vectors = _array(folder, "documents", state, "vectors", np.float16, (len(names), dim))
+    try:
+        vectors = from_arrays(state.arrays, "vectors", dim)
+    except ValueError as error:
+        raise ModelError(f"{folder / 'documents.safetensors'}: {error}; {_MEND}") from error
+    if len(vectors.values) != len(names):
+        raise ModelError(f"{folder}: {len(vectors.values)} vectors of {len(names)} train documents; {_MEND}")
     pairs = _array(folder, "documents", state, "pairs", np.int64, (None, 2))
     if len(pairs) and (
         pairs.min() < 0 or np.any(pairs.max(axis=0) >= (n_labels, len(names))) or np.any(np.diff(pairs[:, 0]) < 0)

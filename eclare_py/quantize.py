@@ -1,22 +1,24 @@
-"""Matrices of vectors in one byte a number: a quarter of the disk, of the memory and of the time to read them.
+"""Matrices of vectors in one byte a number, or half a byte: less disk, less memory to wait for.
 
-Row i is codes[i] * scale[i] with codes in -127..127 (symmetric quantisation per row, round to nearest). The scale keeps
-16 bits, so that codes * scale is exact in float32 and quantising a row that was quantised before gives the same codes:
-a model is rounded once, before its fusion is fitted, and then answers the same from float32, from codes and from disk.
+Row i is codes[i] * scale[i] with codes in -127..127 or, of 4 bits, -7..7 (symmetric quantisation per row, round to
+nearest). The scale keeps 16 bits, so that codes * scale is exact in float32 and quantising a row that was quantised
+before gives the same codes: a model is rounded once, before its fusion is fitted, and then answers the same from
+float32, from codes and from disk.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from eclare_py.kernel_flags import SUM_FLAGS
-from eclare_py.types import FloatArray
+from eclare_py.types import Csr, FloatArray
 
-_LARGEST = np.float32(127)
+_LARGEST = {8: np.float32(127), 4: np.float32(7)}  # code by bits
 _KEPT_BITS = 16
 
 
@@ -41,8 +43,8 @@ def plain(matrix: FloatArray) -> Rows:
     return Rows(matrix, np.ones(len(matrix), dtype=np.float32))
 
 
-def quantize(matrix: FloatArray) -> Rows:
-    """The nearest codes; a row of zeros gets the scale 0.
+def quantize(matrix: FloatArray, bits: int = 8) -> Rows:
+    """The nearest codes of 8 or 4 bits; a row of zeros gets the scale 0.
 
     Raises:
         ValueError: A value is not finite.
@@ -50,15 +52,69 @@ def quantize(matrix: FloatArray) -> Rows:
     largest = np.abs(matrix).max(axis=1, initial=0).astype(np.float32)
     if not np.isfinite(largest).all():
         raise ValueError(f"row {int(np.argmin(np.isfinite(largest)))} holds NaN or infinity and cannot be quantised")
-    fraction, exponent = np.frexp(largest / _LARGEST)
+    fraction, exponent = np.frexp(largest / _LARGEST[bits])
     scale = np.ldexp(np.ceil(np.ldexp(fraction, _KEPT_BITS)), exponent - _KEPT_BITS).astype(np.float32)
     codes = np.rint(matrix / np.where(scale > 0, scale, 1)[:, None]).astype(np.int8)
     return Rows(codes, scale)
 
 
-def rounded(matrix: FloatArray) -> FloatArray:
+def rounded(matrix: FloatArray, bits: int = 8) -> FloatArray:
     """The matrix as its codes give it back."""
-    return quantize(matrix).dense()
+    return quantize(matrix, bits).dense()
+
+
+def codes_of(matrix: FloatArray) -> Rows:
+    """The codes of a matrix that was rounded before: those of 4 bits where they give it back, else of 8.
+
+    Raises:
+        ValueError: A value is not finite.
+    """
+    small = quantize(matrix, 4)
+    return small if np.array_equal(small.dense(), matrix) else quantize(matrix)
+
+
+def to_arrays(name: str, rows: Rows) -> dict[str, npt.NDArray[Any]]:
+    """Codes and scales for the disk: rows of zeros are left out, codes of 4 bits go two to a byte."""
+    codes = rows.values[rows.scale > 0].astype(np.int8)
+    if np.abs(codes).max(initial=0) <= _LARGEST[4]:
+        nibbles = (np.pad(codes, ((0, 0), (0, codes.shape[1] % 2))) + 8).astype(np.uint8)
+        codes = nibbles[:, ::2] | nibbles[:, 1::2] << 4
+    return {name: codes, f"{name}_scale": rows.scale}
+
+
+def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], name: str, dim: int) -> Rows:
+    """What `to_arrays` was given.
+
+    Args:
+        arrays: The arrays.
+        name: The name given there.
+        dim: Length d of the vectors.
+
+    Raises:
+        ValueError: An array is missing, or types and shapes do not fit; says which.
+    """
+    for part in (name, f"{name}_scale"):
+        if part not in arrays:
+            raise ValueError(f"array {part} is missing")
+    packed, scale = arrays[name], arrays[f"{name}_scale"]
+    if scale.dtype != np.float32 or scale.ndim != 1 or (len(scale) and scale.min() < 0):
+        raise ValueError(f"{name}_scale must be one row of float32, none below 0")
+    width = {np.dtype(np.int8): dim, np.dtype(np.uint8): -(-dim // 2)}.get(packed.dtype)
+    if width is None or packed.shape != (int((scale > 0).sum()), width):
+        raise ValueError(f"{name} is {packed.dtype} {packed.shape}, no codes of {len(scale)} rows of {dim} numbers")
+    if packed.dtype == np.uint8:
+        pairs = np.stack([packed & 15, packed >> 4], axis=2).reshape(len(packed), 2 * width)
+        packed = pairs[:, :dim].astype(np.int8) - np.int8(8)
+    if not (scale > 0).all():
+        whole = np.zeros((len(scale), dim), dtype=np.int8)
+        whole[scale > 0] = packed
+        packed = whole
+    return Rows(packed, scale)
+
+
+def half(matrix: Csr) -> Csr:
+    """A sparse matrix of moderate values with weights of half precision, still float32: the disk holds 2 bytes each."""
+    return Csr((matrix.data.astype(np.float16).astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 @njit(cache=True, nogil=True, fastmath=SUM_FLAGS)

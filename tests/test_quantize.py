@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eclare_py.quantize import dot_row, plain, quantize, rounded
+from eclare_py.quantize import codes_of, dot_row, from_arrays, half, plain, quantize, rounded, to_arrays
+from eclare_py.types import as_csr
 
 
 def test_codes_by_hand():
@@ -17,14 +18,51 @@ def test_codes_by_hand():
 
 
 @settings(deadline=None)
-@given(st.integers(0, 2**32 - 1), st.floats(1e-30, 1e30))
-def test_the_error_is_half_a_step_and_a_second_time_changes_nothing(seed, size):
+@given(st.integers(0, 2**32 - 1), st.floats(1e-30, 1e30), st.sampled_from([8, 4]))
+def test_the_error_is_half_a_step_and_a_second_time_changes_nothing(seed, size, bits):
     matrix = (np.random.default_rng(seed).normal(size=(4, 7)) * size).astype(np.float32)
-    once = rounded(matrix)
-    step = np.abs(matrix).max(axis=1, keepdims=True) / 127
+    once = rounded(matrix, bits)
+    step = np.abs(matrix).max(axis=1, keepdims=True) / {8: 127, 4: 7}[bits]
     assert np.all(np.abs(once - matrix) <= 0.501 * step)
-    np.testing.assert_array_equal(rounded(once), once)
-    np.testing.assert_array_equal(quantize(once).values, quantize(matrix).values)
+    np.testing.assert_array_equal(rounded(once, bits), once)
+    np.testing.assert_array_equal(codes_of(once).values, quantize(matrix, bits).values)
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("shape", [(3, 5), (4, 6), (2, 1), (0, 3)])
+def test_codes_come_back_from_the_disk(bits, shape):
+    matrix = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    matrix[1:2] = 0
+    rows = quantize(matrix, bits)
+    arrays = to_arrays("table", rows)
+    width = shape[1] if bits == 8 and shape[0] else -(-shape[1] // 2)
+    assert arrays["table"].shape == (max(shape[0] - 1, 0), width)
+    again = from_arrays(arrays, "table", shape[1])
+    np.testing.assert_array_equal(again.values, rows.values)
+    np.testing.assert_array_equal(again.scale, rows.scale)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ({"table": None}, "table is missing"),
+        ({"table": np.zeros((2, 3), np.int16)}, "int16"),
+        ({"table": np.zeros((1, 4), np.int8)}, "no codes of 2 rows"),
+        ({"table_scale": np.array([1, -1], np.float32)}, "below 0"),
+        ({"table_scale": np.array([1, 0], np.float32)}, "no codes of 2 rows"),
+    ],
+)
+def test_damaged_codes_are_refused(damage, message):
+    arrays = to_arrays("table", quantize(np.full((2, 4), 0.3, dtype=np.float32))) | damage
+    arrays = {name: array for name, array in arrays.items() if array is not None}
+    with pytest.raises(ValueError, match=message):
+        from_arrays(arrays, "table", 4)
+
+
+def test_half_weights():
+    matrix = as_csr(np.array([[0, 0.1], [1, 0]], dtype=np.float32))
+    rounded_weights = half(matrix)
+    assert rounded_weights.data.tolist() == [float(np.float16(0.1)), 1.0] and rounded_weights.data.dtype == np.float32
 
 
 def test_products_equal_those_of_the_dense_rows():

@@ -12,7 +12,7 @@ from eclare_py.errors import ModelError, UsageError
 from eclare_py.index.clustering import balanced_order, cluster_bounds, clusters_for
 from eclare_py.index.config import IndexConfig
 from eclare_py.index.routing import centroid_routers
-from eclare_py.quantize import Rows, quantize
+from eclare_py.quantize import Rows, codes_of
 from eclare_py.storage import State
 from eclare_py.types import FloatArray, IntArray
 
@@ -63,7 +63,7 @@ class LabelTree:
     @cached_property
     def router_codes(self) -> Rows:
         """Routers by their int8 codes."""
-        return quantize(self.routers)
+        return codes_of(self.routers)
 
     def level_size(self, level: int) -> int:
         """Number of nodes C_t of a level; negative levels count from the leaves."""

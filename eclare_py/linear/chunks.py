@@ -133,8 +133,10 @@ class Chunks:
 
     def state(self, name: str) -> dict[str, np.ndarray]:
         """What is saved, under `name`."""
-        parts = ("child_ptr", "row_ptr", "features", "entry_ptr", "offsets", "values", "bias")
-        return {f"{name}.{part}": getattr(self, part) for part in parts}
+        parts = ("child_ptr", "row_ptr", "features", "offsets", "values", "bias")
+        # Entries of each row, not pointers: the file takes a byte for each.
+        counts = {f"{name}.entries": np.diff(self.entry_ptr)}
+        return counts | {f"{name}.{part}": getattr(self, part) for part in parts}
 
     @classmethod
     def from_state(cls, state: State, name: str, n_features: int) -> Chunks:
@@ -144,7 +146,7 @@ class Chunks:
             ModelError: An array is missing, or pointers, features or offsets are out of bounds.
         """
         types = {
-            "child_ptr": np.int64, "row_ptr": np.int64, "features": np.int32, "entry_ptr": np.int64,
+            "child_ptr": np.int64, "row_ptr": np.int64, "features": np.int32, "entries": np.int64,
             "offsets": np.uint16, "values": np.float32, "bias": np.float32,
         }  # fmt: skip
         arrays: dict[str, np.ndarray] = {}
@@ -153,7 +155,11 @@ class Chunks:
             if array is None or array.dtype != kind or array.ndim != 1:
                 raise ModelError(f"linear weights {name}: {part} is missing or not one row of {np.dtype(kind)}")
             arrays[part] = array
-        chunks = cls(**arrays, n_features=n_features)
+        counts = arrays.pop("entries")
+        if len(counts) and counts.min() < 0:
+            raise ModelError(f"linear weights {name}: a row has {counts.min()} entries")
+        entry_ptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        chunks = cls(**arrays, entry_ptr=entry_ptr, n_features=n_features)
         chunks.check(name)
         return chunks
 

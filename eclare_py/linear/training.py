@@ -145,7 +145,8 @@ def _train_level(documents: Csr, level: _Level, config: LinearConfig, seed: int)
     return Chunks.of_columns(
         np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         np.concatenate([features for _, features, _, _ in parts]),
-        np.concatenate([weights for _, _, weights, _ in parts]),
+        # Half precision is a thousandth of a weight, and half the disk.
+        np.concatenate([weights for _, _, weights, _ in parts]).astype(np.float16).astype(np.float32),
         np.concatenate([bias for _, _, _, bias in parts]),
         level.child_ptr,
         documents.shape[1],

@@ -8,7 +8,7 @@ import numpy as np
 
 from eclare_py.errors import ModelError
 from eclare_py.model.bag_kernels import sum_rows
-from eclare_py.quantize import Rows
+from eclare_py.quantize import Rows, from_arrays, to_arrays
 from eclare_py.storage import State
 from eclare_py.types import Csr, FloatArray
 
@@ -62,14 +62,8 @@ class FrozenEncoder:
 
     def state(self) -> State:
         """What is saved."""
-        arrays = {
-            "table": self.table.values,
-            "table_scale": self.table.scale,
-            "weight": self.weight,
-            "bias": self.bias,
-            "projection": self.projection,
-        }
-        return State(arrays=arrays, meta={"dim": self.dim})
+        arrays = {"weight": self.weight, "bias": self.bias, "projection": self.projection}
+        return State(arrays=arrays | to_arrays("table", self.table), meta={"dim": self.dim})
 
     @classmethod
     def from_state(cls, state: State) -> FrozenEncoder:
@@ -79,13 +73,16 @@ class FrozenEncoder:
             ModelError: A part is missing or shapes disagree.
         """
         try:
-            parts = {name: state.arrays[name] for name in ("table", "table_scale", "weight", "bias", "projection")}
+            weight, bias, projection = (state.arrays[name] for name in ("weight", "bias", "projection"))
+            table = from_arrays(state.arrays, "table", len(bias))
         except KeyError as missing:
             raise ModelError(f"document encoder lacks {missing}; restore the file or train again") from None
-        dim = len(parts["bias"])
-        shapes = {name: part.shape for name, part in parts.items()}
-        table = Rows(parts.pop("table"), parts.pop("table_scale"))
-        fitting = shapes["weight"] == (dim, dim) and shapes["table"][1:] == shapes["projection"][1:] == (dim,)
-        if not fitting or shapes["table_scale"] != shapes["table"][:1]:
-            raise ModelError(f"document encoder: shapes {shapes} do not fit each other; train again")
-        return cls(table, **parts)
+        except ValueError as error:
+            raise ModelError(f"document encoder: {error}; restore the file or train again") from error
+        dim = len(bias)
+        if weight.shape != (dim, dim) or projection.shape[1:] != (dim,):
+            raise ModelError(
+                f"document encoder: weight {weight.shape}, projection {projection.shape} do not fit {dim} dimensions; "
+                "train again"
+            )
+        return cls(table, weight, bias, projection)

@@ -302,7 +302,7 @@ def _documents(pipeline: Pipeline, x: FloatArray, row: int, top: int) -> list[tu
     documents = pipeline.documents
     first, last = np.searchsorted(documents.pairs[:, 0], [row, row + 1])
     places = documents.pairs[first:last, 1]
-    cosines = documents.vectors[places].astype(np.float32) @ x
+    cosines = documents.vectors.dense(places) @ x
     order = np.lexsort((places, -cosines))[:top]
     return [(documents.names[places[i]], float(cosines[i])) for i in order.tolist()]
 

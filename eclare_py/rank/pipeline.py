@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.model.frozen import FrozenEncoder
+from eclare_py.quantize import Rows
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import Ranker, query_blocks
 from eclare_py.types import IntArray, Ranking
@@ -46,12 +46,12 @@ class TrainDocuments:
 
     Attributes:
         names: (n,) id of each document, or its row.
-        vectors: (n, d) float16.
+        vectors: (n, d) by codes.
         pairs: (p, 2) label and position in `names`, sorted by label.
     """
 
     names: list[str]
-    vectors: npt.NDArray[np.float16]
+    vectors: Rows
     pairs: IntArray
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from eclare_py.index import LabelTree, search
 from eclare_py.linear import LinearRanker
 from eclare_py.metrics.propensity import inverse_propensities
-from eclare_py.quantize import Rows, quantize
+from eclare_py.quantize import Rows, codes_of
 from eclare_py.rank import one_pass
 from eclare_py.rank.arrays import Documents, LabelArrays, Layers, Limits, SupportArrays
 from eclare_py.rank.candidates import Candidates, add_paths, from_shortlist, grow, spread, strongest
@@ -158,7 +158,7 @@ class Ranker:
     @cached_property
     def codes(self) -> Rows:
         """Label vectors by their int8 codes."""
-        return quantize(self.scorer.vectors)
+        return codes_of(self.scorer.vectors)
 
     @cached_property
     def around(self) -> Neighbourhood:
@@ -244,7 +244,7 @@ class Ranker:
             raise ValueError("the fusion is not fitted yet")
         config, profile, support = self.config, self.profile, self.support
         sides = (profile.centroids, self.around.vectors, self.around.centroids)
-        vectors, centroids, near_vectors, near_centroids = (self.codes, *map(quantize, sides))
+        vectors, centroids, near_vectors, near_centroids = (self.codes, *map(codes_of, sides))
         labels = LabelArrays(
             *vectors,
             self.scorer.bias,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from safetensors.numpy import save_file
 
 from eclare_py.errors import ModelError
 from eclare_py.storage.files import read_json, write_json
+from eclare_py.storage.narrow import narrow, widen
 from eclare_py.types import Csr, check_csr
 
 JSON: TypeAlias = Any  # str, int, finite float, bool, None, list, dict with str keys; checked when written
@@ -28,6 +30,7 @@ CSR_PARTS = ("indptr", "indices", "data", "shape")
 MAX_DIMENSION = 2**28  # rows or columns of a CSR on disk: far above any label set, far below what exhausts memory
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _CHUNK = 1 << 22
+_TYPES = "types"  # where the header names the types of arrays that are narrower on disk
 
 
 @dataclass(frozen=True)
@@ -96,11 +99,12 @@ def write_state(folder: str | Path, name: str, state: State) -> None:
         if array.dtype.type not in ARRAY_TYPES.values():
             raise ModelError(f"{path.name}: array {key} has type {array.dtype}, which is not saved; convert it first")
         _check_finite(array, f"{path.name}: array {key}", "it is not saved")
-        arrays[key] = np.asarray(array, order="C")  # a strided view would be written in the order of its memory
+        arrays[key] = np.asarray(narrow(array), order="C")  # a strided view would be written in the order of its memory
+    types = {key: array.dtype.name for key, array in state.arrays.items() if arrays[key].dtype != array.dtype}
     try:
         path.touch()  # safetensors would create it readable by the owner alone
         mode = path.stat().st_mode & 0o777
-        save_file(arrays, path)
+        save_file(arrays, path, metadata={_TYPES: json.dumps(types, sort_keys=True)} if types else None)
         path.chmod(mode)
         write_json(path.with_suffix(".json"), state.meta)
     except (SafetensorError, OSError) as error:
@@ -130,13 +134,22 @@ def read_state(folder: str | Path, name: str) -> State:
 def _read_arrays(path: Path) -> Iterator[tuple[str, npt.NDArray[Any]]]:
     """The checked arrays of one file; its header is checked against its size by safetensors before this starts."""
     with safe_open(path, framework="numpy") as file:
+        types = _types(path, file.metadata())
         for key in sorted(file.keys()):
             kind = file.get_slice(key).get_dtype()
             if kind not in ARRAY_TYPES:
                 raise ModelError(f"{path}: array {key} has type {kind}, which this version cannot read")
             array = file.get_tensor(key)
             _check_finite(array, f"{path}: array {key}", "restore it or save it again")
-            yield key, array
+            yield key, widen(array, types[key]) if key in types else array
+
+
+def _types(path: Path, metadata: dict[str, str] | None) -> dict[str, str]:
+    """The types of the arrays that were narrowed."""
+    types = json.loads((metadata or {}).get(_TYPES, "{}"))  # bad JSON is a ValueError
+    if not isinstance(types, dict) or not all(isinstance(name, str) for name in types.values()):
+        raise ModelError(f"{path}: the types in its header are no mapping of names; restore it or save it again")
+    return types
 
 
 def _check_finite(array: npt.NDArray[Any], place: str, mend: str) -> None:

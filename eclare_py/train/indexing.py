@@ -10,7 +10,7 @@ from eclare_py.graph.normalize import set_self_loops
 from eclare_py.index import LabelTree, build_tree, label_centroids, label_representations, mass_routers
 from eclare_py.linear import LinearRanker, fit_linear
 from eclare_py.model.network import EclareNetwork
-from eclare_py.quantize import rounded
+from eclare_py.quantize import half, rounded
 from eclare_py.rank.candidates import strongest
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
@@ -45,7 +45,7 @@ def build_scorer(network: EclareNetwork, documents: FloatArray, prepared: Prepar
     tree = build_tree(representations, recipe.index, seed=recipe.seed)
     if recipe.index.score == "last":
         tree = tree.with_routers(mass_routers(tree, np.float32(scale) * vectors, np.float32(scale) * bias))
-    tree = replace(tree, routers=rounded(tree.routers))
+    tree = replace(tree, routers=rounded(tree.routers, 4))
     beam = max(1, min(recipe.index.beam, int(recipe.index.beam_share * tree.n_leaves)))
     return LabelScorer(vectors, bias, tree, beam)
 
@@ -75,10 +75,10 @@ def label_profile(documents: FloatArray, prepared: Prepared, config: RankConfig)
         config: What the fusion may see.
     """
     centroids = label_centroids(documents, prepared.train.labels)
-    terms = strongest(as_csr(prepared.label_rows), config.label_terms)
+    terms = half(strongest(as_csr(prepared.label_rows), config.label_terms))
     return LabelProfile(
         prepared.frequencies,
-        rounded(centroids) if config.documents else np.zeros_like(centroids),
+        rounded(centroids, 4) if config.documents else np.zeros_like(centroids),
         terms if config.words else Csr(terms.shape, dtype=np.float32),
     )
 

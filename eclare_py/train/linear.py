@@ -6,7 +6,8 @@ from eclare_py.config import to_mapping
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import TrainingError
 from eclare_py.features.tfidf import TfidfFeatures
-from eclare_py.linear import LinearPipeline, fit_linear, pifa_tree
+from eclare_py.linear import fit_linear, pifa_tree
+from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.rank.pipeline import LabelTable
 from eclare_py.train.events import EventLog
 from eclare_py.train.recipe import Recipe

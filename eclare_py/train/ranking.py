@@ -12,6 +12,7 @@ from eclare_py.graph.build import build_label_graph
 from eclare_py.linear import LinearRanker
 from eclare_py.metrics.evaluate import evaluate
 from eclare_py.metrics.result import Evaluation
+from eclare_py.quantize import half
 from eclare_py.rank.candidates import Candidates, look_up
 from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.query import Query
@@ -67,7 +68,7 @@ def fit_ranker(
         log: Told of both.
     """
     config, seed = recipe.rank, recipe.seed
-    support = build_label_graph(prepared.train.labels, config.support, seed=seed).adjacency
+    support = _support(prepared, recipe)
     ranker = Ranker(scorer, profile, prepared.graph.normalized, support, config, prepared.train.n_documents, linear)
     log("stage", name="fusion", epochs=1, steps=2)
     names = ranker.first_columns
@@ -106,9 +107,13 @@ def complete(ranker: Ranker, documents: FloatArray, prepared: Prepared, recipe: 
         ranker,
         profile=label_profile(documents, prepared, recipe.rank),
         linear=build_linear(ranker.scorer.tree, prepared, recipe),
-        support=build_label_graph(prepared.train.labels, recipe.rank.support, seed=recipe.seed).adjacency,
+        support=_support(prepared, recipe),
         n_documents=prepared.train.n_documents,
     )
+
+
+def _support(prepared: Prepared, recipe: Recipe) -> Csr:
+    return half(build_label_graph(prepared.train.labels, recipe.rank.support, seed=recipe.seed).adjacency)
 
 
 def _first_pairs(ranker: Ranker, half: _Half) -> tuple[FloatArray, FloatArray]:

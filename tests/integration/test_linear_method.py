@@ -11,8 +11,8 @@ import pytest
 
 from eclare_py import Dataset, EclareClassifier
 from eclare_py.errors import ModelError, TrainingError, UsageError
-from eclare_py.linear import LinearPipeline
 from eclare_py.persist import load_pipeline
+from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.storage import State, read_state, write_state
 from tests.tiny import python
 

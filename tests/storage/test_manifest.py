@@ -20,7 +20,7 @@ from eclare_py.storage.manifest import build_manifest
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     with atomic_folder(tmp_path / "model", extra={"recipe": "eclare", "numbers": [1, 2.5]}) as partial:
-        write_state(partial, "part", State({"a": np.arange(40, dtype=np.float32).reshape(5, 8)}, {"b": "text"}))
+        write_state(partial, "part", State({"a": (np.arange(40, dtype=np.float32) / 3).reshape(5, 8)}, {"b": "text"}))
         (partial / "words").mkdir()
         (partial / "words" / "list.txt").write_text("one\ntwo\n")
     return tmp_path / "model"
