@@ -108,11 +108,6 @@ class TfidfFeatures:
         """Columns of the word block, the first ones; 0 where the recipe has none."""
         return len(self.vocabularies.get("word", ()))
 
-    def single_words(self) -> npt.NDArray[np.bool_]:
-        """(V,) false for the columns of several words; character n-grams count as single."""
-        words = [" " not in term for term in self.vocabularies["word"].terms] if self.n_words else []
-        return np.concatenate([np.array(words, np.bool_), np.ones(self.n_features - self.n_words, np.bool_)])
-
     def feature_names(self) -> list[str]:
         """The n-gram of each of the V columns."""
         return [term for vocabulary in self.vocabularies.values() for term in vocabulary.terms]

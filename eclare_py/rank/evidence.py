@@ -94,7 +94,7 @@ class Neighbourhood:
     def of(cls, graph: Csr, vectors: FloatArray, centroids: FloatArray) -> Neighbourhood:
         """Smooth both over the (L, L) label graph; a label without neighbours gets zeros, its self loop is not one."""
         graph = set_self_loops(graph, "none")
-        return cls(*(rounded(unit_rows(np.asarray(graph @ rows)), 4) for rows in (vectors, centroids)))
+        return cls(*(rounded(unit_rows(np.asarray(graph @ rows))) for rows in (vectors, centroids)))
 
 
 def graph_evidence(

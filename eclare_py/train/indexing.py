@@ -78,7 +78,7 @@ def label_profile(documents: FloatArray, prepared: Prepared, config: RankConfig)
     terms = half(strongest(as_csr(prepared.label_rows), config.label_terms))
     return LabelProfile(
         prepared.frequencies,
-        rounded(centroids, 4) if config.documents else np.zeros_like(centroids),
+        rounded(centroids) if config.documents else np.zeros_like(centroids),
         terms if config.words else Csr(terms.shape, dtype=np.float32),
     )
 
