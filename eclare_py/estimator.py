@@ -60,14 +60,25 @@ class EclareClassifier:
         return classifier
 
     @classmethod
-    def load(cls, path: str | Path) -> EclareClassifier:
+    def load(cls, path: str | Path, *, tail_boost: float | None = None) -> EclareClassifier:
         """A classifier from a model folder; loading and answering need no torch.
+
+        Args:
+            path: The folder.
+            tail_boost: How much rare labels are lifted, instead of the recipe's `rank.tail_boost`: 0 ranks by
+                probability, about 1 favours rare labels.
 
         Raises:
             ModelError: The folder is no model, or is damaged.
+            UsageError: A `tail_boost` that is no number from 0, or for a model of the linear method.
         """
         classifier = cls()
-        classifier._pipeline = load_pipeline(path)
+        pipeline = load_pipeline(path)
+        if tail_boost is not None:
+            if isinstance(pipeline, LinearPipeline):
+                raise UsageError("tail_boost is of the fusion; this model is of the method linear, which has none")
+            pipeline = pipeline.at(tail_boost)
+        classifier._pipeline = pipeline
         return classifier
 
     def settings(self) -> Recipe:

@@ -2,7 +2,7 @@
 
 A model folder holds, beside `manifest.json`:
 - a pair NAME.safetensors, NAME.json for each of features, encoder, scorer, profile, tree, graph, support, network,
-  documents, and for linear, first and final (the fusion networks) where the model has them;
+  documents, calibration, and for linear, first and final (the fusion networks) where the model has them;
 - `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
 - `events.jsonl`, the log of the training, where there is one.
 
@@ -28,6 +28,7 @@ from eclare_py.index import LabelTree
 from eclare_py.linear import LinearConfig, LinearRanker
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.quantize import codes_of, from_arrays, to_arrays
+from eclare_py.rank.calibration import Calibration
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.fusion import FusionNetwork
@@ -164,6 +165,7 @@ def _states(pipeline: Pipeline | LinearPipeline) -> dict[str, State]:
             to_arrays("vectors", documents.vectors) | {"pairs": documents.pairs}, {"names": documents.names}
         ),
     }
+    states["calibration"] = ranker.calibration.state()
     if ranker.linear is not None:
         states["linear"] = ranker.linear.state()
     for name, network in (("first", ranker.first), ("final", ranker.final)):
@@ -307,7 +309,11 @@ def _ranker(
     if config.linear:
         linear = _linear(folder, "linear", _linear_config(folder, recipe), len(scorer.vectors), n_features)
     ranker = Ranker(scorer, profile, graph.normalized, support, config, n_documents, linear)
-    ranker = replace(ranker, first=_fusion(folder, "first", ranker.first_columns))
+    ranker = replace(
+        ranker,
+        first=_fusion(folder, "first", ranker.first_columns),
+        calibration=Calibration.from_state(read_state(folder, "calibration")),
+    )
     return replace(ranker, final=_fusion(folder, "final", ranker.final_columns)) if ranker.uses_graph else ranker
 
 

@@ -262,3 +262,25 @@ def test_wrong_calls_of_a_trained_model(tiny: Any) -> None:
         EclareClassifier().fit(tiny.folder.train.subset(np.arange(10)))
     with pytest.raises(UsageError, match="device='tpu'"):
         EclareClassifier(device="tpu").fit(tiny.folder)
+
+
+def test_the_operating_point_moves_without_training(tiny: Any) -> None:
+    texts = tiny.folder.test.texts
+    plain, lifted = (EclareClassifier.load(tiny.model, tail_boost=boost) for boost in (0, 3.0))
+    assert lifted.pipeline.recipe["rank"]["tail_boost"] == 3.0 and not plain.pipeline.ranker.boost.any()
+    frequencies = tiny.folder.train.label_frequencies
+
+    def rarity(classifier: EclareClassifier) -> float:
+        return float(frequencies[classifier.predict(texts, 3).indices].mean())
+
+    assert rarity(lifted) < rarity(plain)
+    evidence = plain.pipeline.ranker.evidence(plain.pipeline.encode(texts[:4]))
+    slope, offset = plain.pipeline.ranker.calibration.at(0)
+    fitted = plain.pipeline.ranker.final.logits(evidence.columns)
+    np.testing.assert_allclose(plain.pipeline.ranker.logits(evidence), slope * fitted + offset, rtol=1e-5)
+    own = EclareClassifier.load(tiny.model)
+    same = EclareClassifier.load(tiny.model, tail_boost=own.pipeline.ranker.config.tail_boost)
+    np.testing.assert_array_equal(same.predict(texts, 3).scores, own.predict(texts, 3).scores)
+    for bad in (-1, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="tail_boost"):
+            EclareClassifier.load(tiny.model, tail_boost=bad)

@@ -39,6 +39,11 @@ def evaluate(
         typer.Option("--predictions", help="Scores to write: .npz, a scipy CSR (texts x labels), the best 100.",
                      show_default=False, dir_okay=False),
     ] = None,
+    tail_boost: Annotated[
+        float | None,
+        typer.Option("--tail-boost", help="Lift of rare labels instead of the recipe's: 0 none, 1 strong.",
+                     show_default=False),
+    ] = None,
 ) -> None:  # fmt: skip
     """Measure the quality of a model, by label frequency too.
 
@@ -49,6 +54,7 @@ def evaluate(
     \b
     eclare evaluate models/debian --data data/debian --json result.json --html report.html
     eclare evaluate models/debian --data data/debian --predictions scores.npz
+    eclare evaluate models/debian --data data/debian --tail-boost 1.2
     """
     if split not in ("tst", "trn"):
         raise UsageError(f"--split {split} is unknown: choose tst or trn")
@@ -56,7 +62,7 @@ def evaluate(
     from eclare_py.estimator import RANKED, EclareClassifier
 
     started = time.perf_counter()
-    classifier = EclareClassifier.load(model)
+    classifier = EclareClassifier.load(model, tail_boost=tail_boost)
     load_seconds = time.perf_counter() - started
     folder = load_dataset(data)
     chosen = _chosen(folder, split)

@@ -32,13 +32,19 @@ def predict(
     format: Annotated[
         str, typer.Option("--format", help="jsonl, or npz: a scipy CSR (texts x labels) of scores.")
     ] = "jsonl",
-) -> None:
+    tail_boost: Annotated[
+        float | None,
+        typer.Option("--tail-boost", help="Lift of rare labels instead of the recipe's: 0 none, 1 strong.",
+                     show_default=False),
+    ] = None,
+) -> None:  # fmt: skip
     """Rank the labels of every text.
 
     A line of the input is a text, or where the first line begins with a brace, a JSON object with "text" (or "title"
     and "content", as in data folders) and an optional "uid". A line of the output has the labels of one text, best
     first, as {"labels": [{"label": id, "text": ..., "score": 0 to 1}, ...]}, with the uid where one was given. The
-    score is a probability that is lifted for rare labels (rank.tail_boost of the recipe).
+    score is a probability that is lifted for rare labels (--tail-boost, or rank.tail_boost of the recipe; with 0 it is
+    the probability itself).
 
     \b
     echo "tool to edit audio tags" | eclare predict models/debian --top-k 5
@@ -51,7 +57,7 @@ def predict(
         raise UsageError("--format npz needs a file: give --output FILE.npz")
     from eclare_py.estimator import EclareClassifier
 
-    classifier = EclareClassifier.load(model)
+    classifier = EclareClassifier.load(model, tail_boost=tail_boost)
     rows = read_rows(input)
     size = 1 if input == "-" and sys.stdin.isatty() else CHUNK  # a person at the keyboard waits for every answer
     count = 0

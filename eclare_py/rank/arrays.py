@@ -76,7 +76,7 @@ class Layers(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """Most labels of the shortlist, added by the graph, seeds and finalists; and which evidence there is."""
+    """Most labels of the shortlist, of the graph, seeds, finalists; which evidence there is; the line to a probability."""
 
     shortlist: int
     graph_candidates: int
@@ -85,6 +85,8 @@ class Limits(NamedTuple):
     linear: bool
     graph: bool
     graph_features: bool
+    slope: float
+    offset: float
 
 
 class Documents(NamedTuple):

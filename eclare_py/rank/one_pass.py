@@ -314,7 +314,8 @@ def _rank_document(
     size = _gather(row, documents, text, labels, limits, pairs)
     size = _fuse(size, text, labels, support, first, final, limits, pairs, logits)
     for pair in range(size):
-        logits[pair] = _chance(logits[pair] + labels.boost[pairs.found[pair]])
+        lifted = logits[pair] + labels.boost[pairs.found[pair]]
+        logits[pair] = _chance(np.float32(limits.slope) * lifted + np.float32(limits.offset))
     kept_scores, kept = np.empty_like(scores), np.empty_like(ids)
     size = keep_best(logits[:size], pairs.found[:size], kept_scores, kept)
     sort_best(kept_scores, kept, size)

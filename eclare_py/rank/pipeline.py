@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
+from eclare_py.errors import UsageError
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.model.frozen import FrozenEncoder
@@ -111,6 +112,21 @@ class Pipeline:
             "weights": 0 if ranker.linear is None else sum(len(level.values) for level in ranker.linear.levels),
             "facts": self.facts,
         }
+
+    def at(self, tail_boost: float) -> Pipeline:
+        """The same model with rare labels lifted more or less: another operating point, nothing is trained.
+
+        Args:
+            tail_boost: Added to a label's logit times ln(1 / propensity); 0 ranks by the fitted probability.
+
+        Raises:
+            UsageError: A negative or infinite value.
+        """
+        if not 0 <= tail_boost < float("inf"):
+            raise UsageError(f"tail_boost={tail_boost} must be a number from 0")
+        config = replace(self.ranker.config, tail_boost=float(tail_boost))
+        recipe = {**self.recipe, "rank": {**self.recipe["rank"], "tail_boost": float(tail_boost)}}
+        return replace(self, recipe=recipe, ranker=replace(self.ranker, config=config))
 
     @cached_property
     def sentence_encoder(self) -> SentenceEncoder | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from eclare_py.metrics.propensity import inverse_propensities
 from eclare_py.quantize import Rows, codes_of
 from eclare_py.rank import one_pass
 from eclare_py.rank.arrays import Documents, LabelArrays, Layers, Limits, SupportArrays
+from eclare_py.rank.calibration import Calibration
 from eclare_py.rank.candidates import Candidates, add_paths, from_shortlist, grow, spread, strongest
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import (
@@ -86,6 +87,7 @@ class Ranker:
         linear: Linear ranker over the leading columns of the terms, or None.
         first: Fusion without the graph.
         final: Fusion with the graph; None where the graph is not used.
+        calibration: From lifted logits to probabilities.
     """
 
     scorer: LabelScorer
@@ -97,6 +99,7 @@ class Ranker:
     linear: LinearRanker | None = None
     first: FusionNetwork | None = None
     final: FusionNetwork | None = None
+    calibration: Calibration = field(default_factory=Calibration.none)
 
     def shortlist(self, query: Query, hidden: IntArray | None) -> Candidates:
         """Step 1: candidates from the tree and the linear ranker's beam."""
@@ -193,11 +196,13 @@ class Ranker:
         return Evidence(found, self.first_pass(query, found))
 
     def logits(self, evidence: Evidence) -> FloatArray:
-        """(P,) fused logits, rare labels lifted by `tail_boost`."""
+        """(P,) fused logits, rare labels lifted by `tail_boost`, calibrated."""
         network = self.final if self.uses_graph else self.first
         if network is None:
             raise ValueError("the fusion is not fitted yet")
-        return network.logits(evidence.columns) + self.boost[evidence.found.labels]
+        slope, offset = self.calibration.at(self.config.tail_boost)
+        lifted = network.logits(evidence.columns) + self.boost[evidence.found.labels]
+        return np.asarray(slope * lifted + offset, dtype=np.float32)
 
     @cached_property
     def boost(self) -> FloatArray:
@@ -206,8 +211,12 @@ class Ranker:
         Rare labels are missing from many documents they belong to (Jain et al., KDD 2016), held-out ones included, so
         the fitted probabilities are too low for them.
         """
-        inverse = inverse_propensities(self.profile.frequencies, self.n_documents)
-        return np.asarray(self.config.tail_boost * np.log(inverse), dtype=np.float32)
+        return np.float32(self.config.tail_boost) * self.rarity
+
+    @cached_property
+    def rarity(self) -> FloatArray:
+        """(L,) ln(1 / propensity)."""
+        return np.log(inverse_propensities(self.profile.frequencies, self.n_documents)).astype(np.float32)
 
     def rank(self, query: Query, k: int, hidden: IntArray | None = None) -> Ranking:
         """The k labels of each document with the best fused scores.
@@ -218,8 +227,8 @@ class Ranker:
             hidden: (F, 2) filter pairs (document, label) that must not come up.
 
         Returns:
-            (B, k) Ranking of scores in 0..1: the fitted probabilities where `tail_boost` is 0, lifted for rare labels
-            otherwise.
+            (B, k) Ranking of scores in 0..1: the share of labels ranked with such a score that is relevant. With a
+            `tail_boost` this holds over all labels together; of rare ones fewer are in the data than the score says.
         """
         blocks = query_blocks(len(query), hidden, _BLOCK)
         parts = [self._rank_block(query.part(rows), k, pairs) for rows, pairs in blocks]
@@ -261,7 +270,7 @@ class Ranker:
         layers = [Layers.of(network) for network in (self.first, self.final or self.first)]
         limits = Limits(
             config.shortlist, config.graph_candidates, config.seeds, config.finalists, self.linear is not None,
-            self.uses_graph, config.graph_features,
+            self.uses_graph, config.graph_features, *self.calibration.at(config.tail_boost),
         )  # fmt: skip
         return labels, edges, *layers, limits
 

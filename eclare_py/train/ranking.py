@@ -13,10 +13,12 @@ from eclare_py.linear import LinearRanker
 from eclare_py.metrics.evaluate import evaluate
 from eclare_py.metrics.result import Evaluation
 from eclare_py.quantize import half
+from eclare_py.rank.calibration import Calibration
 from eclare_py.rank.candidates import Candidates, look_up
 from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import LabelScorer, Ranker, query_blocks
+from eclare_py.train.calibration import fit_calibration
 from eclare_py.train.events import EventLog
 from eclare_py.train.fusion import fit_fusion
 from eclare_py.train.indexing import build_linear, label_profile
@@ -87,7 +89,7 @@ def fit_ranker(
         final = fit_fusion(columns, relevant, names=ranker.final_columns, config=config, seed=seed)
         ranker = replace(ranker, final=final)
     log("step", log=False, stage="fusion", epoch=1, step=2, loss=0.0)
-    return ranker
+    return replace(ranker, calibration=_calibration(ranker, halves))
 
 
 def complete(ranker: Ranker, documents: FloatArray, prepared: Prepared, recipe: Recipe) -> Ranker:
@@ -116,6 +118,17 @@ def _support(prepared: Prepared, recipe: Recipe) -> Csr:
     return half(build_label_graph(prepared.train.labels, recipe.rank.support, seed=recipe.seed).adjacency)
 
 
+def _calibration(ranker: Ranker, halves: list[_Half]) -> Calibration:
+    network = ranker.final if ranker.uses_graph else ranker.first
+    assert network is not None
+    seen = [[ranker.evidence(part, pairs) for part, pairs in half.blocks] for half in halves]
+    found = [[part.found for part in parts] for parts in seen]
+    told = [_by_block(these, half.labels) for these, half in zip(found, halves, strict=True)]
+    flat = [part for parts in seen for part in parts]
+    logits = [network.logits(part.columns) for part in flat]
+    return fit_calibration([part.found for part in flat], logits, [one for ones in told for one in ones], ranker.rarity)
+
+
 def _first_pairs(ranker: Ranker, half: _Half) -> tuple[FloatArray, FloatArray]:
     """Evidence (P, F) of the shortlists of some documents, and (P,) which pairs are relevant."""
     found = [ranker.shortlist(part, pairs) for part, pairs in half.blocks]
@@ -141,11 +154,13 @@ def validate(ranker: Ranker, query: Query, prepared: Prepared) -> Evaluation:
 
 
 def _relevant(found: list[Candidates], labels: Csr) -> FloatArray:
-    parts, start = [], 0
-    for part in found:
-        size = len(part.indptr) - 1
-        parts.append(look_up(labels[start : start + size], part))
-        start += size
+    parts = _by_block(found, labels)
     if not sum(map(len, parts)):
         raise TrainingError("no candidates were found for the held-out documents")
     return np.concatenate(parts)
+
+
+def _by_block(found: list[Candidates], labels: Csr) -> list[FloatArray]:
+    """Which candidates of the blocks are relevant."""
+    ends = np.cumsum([len(part.indptr) - 1 for part in found])
+    return [look_up(labels[end - len(part.indptr) + 1 : end], part) for part, end in zip(found, ends, strict=True)]

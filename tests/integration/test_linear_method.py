@@ -73,9 +73,12 @@ def test_saved_and_loaded_it_answers_the_same(tiny: Any, tmp_path: Path) -> None
         load_pipeline(tmp_path / "model")
 
 
-def test_what_it_cannot_do_is_said(tiny: Any) -> None:
+def test_what_it_cannot_do_is_said(tiny: Any, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="method linear"):
         trained(tiny).explain("a text", 3)
+    trained(tiny).save(tmp_path / "model")
+    with pytest.raises(UsageError, match="tail_boost"):
+        EclareClassifier.load(tmp_path / "model", tail_boost=1.0)
     train = tiny.folder.train
     unlabelled = dataclasses.replace(train, labels=train.labels * 0, filter_pairs=np.empty((0, 2), np.int64))
     unlabelled.labels.eliminate_zeros()

@@ -7,6 +7,7 @@ from eclare_py.index import IndexConfig, build_tree
 from eclare_py.linear import LinearConfig, fit_linear
 from eclare_py.quantize import rounded
 from eclare_py.rank import ranker as ranker_module
+from eclare_py.rank.calibration import Calibration
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, LINEAR_COLUMNS, LabelProfile
 from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork, probability
@@ -121,7 +122,10 @@ def random_ranker(*, linear=False, **settings):
     first = network(
         ranker.first_columns, similarity=0.05, order=0.1, **({"path": 0.07, "outside": 0.2} if linear else {})
     )
-    return dataclasses.replace(ranker, first=first, final=final if ranker.uses_graph else None), x
+    calibration = Calibration(*(np.array(part, np.float32) for part in ([0, 1], [1, 0.6], [0, -0.3])))
+    return dataclasses.replace(
+        ranker, first=first, final=final if ranker.uses_graph else None, calibration=calibration
+    ), x
 
 
 HIDDEN = np.array([[0, 3], [0, 5], [0, 9], [7, 0], [7, 11], [22, 39]])

@@ -1,0 +1,55 @@
+"""Fitting the calibration on held-out documents."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eclare_py.rank.calibration import Calibration
+from eclare_py.rank.candidates import Candidates
+from eclare_py.types import FloatArray, IntArray
+
+BOOSTS = (0.0, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 3.0)
+TOP = 10  # labels per document that the scores are to be right for
+_ROUNDS, _RIDGE = 25, 1e-3
+
+
+def fit_calibration(
+    found: list[Candidates], logits: list[FloatArray], relevant: list[FloatArray], rarity: FloatArray
+) -> Calibration:
+    """One line per lift, by logistic regression on the labels that this lift ranks first (Platt, 1999).
+
+    Args:
+        found: Candidates of blocks of documents.
+        logits: Their fused logits without lift.
+        relevant: Whether each is relevant.
+        rarity: (L,) ln(1 / propensity).
+    """
+    lines = []
+    for boost in BOOSTS:
+        xs, ys = [], []
+        for these, own, truth in zip(found, logits, relevant, strict=True):
+            lifted = own + np.float32(boost) * rarity[these.labels]
+            chosen: IntArray = these.best(lifted, TOP)
+            xs.append(lifted[chosen])
+            ys.append(truth[chosen])
+        lines.append(fit_line(np.concatenate(xs), np.concatenate(ys)))
+    slopes, offsets = np.array(lines, dtype=np.float32).T
+    return Calibration(np.array(BOOSTS, dtype=np.float32), np.maximum(slopes, np.float32(0.05)), offsets)
+
+
+def fit_line(logits: FloatArray, relevant: FloatArray) -> tuple[float, float]:
+    """Slope and offset of the logistic regression of (P,) relevant on (P,) logits, by Newton steps from (1, 0)."""
+    x, y = logits.astype(np.float64), relevant.astype(np.float64)
+    line = np.array([1.0, 0.0])
+    for _ in range(_ROUNDS):
+        chance = 1 / (1 + np.exp(-np.clip(line[0] * x + line[1], -30, 30)))
+        # A little pull to (1, 0), so that a handful of documents without a relevant label cannot send it anywhere.
+        gradient = np.array([((chance - y) * x).sum(), (chance - y).sum()]) + _RIDGE * (line - [1, 0])
+        weight = chance * (1 - chance)
+        cross = (weight * x).sum()
+        hessian = np.array([[(weight * x * x).sum(), cross], [cross, weight.sum()]]) + _RIDGE * np.eye(2)
+        step = np.linalg.solve(hessian, gradient)
+        line -= np.clip(step, -1, 1)
+        if np.abs(step).max() < 1e-7:
+            break
+    return float(line[0]), float(line[1])
