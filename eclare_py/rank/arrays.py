@@ -76,7 +76,7 @@ class Layers(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """Most labels of the shortlist, of the graph, seeds, finalists; the evidence there is; the line to a probability."""
+    """Most labels of the shortlist, of the graph, seeds, finalists; the evidence there is; the line of the scores."""
 
     shortlist: int
     graph_candidates: int
