@@ -10,7 +10,7 @@ PYTEST_FLAGS ?= -n 2 -q
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: install quickstart test lint bench clean
+.PHONY: install quickstart test lint bench peers clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/.core
@@ -39,6 +39,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.core
 	$(BIN)/python experiments/bench.py
+
+peers: $(VENV)/.core
+	$(BIN)/python experiments/peers/run.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

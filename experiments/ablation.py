@@ -29,6 +29,7 @@ RANKER_STAGE = ("training.ranker_epochs=1", "label.free=true", "label.bias=true"
 VARIANTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "full recipe": ((), ()),
     "no graph": (NO_HOPS, NO_SPREAD),
+    "no linear ranker": ((), ("rank.linear=false",)),
     "1 hop only": ((), NO_SPREAD),
     "2 hops only": (("label.propagation.hops=2",), NO_SPREAD),
     "graph in the ranker only": (NO_HOPS, ()),

@@ -284,3 +284,12 @@ def test_the_operating_point_moves_without_training(tiny: Any) -> None:
     for bad in (-1, float("nan"), float("inf")):
         with pytest.raises(UsageError, match="tail_boost"):
             EclareClassifier.load(tiny.model, tail_boost=bad)
+
+
+def test_without_the_linear_ranker(tiny: Any, tmp_path: Path) -> None:
+    classifier = EclareClassifier(tiny.recipe, overrides={**QUICK, "rank.linear": False}, device="cpu")
+    classifier.fit(tiny.folder.train).save(tmp_path / "model")
+    assert classifier.pipeline.ranker.linear is None and not (tmp_path / "model" / "linear.safetensors").exists()
+    again, texts = EclareClassifier.load(tmp_path / "model"), tiny.folder.test.texts[:5]
+    np.testing.assert_array_equal(again.predict(texts, 4).scores, classifier.predict(texts, 4).scores)
+    assert "path" not in again.explain(texts[0], int(again.predict(texts[:1], 1).indices[0, 0])).evidence

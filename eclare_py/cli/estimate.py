@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eclare_py.errors import UsageError
+
 if TYPE_CHECKING:
     from eclare_py.data.dataset import Dataset
     from eclare_py.train.recipe import Recipe
 
 _FLOAT = 4
 _ENTRY = 12  # bytes of a CSR entry with 64-bit columns
+_PAIR = 6  # the same on disk: a column and half a float
+_LINEAR_PER_WORD = 105  # bytes of linear weights on disk for each word feature, as on debian-related
 _PROGRAM_MB = 620  # interpreter, torch, compiled kernels
 # Of training, set by hand against a few runs on debian-related and yso-en on two idle cores: rough.
 _SECONDS_PER_PRODUCT = 3.6e-11  # of one dimension of one document and one label
@@ -30,6 +34,8 @@ def estimate_training(train: Dataset, recipe: Recipe) -> dict[str, Any]:
     """
     from eclare_py.features.tfidf import TfidfFeatures
 
+    if recipe.method == "linear":
+        raise UsageError("there is no estimate for the method linear: it trains in seconds to minutes, just try it")
     features = TfidfFeatures.fit(train.texts, train.label_texts, config=recipe.features)
     terms_per_text = _mean_terms(features, train.texts)
     terms_per_label = _mean_terms(features, train.label_texts)
@@ -45,7 +51,9 @@ def estimate_training(train: Dataset, recipe: Recipe) -> dict[str, Any]:
     # Parameters once in use, once as the best epoch, once on their way into a checkpoint; a tree is built over
     # two or three vectors a label, and the ranker holds three more.
     memory = 3 * (table + free) + vectors + 6 * n_labels * dim * _FLOAT + rows + graphs + 3 * texts
-    model = table + 2 * free + 2 * n_labels * dim * _FLOAT + n_labels * terms_per_label * _ENTRY + graphs + texts // 2
+    # Terms in half a byte a number, label vectors and centroids in one, the tree in a quarter of that.
+    model = table // 8 + 2 * free + 2.25 * n_labels * dim + n_labels * min(terms_per_label, 32) * _PAIR
+    model += graphs // 3 + texts // 2 + (_LINEAR_PER_WORD * features.n_words if recipe.rank.linear else 0)
     return {
         "train documents": n_documents,
         "labels": n_labels,

@@ -333,6 +333,7 @@ def test_inspect(tiny: Any) -> None:
         "Training with default"
     ]
     assert smaller["parameters"] < training["parameters"]
+    assert "method linear" in eclare("inspect", tiny.data, "--estimate", "--recipe", "xr_linear", code=2).stderr
     assert "Training with" not in eclare("inspect", tiny.data).stdout
 
 
