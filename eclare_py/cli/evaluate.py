@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eclare_py.cli.console import say, show_table
+from eclare_py.cli.options import TailBoost
 from eclare_py.errors import DataError, UsageError
 from eclare_py.metrics.report import write_html
 from eclare_py.metrics.report_model import Example, Prediction, build_report
@@ -39,11 +40,7 @@ def evaluate(
         typer.Option("--predictions", help="Scores to write: .npz, a scipy CSR (texts x labels), the best 100.",
                      show_default=False, dir_okay=False),
     ] = None,
-    tail_boost: Annotated[
-        float | None,
-        typer.Option("--tail-boost", help="Lift of rare labels instead of the recipe's: 0 none, 1 strong.",
-                     show_default=False),
-    ] = None,
+    tail_boost: TailBoost = None,
 ) -> None:  # fmt: skip
     """Measure the quality of a model, by label frequency too.
 

@@ -14,6 +14,7 @@ import typer
 
 from eclare_py.cli.console import say
 from eclare_py.cli.inputs import Row, read_rows
+from eclare_py.cli.options import TailBoost
 from eclare_py.errors import UsageError
 from eclare_py.storage import atomic_file
 
@@ -32,11 +33,7 @@ def predict(
     format: Annotated[
         str, typer.Option("--format", help="jsonl, or npz: a scipy CSR (texts x labels) of scores.")
     ] = "jsonl",
-    tail_boost: Annotated[
-        float | None,
-        typer.Option("--tail-boost", help="Lift of rare labels instead of the recipe's: 0 none, 1 strong.",
-                     show_default=False),
-    ] = None,
+    tail_boost: TailBoost = None,
 ) -> None:  # fmt: skip
     """Rank the labels of every text.
 

@@ -1,0 +1,14 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import typer
+
+TailBoost: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--tail-boost", help="Lift of rare labels instead of the recipe's: 0 none, 1 strong.", show_default=False
+    ),
+]
