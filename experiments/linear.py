@@ -38,6 +38,7 @@ def main() -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--data", type=Path)
     what.add_argument("--steps", action="store_true")
+    what.add_argument("--synthetic", type=int, nargs="+", metavar="L", help="walks alone, on made-up trees of L labels")
     parser.add_argument("--loss", choices=("squared-hinge", "logistic"), default="squared-hinge")
     parser.add_argument("--negatives", choices=("tfn", "man", "tfn+man"), default="tfn")
     parser.add_argument("--seed", type=int, default=0)
@@ -45,6 +46,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.steps:
         steps()
+        return
+    if arguments.synthetic:
+        for n_labels in arguments.synthetic:
+            print(f"{n_labels:,} labels")
+            walk_times(*made_up(n_labels))
         return
     found = quality(arguments.data, LinearConfig(loss=arguments.loss, negatives=arguments.negatives), arguments.seed)
     if arguments.out:
@@ -100,6 +106,42 @@ def walk_times(ranker: LinearRanker, queries: Csr) -> dict[str, dict[str, float]
             found[f"{name}, beam {beam}"] = {walk: round(1e3 * seconds, 4) for walk, seconds in times.items()}
             print(f"| {name}, beam {beam} | " + " | ".join(f"{1e3 * t:.4f}" for t in times.values()) + " |")
     return found
+
+
+def made_up(n_labels: int) -> tuple[LinearRanker, Csr]:
+    """A tree of random weights and 2,000 documents, in numbers like those of debian-related.
+
+    There a child has some 60 weights and a chunk 20 features a child; features and the 20 terms of a document follow
+    Zipf's law, so that documents and chunks share the frequent ones.
+    """
+    random, n_features = np.random.default_rng(0), 200_000
+    chance = 1 / (10 + np.arange(n_features))
+    ends = np.cumsum(chance / chance.sum())
+
+    def draw(count: int) -> np.ndarray:
+        return np.minimum(np.searchsorted(ends, random.random(count)), n_features - 1)
+
+    sizes = [max(n_labels // 70, 2)]
+    while sizes[0] > 32:
+        sizes.insert(0, sizes[0] // 16)
+    levels, parents = [], 1
+    for children in (*sizes, n_labels):
+        child_ptr = np.arange(parents + 1, dtype=np.int64) * children // parents
+        columns = []
+        for first, last in zip(child_ptr[:-1], child_ptr[1:], strict=True):
+            known = np.unique(draw(30 * int(last - first)))
+            columns += [np.unique(known[random.integers(len(known), size=60)]) for _ in range(last - first)]
+        pointers = np.cumsum([0] + [len(column) for column in columns]).astype(np.int64)
+        weights = random.normal(scale=0.3, size=pointers[-1]).astype(np.float32)
+        features = np.concatenate(columns).astype(np.int32)
+        bias = np.zeros(children, np.float32)
+        levels.append(Chunks.of_columns(pointers, features, weights, bias, child_ptr, n_features))
+        parents = children
+    rows = [np.unique(draw(20)) for _ in range(2000)]
+    pointers = np.cumsum([0] + [len(row) for row in rows])
+    values = np.full(pointers[-1], 0.25, np.float32)
+    queries = Csr((values, np.concatenate(rows), pointers), shape=(2000, n_features))
+    return LinearRanker(levels, np.arange(n_labels), LinearConfig(), n_features), queries
 
 
 def steps() -> None:

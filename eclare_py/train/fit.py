@@ -27,14 +27,16 @@ from eclare_py.train.batches import BatchSource
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog, Listener
 from eclare_py.train.exemplars import train_documents
-from eclare_py.train.indexing import build_linear, build_scorer, encode_train, label_profile
+from eclare_py.train.indexing import build_linear, build_scorer, encode_train, label_profile, word_rows
 from eclare_py.train.linear import train_linear
 from eclare_py.train.loop import Rates, StageRun, run_stage
 from eclare_py.train.mining import mine
-from eclare_py.train.prepare import Prepared, prepare, with_held_out
+from eclare_py.train.prepare import Prepared, prepare
 from eclare_py.train.ranking import complete, fit_ranker, validate
 from eclare_py.train.recipe import Recipe
-from eclare_py.types import IntArray
+from eclare_py.types import FloatArray, IntArray
+
+_BLOCK = 8192  # documents encoded at once
 
 
 @dataclass
@@ -256,19 +258,19 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     session.log("stage", name="index", epochs=1, steps=1)
     # From here on everything sees the documents as the finished model will: encoded with a quantised table.
     encoder = freeze(network)
-    seen, held_out = (None, None) if prepared.embeddings is None else prepared.embeddings[:2]
-    documents = encoder.encode(prepared.rows, seen)
-    query = Query(encoder.encode(prepared.held_out_rows, held_out), prepared.held_out_rows)
+    everything = _encode_all(encoder, prepared)
+    documents, held_out = np.split(everything, [prepared.train.n_documents])
+    query = Query(held_out, prepared.held_out_rows)
     scorer = build_scorer(network, documents, prepared, recipe)
     if recipe.rank.linear:
         session.log("stage", name="linear", epochs=1, steps=1)
-    linear = build_linear(scorer.tree, prepared, recipe)
-    profile = label_profile(documents, prepared, recipe.rank)
+    linear = build_linear(scorer.tree, word_rows(prepared, prepared.rows), prepared.train, recipe)
+    profile = label_profile(documents, prepared.train.labels, prepared.label_rows, recipe.rank)
     ranker = fit_ranker(scorer, profile, linear, query, prepared, recipe, session.log)
     evaluation = validate(ranker, query, prepared)
     session.log("validation", stage="fusion", epoch=1, metrics=evaluation.metrics)
     session.log("stage", name="completion", epochs=1, steps=1)
-    ranker = complete(ranker, np.concatenate([documents, query.vectors]), with_held_out(prepared), recipe)
+    ranker = complete(ranker, everything, prepared, recipe)
     facts = {
         "documents": prepared.train.n_documents + prepared.held_out.n_documents,
         "held_out": prepared.held_out.n_documents,
@@ -282,6 +284,20 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
         LabelTable(prepared.train.label_texts, prepared.train.label_ids), _label_side(network),
         train_documents(prepared, scorer, documents), facts,
     )  # fmt: skip
+
+
+def _encode_all(encoder: FrozenEncoder, prepared: Prepared) -> FloatArray:
+    """(N + H, d) vectors of train and held-out documents, made in blocks: whole they would take four times the room."""
+    rows, embeddings = (prepared.rows, prepared.held_out_rows), prepared.embeddings or (None, None)
+    out = np.empty((sum(part.shape[0] for part in rows), encoder.dim), dtype=np.float32)
+    done = 0
+    for part, sentences in zip(rows, embeddings[:2], strict=True):
+        for start in range(0, part.shape[0], _BLOCK):
+            block = slice(start, min(start + _BLOCK, part.shape[0]))
+            vectors = encoder.encode(part[block], None if sentences is None else sentences[block])
+            out[done : done + len(vectors)] = vectors
+            done += len(vectors)
+    return out
 
 
 def freeze(network: EclareNetwork) -> FrozenEncoder:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from eclare_py.data.dataset import Dataset
 from eclare_py.graph.normalize import set_self_loops
 from eclare_py.index import LabelTree, build_tree, label_centroids, label_representations, mass_routers
 from eclare_py.linear import LinearRanker, fit_linear
@@ -50,34 +51,45 @@ def build_scorer(network: EclareNetwork, documents: FloatArray, prepared: Prepar
     return LabelScorer(vectors, bias, tree, beam)
 
 
-def build_linear(tree: LabelTree, prepared: Prepared, recipe: Recipe) -> LinearRanker | None:
-    """Train the linear ranker on the word features, over the upper levels of the tree; None where the recipe has none.
+def word_rows(prepared: Prepared, rows: Csr) -> Csr:
+    """The word columns of (n, V) TF-IDF rows; all where the recipe has no words.
 
-    Character n-grams would make it six times as costly and hardly better: the label vectors know them already.
+    Character n-grams would make the linear ranker six times as costly and hardly better: the label vectors know them.
+    """
+    width = prepared.features.n_words or prepared.features.n_features
+    return Query(np.empty((rows.shape[0], 0), dtype=np.float32), rows).leading(width)
+
+
+def build_linear(tree: LabelTree, words: Csr, train: Dataset, recipe: Recipe) -> LinearRanker | None:
+    """Train the linear ranker over the upper levels of the tree; None where the recipe has none.
+
+    Args:
+        tree: The label tree.
+        words: (N, W) features of the documents, from `word_rows`.
+        train: These documents.
+        recipe: Settings.
     """
     if not recipe.rank.linear:
         return None
-    words = prepared.features.n_words or prepared.features.n_features
-    documents = Query(np.empty((prepared.rows.shape[0], 0), np.float32), prepared.rows).leading(words)
-    train = prepared.train
     return fit_linear(
-        documents, train.labels, tree.cut(recipe.linear.max_leaf), recipe.linear, filter_pairs=train.filter_pairs,
+        words, train.labels, tree.cut(recipe.linear.max_leaf), recipe.linear, filter_pairs=train.filter_pairs,
         seed=recipe.seed,
     )  # fmt: skip
 
 
-def label_profile(documents: FloatArray, prepared: Prepared, config: RankConfig) -> LabelProfile:
+def label_profile(documents: FloatArray, labels: Csr, label_rows: Csr, config: RankConfig) -> LabelProfile:
     """Frequencies, centroids and texts of the labels; what the settings leave out is zero.
 
     Args:
-        documents: (N, d) vectors of the train documents.
-        prepared: The data.
+        documents: (N, d) document vectors.
+        labels: (N, L) their labels.
+        label_rows: (L, V) TF-IDF of the label texts.
         config: What the fusion may see.
     """
-    centroids = label_centroids(documents, prepared.train.labels)
-    terms = half(strongest(as_csr(prepared.label_rows), config.label_terms))
+    centroids = label_centroids(documents, labels)
+    terms = half(strongest(as_csr(label_rows), config.label_terms))
     return LabelProfile(
-        prepared.frequencies,
+        np.bincount(labels.indices, minlength=labels.shape[1]).astype(np.int64),
         rounded(centroids) if config.documents else np.zeros_like(centroids),
         terms if config.words else Csr(terms.shape, dtype=np.float32),
     )

@@ -86,10 +86,10 @@ def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepare
     )
 
 
-def with_held_out(prepared: Prepared) -> Prepared:
-    """The same with the held-out documents among those to train on, for what is counted once all is fitted."""
+def all_documents(prepared: Prepared) -> Dataset:
+    """Train documents, then held-out ones, for what is counted once all is fitted."""
     train, held_out = prepared.train, prepared.held_out
-    together = Dataset(
+    return Dataset(
         [*train.texts, *held_out.texts],
         as_csr(sp.vstack([train.labels, held_out.labels])),
         train.label_texts,
@@ -97,8 +97,6 @@ def with_held_out(prepared: Prepared) -> Prepared:
         label_ids=train.label_ids,
         filter_pairs=np.concatenate([train.filter_pairs, held_out.filter_pairs + [train.n_documents, 0]]),
     )
-    rows = as_csr(sp.vstack([prepared.rows, prepared.held_out_rows]))
-    return replace(prepared, train=together, rows=rows, frequencies=together.label_frequencies)
 
 
 def _embeddings(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.sparse as sp
 
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import TrainingError
@@ -21,8 +22,8 @@ from eclare_py.rank.ranker import LabelScorer, Ranker, query_blocks
 from eclare_py.train.calibration import fit_calibration
 from eclare_py.train.events import EventLog
 from eclare_py.train.fusion import fit_fusion
-from eclare_py.train.indexing import build_linear, label_profile
-from eclare_py.train.prepare import Prepared
+from eclare_py.train.indexing import build_linear, label_profile, word_rows
+from eclare_py.train.prepare import Prepared, all_documents
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import Csr, FloatArray, IntArray
 
@@ -70,7 +71,7 @@ def fit_ranker(
         log: Told of both.
     """
     config, seed = recipe.rank, recipe.seed
-    support = _support(prepared, recipe)
+    support = _support(prepared.train.labels, recipe)
     ranker = Ranker(scorer, profile, prepared.graph.normalized, support, config, prepared.train.n_documents, linear)
     log("stage", name="fusion", epochs=1, steps=2)
     names = ranker.first_columns
@@ -102,20 +103,22 @@ def complete(ranker: Ranker, documents: FloatArray, prepared: Prepared, recipe: 
     Args:
         ranker: The fitted ranker.
         documents: (N + H, d) vectors of train and held-out documents.
-        prepared: Train and held-out documents, from `with_held_out`.
+        prepared: The data.
         recipe: Settings.
     """
+    together = all_documents(prepared)
+    words = sp.vstack([word_rows(prepared, rows) for rows in (prepared.rows, prepared.held_out_rows)], format="csr")
     return replace(
         ranker,
-        profile=label_profile(documents, prepared, recipe.rank),
-        linear=build_linear(ranker.scorer.tree, prepared, recipe),
-        support=_support(prepared, recipe),
-        n_documents=prepared.train.n_documents,
+        profile=label_profile(documents, together.labels, prepared.label_rows, recipe.rank),
+        linear=build_linear(ranker.scorer.tree, words, together, recipe),
+        support=_support(together.labels, recipe),
+        n_documents=together.n_documents,
     )
 
 
-def _support(prepared: Prepared, recipe: Recipe) -> Csr:
-    return half(build_label_graph(prepared.train.labels, recipe.rank.support, seed=recipe.seed).adjacency)
+def _support(labels: Csr, recipe: Recipe) -> Csr:
+    return half(build_label_graph(labels, recipe.rank.support, seed=recipe.seed).adjacency)
 
 
 def _calibration(ranker: Ranker, halves: list[_Half]) -> Calibration:

@@ -184,7 +184,7 @@ def test_switches_of_the_evidence(dataset, recipe_of):
     documents = np.random.default_rng(0).normal(size=(len(prepared.train), 8)).astype(np.float32)
     for words, near in ((True, False), (False, True)):
         config = dataclasses.replace(recipe.rank, words=words, documents=near)
-        profile = label_profile(documents, prepared, config)
+        profile = label_profile(documents, prepared.train.labels, prepared.label_rows, config)
         assert bool(profile.terms.nnz) == words and profile.centroids.any() == near
 
 
