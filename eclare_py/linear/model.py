@@ -70,7 +70,7 @@ class LinearRanker:
         if beam < 1:
             raise UsageError(f"beam={beam} must be at least 1")
         if documents.shape[0] == 1 and walk == "choose":
-            return self._search_one(documents, beam, beam if last is None else last)
+            return self._search_one(documents.indices, documents.data, beam, beam if last is None else last)
         kept = Beam(*(np.zeros((documents.shape[0], 1), kind) for kind in (np.int64, np.float32, np.float32)))
         for depth, chunks in enumerate(self.levels):
             size = last if last is not None and depth == len(self.levels) - 1 else beam
@@ -96,12 +96,12 @@ class LinearRanker:
         )  # fmt: skip
         return found
 
-    def _search_one(self, document: Csr, beam: int, last: int) -> Beam:
-        """The same for one document, in one compiled call."""
+    def _search_one(self, columns: np.ndarray, values: FloatArray, beam: int, last: int) -> Beam:
+        """The same for one document of ascending columns, in one compiled call."""
         whole, sizes = self._joined
         found = Beam(*(np.empty((1, min(last, sizes[-1])), kind) for kind in (np.int64, np.float32, np.float32)))
         _search_row(
-            sizes, whole.child_ptr, whole.bias, document.indptr, document.indices, document.data, whole.row_ptr,
+            sizes, whole.child_ptr, whole.bias, np.array([0, len(columns)]), columns, values, whole.row_ptr,
             whole.features, whole.entry_ptr, whole.offsets, whole.values, *whole.hashes, beam, self._power,
             found.nodes[0], found.scores[0], found.margins[0],
         )  # fmt: skip
@@ -132,6 +132,18 @@ class LinearRanker:
         ranking = rank(found.scores, k, found.indices)
         scores = np.where(ranking.indices >= 0, np.exp(ranking.scores), -np.inf).astype(np.float32)
         return Ranking(ranking.indices, scores)
+
+    def paths_of_one(self, columns: np.ndarray, values: FloatArray, k: int) -> Ranking:
+        """`paths` of one document without a matrix, which takes longer to make than this search.
+
+        Args:
+            columns: Ascending columns; those that the weights do not know are left out.
+            values: Their weights.
+            k: Labels wanted.
+        """
+        stop = int(np.searchsorted(columns, self.n_features))  # compiled look-ups do not check bounds
+        found = self._search_one(columns[:stop], values[:stop], self.config.beam, k)
+        return Ranking(np.where(found.nodes >= 0, self.label_order[found.nodes], PADDING), found.scores)
 
     def paths(self, documents: Csr, k: int, *, beam: int | None = None) -> Ranking:
         """The labels with the best paths, at most k, ties in the order of the tree; scores are logs of the products."""

@@ -29,10 +29,6 @@ class Query:
         """(B, width) the first columns of the terms."""
         if width == self.terms.shape[1]:
             return self.terms
-        if len(self) == 1:
-            stop = int(np.searchsorted(self.terms.indices, width))
-            values, columns = self.terms.data[:stop], self.terms.indices[:stop]
-            return Csr((values, columns, np.array([0, stop])), shape=(1, width))
         kept = self.terms.indices < width
         pointers = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])[self.terms.indptr]
         return Csr((self.terms.data[kept], self.terms.indices[kept], pointers), shape=(len(self), width))

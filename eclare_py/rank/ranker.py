@@ -128,6 +128,8 @@ class Ranker:
         """Labels by the log of the linear ranker's path score; none without one."""
         if self.linear is None:
             return Ranking(np.empty((len(query), 0), np.int64), np.empty((len(query), 0), np.float32))
+        if len(query) == 1:
+            return self.linear.paths_of_one(query.terms.indices, query.terms.data, self.config.linear_candidates)
         return self.linear.paths(query.leading(self.linear.n_features), self.config.linear_candidates)
 
     def _grow(self, query: Query, found: Candidates, extra: Csr, hidden: IntArray | None) -> Candidates:
