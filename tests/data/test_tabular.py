@@ -91,7 +91,7 @@ def test_other_columns_and_separator(tmp_path: Path) -> None:
 BAD: list[tuple[str, bytes, int | None, str]] = [
     ("r.jsonl", b'{"text": "x", "labels": ["a"]}\n{"text": "y"}\n', 2, "key labels is missing"),
     ("r.jsonl", b'{"text": "x", "labels": "a"}\n', 1, "labels is 'a': it must be a list"),
-    ("r.jsonl.gz", gzip.compress(b'{"text": "x", "labels": "a"}\n'), 1, "labels is 'a': it must be a list"),
+    ("r.jsonl.gz", gzip.compress(b'{"text": "x", "labels": "a"}\n', mtime=0), 1, "labels is 'a': it must be a list"),
     ("r.jsonl", b'{"text": "x", "labels": [3]}\n', 1, "label name is 3"),
     ("r.jsonl", b'{"text": "x", "labels": ["a", "a "]}\n', 1, "name a label twice"),
     ("r.jsonl", b'{"text": null, "labels": ["a"]}\n', 1, "text is None"),
@@ -108,7 +108,7 @@ BAD: list[tuple[str, bytes, int | None, str]] = [
     ("r.csv", b"text,labels\nx,a\n\xe9,b\n", 3, "invalid UTF-8"),
     ("r.csv", b"text,labels\n", None, "no train document found"),
     ("r.parquet", b"not parquet at all", None, "damaged or no parquet file"),
-    ("r.jsonl.gz", gzip.compress(b'{"text": "x", "labels": ["a"]}\n' * 3)[:-9], None, "damaged gzip file"),
+    ("r.jsonl.gz", gzip.compress(b'{"text": "x", "labels": ["a"]}\n' * 3, mtime=0)[:-9], None, "damaged gzip file"),
 ]
 
 
