@@ -162,7 +162,7 @@ def draw(rows: dict[str, Any], path: Path) -> None:
         axes.bar(spots, [value["quality"][metric] for metric in QUALITY], width, label=name)
     axes.set_xticks(range(len(QUALITY)), QUALITY)
     axes.set_ylabel("percent")
-    axes.legend(frameon=False, ncols=len(rows))
+    axes.legend(frameon=False, ncols=len(rows), loc="lower left", bbox_to_anchor=(0, 1))
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, metadata={"Date": None})
 
