@@ -6,8 +6,8 @@
 
 The first trains XR-Linear on TF-IDF of words and pairs of words and scores the test split at beams 10 and 50, then
 times one query and many with each of the four walks against a product child by child. The second times one step of each
-walk on made-up chunks; the rule in `eclare_py/linear/walks.py` is built from these. The third times the walks on made-up
-trees of any size.
+walk on made-up chunks; the rule in `eclare_py/linear/walks.py` is built from these. The third times the walks on
+made-up trees of any size.
 """
 
 from __future__ import annotations
