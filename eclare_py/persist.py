@@ -27,7 +27,7 @@ from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.index import LabelTree
 from eclare_py.linear import LinearConfig, LinearRanker
 from eclare_py.model.frozen import FrozenEncoder
-from eclare_py.quantize import codes_of, from_arrays, to_arrays
+from eclare_py.quantize import Rows, codes_of, from_arrays, to_arrays
 from eclare_py.rank.calibration import Calibration
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
@@ -182,16 +182,21 @@ def _codes(name: str, matrix: FloatArray) -> dict[str, npt.NDArray[Any]]:
         raise ModelError(f"{name}: {error}; train again") from error
 
 
-def _dense(folder: Path, part: str, state: State, name: str, rows: int | None, dim: int) -> FloatArray:
-    """A matrix that `_codes` wrote, of `rows` rows where their number is known."""
+def _rows(folder: Path, part: str, state: State, name: str, rows: int | None, dim: int) -> Rows:
+    """Codes of `rows` vectors, where their number is known."""
     file = folder / f"{part}.safetensors"
     try:
-        matrix = from_arrays(state.arrays, name, dim).dense()
+        found = from_arrays(state.arrays, name, dim)
     except ValueError as error:
         raise ModelError(f"{file}: {error}; {_MEND}") from error
-    if rows is not None and len(matrix) != rows:
-        raise ModelError(f"{file}: {name} has {len(matrix)} rows, expected {rows}; {_MEND}")
-    return matrix
+    if rows is not None and len(found.values) != rows:
+        raise ModelError(f"{file}: {name} has {len(found.values)} rows, expected {rows}; {_MEND}")
+    return found
+
+
+def _dense(folder: Path, part: str, state: State, name: str, rows: int | None, dim: int) -> FloatArray:
+    """A matrix that `_codes` wrote."""
+    return _rows(folder, part, state, name, rows, dim).dense()
 
 
 def _mapping(folder: Path, name: str) -> dict[str, Any]:
@@ -338,12 +343,7 @@ def _documents(folder: Path, n_labels: int, dim: int) -> TrainDocuments:
     if not _are_texts(names):
         raise ModelError(f"{folder / 'documents.json'}: names must be a list of texts; {_MEND}")
     assert isinstance(names, list)
-    try:
-        vectors = from_arrays(state.arrays, "vectors", dim)
-    except ValueError as error:
-        raise ModelError(f"{folder / 'documents.safetensors'}: {error}; {_MEND}") from error
-    if len(vectors.values) != len(names):
-        raise ModelError(f"{folder}: {len(vectors.values)} vectors of {len(names)} train documents; {_MEND}")
+    vectors = _rows(folder, "documents", state, "vectors", len(names), dim)
     pairs = _array(folder, "documents", state, "pairs", np.int64, (None, 2))
     if len(pairs) and (
         pairs.min() < 0 or np.any(pairs.max(axis=0) >= (n_labels, len(names))) or np.any(np.diff(pairs[:, 0]) < 0)

@@ -1,7 +1,8 @@
 """Learned fusion: a small network from the evidence of a pair to the probability that the label is relevant.
 
 Fitted on documents that no earlier stage has trained on: the scores of a ranker on its own train documents are far
-too good. Trained with torch (`train/fusion.py`), applied with numpy, so that answering needs no torch.
+too good. Trained with torch (`train/fusion.py`), applied with numpy or, in answers,
+by `one_pass.py`: neither needs torch.
 """
 
 from __future__ import annotations

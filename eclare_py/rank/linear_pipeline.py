@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from eclare_py.features.tfidf import TfidfFeatures
+from eclare_py.graph.edges import select_entries
 from eclare_py.linear.model import LinearRanker
 from eclare_py.rank.pipeline import LabelTable
 from eclare_py.rank.ranker import query_blocks
@@ -89,5 +90,4 @@ def _without(scores: Csr, hidden: IntArray) -> Csr:
     """The (B, L) matrix without the entries of some pairs."""
     rows = np.repeat(np.arange(scores.shape[0], dtype=np.int64), np.diff(scores.indptr))
     kept = ~np.isin(rows * scores.shape[1] + scores.indices, hidden[:, 0] * scores.shape[1] + hidden[:, 1])
-    pointers = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])[scores.indptr]
-    return Csr((scores.data[kept], scores.indices[kept], pointers), shape=scores.shape)
+    return select_entries(scores, kept)

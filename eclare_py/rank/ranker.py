@@ -33,7 +33,7 @@ from eclare_py.rank.kernels import mutual_weights
 from eclare_py.rank.query import Query
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking
 
-_BLOCK = 1024  # documents ranked at once: some 400 candidates each, about 100 MB of evidence
+_BLOCK = 1024  # documents ranked at once
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from eclare_py.train.batches import BatchSource
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog, Listener
 from eclare_py.train.exemplars import train_documents
-from eclare_py.train.indexing import build_linear, build_scorer, encode_train, label_profile, word_rows
+from eclare_py.train.indexing import build_linear, build_scorer, encode_train, label_profile
 from eclare_py.train.linear import train_linear
 from eclare_py.train.loop import Rates, StageRun, run_stage
 from eclare_py.train.mining import mine
@@ -264,7 +264,7 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     scorer = build_scorer(network, documents, prepared, recipe)
     if recipe.rank.linear:
         session.log("stage", name="linear", epochs=1, steps=1)
-    linear = build_linear(scorer.tree, word_rows(prepared, prepared.rows), prepared.train, recipe)
+    linear = build_linear(scorer.tree, [prepared.rows], prepared.train, prepared.features, recipe)
     profile = label_profile(documents, prepared.train.labels, prepared.label_rows, recipe.rank)
     ranker = fit_ranker(scorer, profile, linear, query, prepared, recipe, session.log)
     evaluation = validate(ranker, query, prepared)
@@ -290,13 +290,11 @@ def _encode_all(encoder: FrozenEncoder, prepared: Prepared) -> FloatArray:
     """(N + H, d) vectors of train and held-out documents, made in blocks: whole they would take four times the room."""
     rows, embeddings = (prepared.rows, prepared.held_out_rows), prepared.embeddings or (None, None)
     out = np.empty((sum(part.shape[0] for part in rows), encoder.dim), dtype=np.float32)
-    done = 0
-    for part, sentences in zip(rows, embeddings[:2], strict=True):
+    seen = rows[0].shape[0]
+    for part, sentences, target in zip(rows, embeddings[:2], (out[:seen], out[seen:]), strict=True):
         for start in range(0, part.shape[0], _BLOCK):
-            block = slice(start, min(start + _BLOCK, part.shape[0]))
-            vectors = encoder.encode(part[block], None if sentences is None else sentences[block])
-            out[done : done + len(vectors)] = vectors
-            done += len(vectors)
+            block = slice(start, start + _BLOCK)
+            target[block] = encoder.encode(part[block], None if sentences is None else sentences[block])
     return out
 
 

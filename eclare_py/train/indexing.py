@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import scipy.sparse as sp
 
 from eclare_py.data.dataset import Dataset
+from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.graph.normalize import set_self_loops
 from eclare_py.index import LabelTree, build_tree, label_centroids, label_representations, mass_routers
 from eclare_py.linear import LinearRanker, fit_linear
@@ -15,7 +18,7 @@ from eclare_py.quantize import half, rounded
 from eclare_py.rank.candidates import strongest
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
-from eclare_py.rank.query import Query
+from eclare_py.rank.query import leading_columns
 from eclare_py.rank.ranker import LabelScorer
 from eclare_py.train.prepare import Prepared
 from eclare_py.train.recipe import Recipe
@@ -51,29 +54,27 @@ def build_scorer(network: EclareNetwork, documents: FloatArray, prepared: Prepar
     return LabelScorer(vectors, bias, tree, beam)
 
 
-def word_rows(prepared: Prepared, rows: Csr) -> Csr:
-    """The word columns of (n, V) TF-IDF rows; all where the recipe has no words.
-
-    Character n-grams would make the linear ranker six times as costly and hardly better: the label vectors know them.
-    """
-    width = prepared.features.n_words or prepared.features.n_features
-    return Query(np.empty((rows.shape[0], 0), dtype=np.float32), rows).leading(width)
-
-
-def build_linear(tree: LabelTree, words: Csr, train: Dataset, recipe: Recipe) -> LinearRanker | None:
+def build_linear(
+    tree: LabelTree, rows: Sequence[Csr], train: Dataset, features: TfidfFeatures, recipe: Recipe
+) -> LinearRanker | None:
     """Train the linear ranker over the upper levels of the tree; None where the recipe has none.
+
+    It sees the word features (all, where the recipe has no words). Character n-grams would make it six times as costly
+    and hardly better: the label vectors know them already.
 
     Args:
         tree: The label tree.
-        words: (N, W) features of the documents, from `word_rows`.
+        rows: TF-IDF rows (n, V) of the documents, part after part.
         train: These documents.
+        features: What made the rows.
         recipe: Settings.
     """
     if not recipe.rank.linear:
         return None
+    words = [leading_columns(part, features.n_words or features.n_features) for part in rows]
     return fit_linear(
-        words, train.labels, tree.cut(recipe.linear.max_leaf), recipe.linear, filter_pairs=train.filter_pairs,
-        seed=recipe.seed,
+        sp.vstack(words, format="csr"), train.labels, tree.cut(recipe.linear.max_leaf), recipe.linear,
+        filter_pairs=train.filter_pairs, seed=recipe.seed,
     )  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.sparse as sp
 
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import TrainingError
@@ -22,7 +21,7 @@ from eclare_py.rank.ranker import LabelScorer, Ranker, query_blocks
 from eclare_py.train.calibration import fit_calibration
 from eclare_py.train.events import EventLog
 from eclare_py.train.fusion import fit_fusion
-from eclare_py.train.indexing import build_linear, label_profile, word_rows
+from eclare_py.train.indexing import build_linear, label_profile
 from eclare_py.train.prepare import Prepared, all_documents
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import Csr, FloatArray, IntArray
@@ -107,11 +106,11 @@ def complete(ranker: Ranker, documents: FloatArray, prepared: Prepared, recipe: 
         recipe: Settings.
     """
     together = all_documents(prepared)
-    words = sp.vstack([word_rows(prepared, rows) for rows in (prepared.rows, prepared.held_out_rows)], format="csr")
+    rows = (prepared.rows, prepared.held_out_rows)
     return replace(
         ranker,
         profile=label_profile(documents, together.labels, prepared.label_rows, recipe.rank),
-        linear=build_linear(ranker.scorer.tree, words, together, recipe),
+        linear=build_linear(ranker.scorer.tree, rows, together, prepared.features, recipe),
         support=_support(together.labels, recipe),
         n_documents=together.n_documents,
     )
