@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from numba import njit, prange
 
 from eclare_py.errors import UsageError
 from eclare_py.types import Csr, FloatArray
@@ -38,14 +39,32 @@ def top_k_rows(matrix: Csr, top_k: int | None, *, first_row: int = 0) -> Csr:
     """
     if top_k is None:
         return matrix
-    rows = row_ids(matrix)
-    diagonal = matrix.indices == rows + first_row
-    # The diagonal sorts last in its row, so that it never takes a neighbour's place.
-    order = np.lexsort((matrix.indices, -matrix.data, diagonal, rows))
-    place = np.arange(matrix.nnz) - matrix.indptr[rows]
-    kept = np.zeros(matrix.nnz, dtype=bool)
-    kept[order] = place < top_k
-    return select_entries(matrix, kept | diagonal)
+    kept = np.ones(matrix.nnz, dtype=np.bool_)
+    _mark_top(matrix.indptr, matrix.indices, matrix.data, top_k, first_row, kept)
+    return select_entries(matrix, kept)
+
+
+@njit(parallel=True, cache=True)
+def _mark_top(
+    indptr: npt.NDArray[np.int64],
+    indices: npt.NDArray[np.int64],
+    weights: npt.NDArray[Any],
+    top_k: int,
+    first_row: int,
+    kept: npt.NDArray[np.bool_],
+) -> None:
+    """Unmark what is beyond the top k of its row; all start marked, and the diagonal stays so."""
+    for row in prange(len(indptr) - 1):
+        start, stop = indptr[row], indptr[row + 1]
+        if stop - start <= top_k:
+            continue
+        place = 0
+        # A stable sort: of equal weights the lower column comes first.
+        for offset in np.argsort(-weights[start:stop], kind="mergesort"):
+            entry = start + offset
+            if indices[entry] != row + first_row:
+                kept[entry] = place < top_k
+                place += 1
 
 
 def edge_cosines(graph: Csr, label_vectors: FloatArray | Csr) -> FloatArray:

@@ -28,7 +28,7 @@ class RankConfig:
     )
     hidden: int = option(64, "hidden units per layer of the fusion network", low=1)
     steps: int = option(3000, "optimiser steps of the fusion", low=1)
-    fusion_batch: int = option(2048, "(document, label) pairs per step of the fusion", low=1)
+    fusion_batch: int = option(1024, "(document, label) pairs per step of the fusion", low=1)
     fusion_rate: float = option(3e-3, "learning rate of the fusion (Adam, linear decay)", low=0.0)
     support: GraphConfig = field(
         default_factory=lambda: GraphConfig(

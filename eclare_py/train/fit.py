@@ -27,16 +27,18 @@ from eclare_py.train.batches import BatchSource
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog, Listener
 from eclare_py.train.exemplars import train_documents
-from eclare_py.train.indexing import build_linear, build_scorer, encode_train, label_profile
+from eclare_py.train.indexing import build_linear, build_scorer, encode_train, label_profile, label_terms
 from eclare_py.train.linear import train_linear
 from eclare_py.train.loop import Rates, StageRun, run_stage
 from eclare_py.train.mining import mine
+from eclare_py.train.precision import in_bfloat16
 from eclare_py.train.prepare import Prepared, prepare
 from eclare_py.train.ranking import complete, fit_ranker, validate
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import FloatArray, IntArray
 
 _BLOCK = 8192  # documents encoded at once
+_JUDGED = 2000  # most held-out documents that pick the best epoch
 
 
 @dataclass
@@ -204,6 +206,7 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         prepared.rows, None if prepared.embeddings is None else prepared.embeddings[0], session.cursor,
         save=lambda: _save(session), after_epoch=lambda epoch: _judge(session, name, epoch),
         mine=mine_again if mined and drawn else None, drawn=drawn, negatives=session.negatives,
+        half=in_bfloat16(settings.precision, session.network.device),
         checkpoint_seconds=settings.checkpoint_seconds,
     )  # fmt: skip
     run_stage(session.network, session.optimizer, run, session.log)
@@ -219,12 +222,15 @@ def _judge(session: Session, stage: str, epoch: int) -> None:
     """Validate on the held-out documents and remember the best epoch of the stage."""
     prepared, network = session.prepared, session.network
     embeddings = None if prepared.embeddings is None else prepared.embeddings[1]
-    documents = network.encode_documents(prepared.held_out_rows, embeddings)
+    shown = slice(None, None, -(-prepared.held_out.n_documents // _JUDGED))
+    documents = network.encode_documents(
+        prepared.held_out_rows[shown], None if embeddings is None else embeddings[shown]
+    )
     vectors = network.encode_labels()
     bias = np.zeros(len(vectors), dtype=np.float32)
     if network.per_label:
         bias = (network.label_encoder.bias / network.log_scale.exp()).detach().cpu().numpy()
-    labels = prepared.held_out.labels
+    labels = prepared.held_out.labels[shown]
     ranking = exact_search(documents, label_vectors=vectors, label_bias=bias, k=50)
     figure = recall_at(hits(ranking, labels), relevant_counts(labels), 50)
     session.log("validation", stage=stage, epoch=epoch, recall_at_50=round(100 * figure, 3))
@@ -265,7 +271,8 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     if recipe.rank.linear:
         session.log("stage", name="linear", epochs=1, steps=1)
     linear = build_linear(scorer.tree, [prepared.rows], prepared.train, prepared.features, recipe)
-    profile = label_profile(documents, prepared.train.labels, prepared.label_rows, recipe.rank)
+    terms = label_terms(prepared.label_rows, recipe.rank)
+    profile = label_profile(documents, prepared.train.labels, terms, recipe.rank)
     ranker = fit_ranker(scorer, profile, linear, query, prepared, recipe, session.log)
     evaluation = validate(ranker, query, prepared)
     session.log("validation", stage="fusion", epoch=1, metrics=evaluation.metrics)

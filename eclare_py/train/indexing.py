@@ -78,22 +78,28 @@ def build_linear(
     )  # fmt: skip
 
 
-def label_profile(documents: FloatArray, labels: Csr, label_rows: Csr, config: RankConfig) -> LabelProfile:
-    """Frequencies, centroids and texts of the labels; what the settings leave out is zero.
+def label_profile(documents: FloatArray, labels: Csr, terms: Csr, config: RankConfig) -> LabelProfile:
+    """Frequencies and centroids of the labels beside their texts; what the settings leave out is zero.
 
     Args:
         documents: (N, d) document vectors.
         labels: (N, L) their labels.
-        label_rows: (L, V) TF-IDF of the label texts.
+        terms: (L, V) from `label_terms`.
         config: What the fusion may see.
     """
     centroids = label_centroids(documents, labels)
-    terms = half(strongest(as_csr(label_rows), config.label_terms))
     return LabelProfile(
         np.bincount(labels.indices, minlength=labels.shape[1]).astype(np.int64),
         rounded(centroids) if config.documents else np.zeros_like(centroids),
-        terms if config.words else Csr(terms.shape, dtype=np.float32),
+        terms,
     )
+
+
+def label_terms(label_rows: Csr, config: RankConfig) -> Csr:
+    """(L, V) the heaviest terms of the label texts as they are stored; none where the settings leave words out."""
+    if not config.words:
+        return Csr(label_rows.shape, dtype=np.float32)
+    return half(strongest(as_csr(label_rows), config.label_terms))
 
 
 def encode_train(network: EclareNetwork, prepared: Prepared) -> FloatArray:

@@ -49,6 +49,7 @@ class StageRun:
         after_epoch: Called with the number of the finished epoch.
         save: Writes a checkpoint.
         negatives: Mined labels of the epoch under way.
+        half: Multiply matrices in bfloat16.
     """
 
     name: str
@@ -63,6 +64,7 @@ class StageRun:
     mine: Callable[[], IntArray] | None = None
     drawn: int = 0
     negatives: IntArray | None = None
+    half: bool = False
     checkpoint_seconds: float = 60.0
     saved_at: float = field(default_factory=time.monotonic)
 
@@ -121,11 +123,11 @@ def _step(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRu
     torch.manual_seed(_step_seed(run, step))  # dropout of this step, whatever ran before
     device = network.device
     embeddings = None if run.embeddings is None else run.embeddings[batch.documents]
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=run.half):
         documents = network.documents(run.features[batch.documents], embeddings)
         scores = network.scores(documents, network.label_vectors(batch.labels), batch.labels)
     positives, ignored = (torch.from_numpy(mask).to(device) for mask in (batch.positives, batch.ignored))
-    loss = decoupled_softmax(scores.float(), positives, ignored)
+    loss = decoupled_softmax(scores, positives, ignored)
     value = float(loss.detach())
     if not np.isfinite(value):
         return value

@@ -109,7 +109,7 @@ def complete(ranker: Ranker, documents: FloatArray, prepared: Prepared, recipe: 
     rows = (prepared.rows, prepared.held_out_rows)
     return replace(
         ranker,
-        profile=label_profile(documents, together.labels, prepared.label_rows, recipe.rank),
+        profile=label_profile(documents, together.labels, ranker.profile.terms, recipe.rank),
         linear=build_linear(ranker.scorer.tree, rows, together, prepared.features, recipe),
         support=_support(together.labels, recipe),
         n_documents=together.n_documents,

@@ -35,6 +35,9 @@ class TrainingConfig:
     temperature: float = option(0.05, "1 / scale of the cosine at the start", low=1e-3, high=1.0)
     mined: int = option(100, "hardest labels kept per document when negatives are mined", low=1)
     hard_negatives: int = option(10, "of these, drawn anew for each document and step", low=0)
+    precision: Literal["auto", "float32", "bfloat16"] = option(
+        "auto", "of matrix products in training steps; auto: bfloat16 where the processor or the GPU has it in hardware"
+    )
     hop_features: int | None = option(64, "heaviest terms kept per label and graph hop; none keeps all", low=1)
     checkpoint_seconds: float = option(300.0, "least time between two checkpoints", low=0.0)
 

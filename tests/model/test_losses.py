@@ -75,3 +75,24 @@ def test_no_labels_at_hand():
     loss = decoupled_softmax(scores, torch.zeros(4, 0, dtype=torch.bool))
     loss.backward()
     assert loss.item() == 0
+
+
+def test_the_slope_by_hand_equals_autograd_of_the_formula():
+    for seed, (b, k) in enumerate([(6, 11), (9, 4)]):
+        scores, positives, ignored = masks(b, k, seed)
+        by_hand = scores.double().requires_grad_()
+        decoupled_softmax(by_hand, positives, ignored).backward()
+        plain = scores.double().requires_grad_()
+        negatives = plain.masked_fill(positives | ignored, -1e4).logsumexp(dim=1, keepdim=True)
+        weights = positives / positives.sum(dim=1, keepdim=True).clamp(min=1)
+        (torch.nn.functional.softplus(negatives - plain) * weights).sum(dim=1).mean().backward()
+        torch.testing.assert_close(by_hand.grad, plain.grad)
+
+
+def test_half_precision_scores_give_half_precision_slopes_of_sums_in_float32():
+    scores, positives, ignored = masks(7, 5, 2)
+    half = scores.bfloat16().requires_grad_()
+    loss = decoupled_softmax(half, positives, ignored)
+    loss.backward()
+    assert loss.dtype == torch.float32 and half.grad.dtype == torch.bfloat16
+    assert math.isclose(float(loss), float(decoupled_softmax(half.detach().float(), positives, ignored)), rel_tol=1e-6)

@@ -208,7 +208,7 @@ def test_no_tensor_stays_behind_on_the_cpu(kind):
     documents = network.documents(rows, embeddings)
     scores = network.scores(documents, network.label_vectors(labels), labels)
     assert scores.device.type == "meta" and scores.shape == (N, 4)
-    decoupled_softmax(scores, torch.zeros(N, 4, dtype=torch.bool, device="meta")).backward()
+    scores.sum().backward()  # the loss asks how many positives there are, a value that this device does not know
     for bag in network.bags():
         bag.step(0.1)
         assert not bag.notes

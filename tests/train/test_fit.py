@@ -13,7 +13,7 @@ from eclare_py.graph.build import build_label_graph
 from eclare_py.quantize import half, rounded
 from eclare_py.train import checkpoint, fit
 from eclare_py.train.fit import choose_device, train
-from eclare_py.train.indexing import build_scorer, encode_train, label_profile
+from eclare_py.train.indexing import build_scorer, encode_train, label_profile, label_terms
 from eclare_py.train.prepare import fingerprint, prepare
 from eclare_py.types import as_csr
 
@@ -184,7 +184,7 @@ def test_switches_of_the_evidence(dataset, recipe_of):
     documents = np.random.default_rng(0).normal(size=(len(prepared.train), 8)).astype(np.float32)
     for words, near in ((True, False), (False, True)):
         config = dataclasses.replace(recipe.rank, words=words, documents=near)
-        profile = label_profile(documents, prepared.train.labels, prepared.label_rows, config)
+        profile = label_profile(documents, prepared.train.labels, label_terms(prepared.label_rows, config), config)
         assert bool(profile.terms.nnz) == words and profile.centroids.any() == near
 
 
