@@ -266,7 +266,7 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
         session.log("stage", name="linear", epochs=1, steps=1)
     linear = build_linear(scorer.tree, [prepared.rows], prepared.train, prepared.features, recipe)
     profile = label_profile(documents, prepared.train.labels, prepared.label_rows, recipe.rank)
-    ranker = fit_ranker(scorer, profile, linear, query, prepared, recipe, session.log)
+    ranker, seen = fit_ranker(scorer, profile, linear, query, prepared, recipe, session.log)
     evaluation = validate(ranker, query, prepared)
     session.log("validation", stage="fusion", epoch=1, metrics=evaluation.metrics)
     session.log("stage", name="completion", epochs=1, steps=1)
@@ -282,7 +282,7 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     return Pipeline(
         to_mapping(recipe), prepared.features, encoder, ranker, prepared.graph,
         LabelTable(prepared.train.label_texts, prepared.train.label_ids), _label_side(network),
-        train_documents(prepared, scorer, documents), facts,
+        train_documents(prepared, scorer, documents), facts, seen,
     )  # fmt: skip
 
 

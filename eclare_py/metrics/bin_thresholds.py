@@ -1,0 +1,102 @@
+"""A threshold of its own for every range of label frequency, drawn towards the common one where little is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eclare_py.metrics.selective import Scored, lowest_threshold
+from eclare_py.types import FloatArray, IntArray
+
+EDGES = (5, 20, 100, 1000)  # greatest frequency of each bin but the open last one
+# Predictions that the common threshold counts as. Between 300 and 1,000 thresholds that were chosen on a fifth or on four
+# fifths of the held-out documents of debian-related missed the target precision least in the bins of the others; with
+# 1,000 the precision over all bins fell short of the target least.
+PRIOR = 1000.0
+_FARTHEST = 15.0  # logits beyond are no different
+
+
+@dataclass(frozen=True)
+class BinThresholds:
+    """Thresholds by label frequency.
+
+    Attributes:
+        common: The threshold of all predictions together.
+        edges: (B - 1,) greatest train frequency of each bin but the last, ascending.
+        thresholds: (B,) least score that is automated, rare to frequent.
+        counts: (B,) validation predictions that they rest on.
+    """
+
+    common: float
+    edges: tuple[int, ...]
+    thresholds: tuple[float, ...]
+    counts: tuple[int, ...]
+
+    def of(self, frequencies: IntArray) -> FloatArray:
+        """The threshold of each prediction by the frequency of its label; any shape."""
+        return np.asarray(self.thresholds, dtype=np.float32)[bins_of(frequencies, self.edges)]
+
+
+def bin_thresholds(
+    scored: Scored,
+    precision: float,
+    *,
+    edges: tuple[int, ...] = EDGES,
+    prior: float = PRIOR,
+    confidence: float | None = None,
+) -> BinThresholds | None:
+    """Thresholds at which each bin reaches a precision.
+
+    logit theta_b = (n_b logit own_b + prior logit common) / (n_b + prior), n_b the validation predictions of the bin. A
+    bin in which no threshold reaches the precision has as its own the next number above its best score: with many
+    predictions (almost) nothing of it is automated.
+
+    Args:
+        scored: Predictions on validation documents, scores from 0 to 1.
+        precision: As in `lowest_threshold`, of which it is the threshold.
+        edges: Borders of the bins.
+        prior: Weight of the common threshold, in predictions; 0 leaves each bin its own.
+        confidence: As in `lowest_threshold`.
+
+    Returns:
+        None where no common threshold reaches the precision: there is nothing to draw a small bin to.
+    """
+    common = lowest_threshold(scored, precision, confidence=confidence)
+    if common is None:
+        return None
+    places = bins_of(scored.frequencies, edges)
+    thresholds, counts = [], []
+    for number in range(len(edges) + 1):
+        part = scored.only(places == number)
+        count = int(part.there.sum())
+        own = lowest_threshold(part, precision, confidence=confidence)
+        if own is None:
+            own = float(np.nextafter(part.scores.max(), np.float32(2))) if count else common
+        thresholds.append(_between(own, common, count / (count + prior) if count else 0.0))
+        counts.append(count)
+    return BinThresholds(common, edges, tuple(thresholds), tuple(counts))
+
+
+def bins_of(frequencies: IntArray, edges: tuple[int, ...]) -> IntArray:
+    """Number of the bin of each frequency; any shape."""
+    return np.searchsorted(np.asarray(edges), frequencies, side="left").astype(np.int64)
+
+
+def bin_names(edges: tuple[int, ...]) -> list[str]:
+    """The ranges as text: 0-5, 6-20, ..., over 1000."""
+    lows = [0, *(edge + 1 for edge in edges)]
+    closed = [f"{low}-{high}" if low < high else str(low) for low, high in zip(lows, edges, strict=False)]
+    return [*closed, f"over {edges[-1]}" if edges else "0 and more"]
+
+
+def _between(own: float, common: float, weight: float) -> float:
+    """A score at `weight` of the way from the common one to its own, in logits; each itself at the ends."""
+    if weight in (0.0, 1.0) or own == common:
+        return own if weight else common
+    return float(1 / (1 + np.exp(-(weight * _logit(own) + (1 - weight) * _logit(common)))))
+
+
+def _logit(score: float) -> float:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.clip(np.log(score) - np.log1p(-min(score, 1.0)), -_FARTHEST, _FARTHEST))
