@@ -183,7 +183,8 @@ class EclareClassifier:
     def thresholds(self, precision: float, k: int = 10) -> BinThresholds | None:
         """Least scores, by label frequency, at which this share of the k best labels of documents is relevant.
 
-        They are chosen on documents that training held out; `rank.selection.keep_above` applies them to a ranking.
+        They are chosen on documents that training held out, a little on the safe side; `rank.selection.keep_above`
+        applies them to a ranking.
 
         Returns:
             None where no threshold reached the precision.

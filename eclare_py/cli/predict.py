@@ -48,8 +48,9 @@ def predict(
     score is a probability that is lifted for rare labels (--tail-boost, or rank.tail_boost of the recipe; with 0 it is
     the probability itself).
 
-    With --precision only those labels stay of which, on documents that training held out, this share was relevant; a
-    text may be left with none. The thresholds depend on a label's frequency, --top-k and --tail-boost.
+    With --precision only labels stay that reach a threshold: of those that did on documents held out from training,
+    this share or a little more was relevant. A text may be left without any. The thresholds depend on how frequent a
+    label is, on --top-k and on --tail-boost.
 
     \b
     echo "tool to edit audio tags" | eclare predict models/debian --top-k 5
@@ -89,9 +90,7 @@ def _answerer(classifier: EclareClassifier, top_k: int, precision: float | None)
     thresholds, frequencies = classifier.thresholds(precision, top_k), classifier.pipeline.frequencies
     if thresholds is None:
         say(f"no threshold reached a precision of {precision} on the held-out documents: nothing is kept")
-    return lambda chunk: keep_above(
-        classifier.predict([row.text for row in chunk], top_k), thresholds, frequencies
-    )
+    return lambda chunk: keep_above(classifier.predict([row.text for row in chunk], top_k), thresholds, frequencies)
 
 
 @contextmanager

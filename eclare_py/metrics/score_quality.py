@@ -12,6 +12,7 @@ import numpy.typing as npt
 from eclare_py.metrics.bin_thresholds import BinThresholds, bin_names, bin_thresholds, bins_of
 from eclare_py.metrics.calibration import Reliability, Split, brier, reliability
 from eclare_py.metrics.selective import (
+    CONFIDENCE,
     TARGETS,
     RiskCoverage,
     Scored,
@@ -30,8 +31,9 @@ def selective_section(test: Scored, validation: Scored | None) -> dict[str, Any]
 
     Each holds `area` (AURC), `excess` over the best possible, `curve` (share automated, risk, threshold) and `targets`:
     for each of `TARGETS` the threshold, what it gives on validation, and on test `precision` and `share`, which in
-    `first` is C@1(target). In `all` a target has `by_bin` too: the same with thresholds by label frequency, and what
-    they give in each bin.
+    `first` is C@1(target); under `guarded` the same with the guard of `CONFIDENCE`. In `all` a target has `by_bin` too,
+    where it is in reach: guarded thresholds by label frequency, as `eclare predict --precision` uses them, what they
+    give in each bin, and what the common guarded threshold gives there.
 
     Args:
         test: (N, k) test predictions.
@@ -52,8 +54,8 @@ def selective_section(test: Scored, validation: Scored | None) -> dict[str, Any]
 def calibration_section(test: Scored) -> dict[str, Any]:
     """How far the scores of the (N, k) test predictions are probabilities.
 
-    Holds the number of `predictions`, `brier` with its parts, and for bins of equal width (`equal_width`) and of equally
-    many predictions (`equal_mass`) `expected_error` (ECE), `largest_error` and the `bins` of the diagram.
+    Holds the number of `predictions`, `brier` with its parts, and for bins of equal width (`equal_width`) and of
+    equally many predictions (`equal_mass`) `expected_error` (ECE), `largest_error` and the `bins` of the diagram.
     """
     scores, hit = test.scores[test.there], test.hit[test.there]
     parts = {name: _short(value) for name, value in dataclasses.asdict(brier(scores, hit)).items()}
@@ -63,17 +65,18 @@ def calibration_section(test: Scored) -> dict[str, Any]:
 
 
 def _target(test: Scored, validation: Scored, goal: float, name: str) -> dict[str, Any]:
-    threshold = lowest_threshold(validation, goal)
-    outcome = {
-        "target": goal,
-        "threshold": threshold,
-        "validation": _outcome(select(validation, threshold)),
-        **_outcome(select(test, threshold)),
-    }
-    by_bin = bin_thresholds(validation, goal) if name == "all" else None
+    outcome: dict[str, Any] = {"target": goal, **_chosen(test, validation, goal, None)}
+    outcome["guarded"] = _chosen(test, validation, goal, CONFIDENCE)
+    by_bin = bin_thresholds(validation, goal, confidence=CONFIDENCE) if name == "all" else None
     if by_bin is not None:
         outcome["by_bin"] = _by_bin(test, validation, by_bin)
     return outcome
+
+
+def _chosen(test: Scored, validation: Scored, goal: float, confidence: float | None) -> dict[str, Any]:
+    threshold = lowest_threshold(validation, goal, confidence=confidence)
+    on_validation = _outcome(select(validation, threshold))
+    return {"threshold": threshold, "validation": on_validation, **_outcome(select(test, threshold))}
 
 
 def _by_bin(test: Scored, validation: Scored, thresholds: BinThresholds) -> dict[str, Any]:

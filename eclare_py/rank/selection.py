@@ -10,7 +10,7 @@ from eclare_py.errors import ModelError, UsageError
 from eclare_py.metrics.bin_thresholds import BinThresholds, bin_thresholds
 from eclare_py.metrics.result import Evaluation
 from eclare_py.metrics.score_quality import calibration_section, selective_section
-from eclare_py.metrics.selective import Scored
+from eclare_py.metrics.selective import CONFIDENCE, Scored
 from eclare_py.rank.held_out import DEPTH
 from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.rank.pipeline import Pipeline
@@ -26,12 +26,15 @@ def held_out_scores(pipeline: Pipeline | LinearPipeline, k: int = DEPTH) -> Scor
 
 
 def choose_thresholds(pipeline: Pipeline | LinearPipeline, precision: float, k: int = DEPTH) -> BinThresholds | None:
-    """Thresholds by label frequency at which the k best labels of a document together reach a precision.
+    """Thresholds by label frequency at which the k best labels of documents reach a precision, most likely.
+
+    They are guarded: of the precision on the held-out documents the lower bound at `CONFIDENCE` has to reach it.
 
     Args:
         pipeline: The model.
         precision: The share of the kept predictions that is to be relevant.
-        k: Labels asked for per document. Beyond `DEPTH` those of `DEPTH` are used: what is ranked behind is seldom kept.
+        k: Labels asked for per document. For more than `DEPTH` the thresholds are those for `DEPTH`: what is ranked
+            behind is seldom kept.
 
     Returns:
         None where no threshold reached the precision on the held-out documents.
@@ -51,7 +54,7 @@ def choose_thresholds(pipeline: Pipeline | LinearPipeline, precision: float, k: 
             f"this model has no held-out scores to choose a threshold from: it {reason}; train the recipe default or "
             "eclare with this version"
         )
-    return bin_thresholds(scored, precision)
+    return bin_thresholds(scored, precision, confidence=CONFIDENCE)
 
 
 def keep_above(ranking: Ranking, thresholds: BinThresholds | None, frequencies: IntArray) -> Ranking:
