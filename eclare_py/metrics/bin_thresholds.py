@@ -22,7 +22,7 @@ class BinThresholds:
     """Thresholds by label frequency.
 
     Attributes:
-        common: The threshold of all predictions together.
+        common: The threshold of all predictions together, or where none reached the precision, a score above all.
         edges: (B - 1,) greatest train frequency of each bin but the last, ascending.
         thresholds: (B,) least score that is automated, rare to frequent.
         counts: (B,) validation predictions that they rest on.
@@ -48,9 +48,9 @@ def bin_thresholds(
 ) -> BinThresholds | None:
     """Thresholds at which each bin reaches a precision.
 
-    logit theta_b = (n_b logit own_b + prior logit common) / (n_b + prior), n_b the validation predictions of the bin. A
-    bin in which no threshold reaches the precision has as its own the next number above its best score: with many
-    predictions (almost) nothing of it is automated.
+    logit theta_b = (n_b logit own_b + prior logit common) / (n_b + prior), n_b the validation predictions of the bin.
+    Where no threshold reaches the precision, in a bin or in all, the next number above the best score stands for it: of
+    a bin with many predictions (almost) nothing is automated then.
 
     Args:
         scored: Predictions on validation documents, scores from 0 to 1.
@@ -60,21 +60,17 @@ def bin_thresholds(
         confidence: As in `lowest_threshold`.
 
     Returns:
-        None where no common threshold reaches the precision: there is nothing to draw a small bin to.
+        None where no threshold reaches the precision, neither in all nor in any bin.
     """
-    common = lowest_threshold(scored, precision, confidence=confidence)
-    if common is None:
-        return None
     places = bins_of(scored.frequencies, edges)
-    thresholds, counts = [], []
-    for number in range(len(edges) + 1):
-        part = scored.only(places == number)
-        count = int(part.there.sum())
-        own = lowest_threshold(part, precision, confidence=confidence)
-        if own is None:
-            own = float(np.nextafter(part.scores.max(), np.float32(2))) if count else common
-        thresholds.append(_between(own, common, count / (count + prior) if count else 0.0))
-        counts.append(count)
+    parts = [scored, *(scored.only(places == number) for number in range(len(edges) + 1))]
+    found = [lowest_threshold(part, precision, confidence=confidence) for part in parts]
+    if all(one is None for one in found):
+        return None
+    common, *own = (_above(part) if one is None else one for one, part in zip(found, parts, strict=True))
+    counts = [int(part.there.sum()) for part in parts[1:]]
+    weights = [count / (count + prior) if count else 0.0 for count in counts]
+    thresholds = [_between(one, common, weight) for one, weight in zip(own, weights, strict=True)]
     return BinThresholds(common, edges, tuple(thresholds), tuple(counts))
 
 
@@ -88,6 +84,11 @@ def bin_names(edges: tuple[int, ...]) -> list[str]:
     lows = [0, *(edge + 1 for edge in edges)]
     closed = [f"{low}-{high}" if low < high else str(low) for low, high in zip(lows, edges, strict=False)]
     return [*closed, f"over {edges[-1]}" if edges else "0 and more"]
+
+
+def _above(scored: Scored) -> float:
+    """The next number above all scores."""
+    return float(np.nextafter(scored.scores.max(), np.float32(2)))
 
 
 def _between(own: float, common: float, weight: float) -> float:

@@ -220,6 +220,16 @@ def test_a_bin_out_of_reach_is_closed_and_all_out_of_reach_is_none():
     assert bin_thresholds(scored([0.9, 0.8], [0, 1]), 0.9) is None
 
 
+def test_a_bin_within_reach_is_open_though_all_together_are_not():
+    lifted = scored([0.9, 0.8, 0.7, 0.6], [0, 0, 1, 1], [1, 1, 50, 50])
+    assert lowest_threshold(lifted, 0.8) is None
+    found = bin_thresholds(lifted, 0.8, edges=(5,), prior=0)
+    assert found.common > np.float32(0.9) and found.thresholds[1] == pytest.approx(0.6)
+    assert select(lifted, found.of(lifted.frequencies)).hits == 2
+    drawn = bin_thresholds(lifted, 0.8, edges=(5,), prior=1).thresholds[1]
+    assert logit(drawn) == pytest.approx(2 / 3 * logit(0.6) + 1 / 3 * logit(0.9), abs=1e-4)
+
+
 def test_a_score_of_one_can_be_drawn_too():
     sure = scored([1.0, 0.9, 0.5, 0.4], [0, 1, 1, 1], [1, 1, 50, 50])
     found = bin_thresholds(sure, 0.7, edges=(5,), prior=2)
@@ -232,7 +242,7 @@ def test_thresholds_go_from_their_own_to_the_common_one(seed, precision):
     validation = random_scored(seed, n=60)
     paths = [bin_thresholds(validation, precision, edges=(3, 12), prior=prior) for prior in (0, 5, 50, 1e3, 1e12)]
     if paths[0] is None:
-        assert lowest_threshold(validation, precision) is None
+        assert lowest_threshold(validation, precision) is None and paths == [None] * 5
         return
     common = paths[0].common
     for number, (low, high) in enumerate(((0, 3), (4, 12), (13, 10**9))):
