@@ -131,3 +131,20 @@ def test_held_out_scores_are_of_fusions_that_have_not_seen_the_documents(monkeyp
                 assert np.isneginf(scored.scores[row, count:]).all()
                 row += 1
         assert row == len(scored.scores)
+
+
+def test_without_the_graph_held_out_scores_are_of_first_fusions(monkeypatch, dataset_of, recipe_of):
+    fitted, original = [], fit_fusion
+
+    def recording(columns, relevant, **options):
+        fitted.append(original(columns, relevant, **options))
+        return fitted[-1]
+
+    monkeypatch.setattr(ranking, "fit_fusion", recording)
+    recipe = recipe_of()
+    rank = dataclasses.replace(recipe.rank, graph_candidates=0, graph_features=False)
+    pipeline = train(dataset_of(), dataclasses.replace(recipe, rank=rank), device="cpu")
+    first, *halves = fitted
+    assert pipeline.ranker.first is first and pipeline.ranker.final is None and len(halves) == 2
+    scored = pipeline.held_out.scored(pipeline.ranker.calibration, 0.5)
+    assert scored.there[:, 0].all() and (np.diff(scored.scores[scored.there.all(axis=1)], axis=1) <= 0).all()
