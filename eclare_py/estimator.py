@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 from eclare_py.data.dataset import DEFAULT_PROPENSITY_A, DEFAULT_PROPENSITY_B, DataFolder, Dataset
 from eclare_py.errors import ConfigError, DataError, UsageError
 from eclare_py.metrics.evaluate import evaluate
+from eclare_py.metrics.filters import drop_filter_pairs
 from eclare_py.metrics.result import Evaluation
 from eclare_py.persist import load_pipeline, save_pipeline
 from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.rank.pipeline import Pipeline
+from eclare_py.rank.selection import choose_thresholds, with_score_quality
 from eclare_py.types import IntArray, Ranking
 
 if TYPE_CHECKING:
+    from eclare_py.metrics.bin_thresholds import BinThresholds
     from eclare_py.rank.explain import Explanation
     from eclare_py.train.events import Listener
     from eclare_py.train.recipe import Recipe
@@ -177,6 +180,21 @@ class EclareClassifier:
             for row, scores in zip(ranking.indices.tolist(), ranking.scores.tolist(), strict=True)
         ]
 
+    def thresholds(self, precision: float, k: int = 10) -> BinThresholds | None:
+        """Least scores, by label frequency, at which this share of the k best labels of documents is relevant.
+
+        They are chosen on documents that training held out, a little on the safe side; `rank.selection.keep_above`
+        applies them to a ranking.
+
+        Returns:
+            None where no threshold reached the precision.
+
+        Raises:
+            UsageError: A precision that is not above 0 and at most 1.
+            ModelError: The model has no held-out scores: saved by an earlier version, or of the method linear.
+        """
+        return choose_thresholds(self.pipeline, precision, k)
+
     def explain(self, text: str, label: int | str, *, top: int = 5) -> Explanation:
         """What is behind the score of a label (row, id or text) for a text.
 
@@ -212,9 +230,10 @@ class EclareClassifier:
         n_train = self.pipeline.n_documents if train is None else train.n_documents
         if ranking is None:
             ranking = self.predict(test.texts, RANKED, filter_pairs=test.filter_pairs)
-        return evaluate(
+        evaluation = evaluate(
             ranking, test.labels, frequencies, n_train, filter_pairs=test.filter_pairs, propensity_a=a, propensity_b=b
         )
+        return with_score_quality(evaluation, self.pipeline, drop_filter_pairs(ranking, test.filter_pairs), test.labels)
 
     def check_labels(self, data: Dataset) -> None:
         """Check that a data set has the labels of this model, in the same order.

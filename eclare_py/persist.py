@@ -2,7 +2,7 @@
 
 A model folder holds, beside `manifest.json`:
 - a pair NAME.safetensors, NAME.json for each of features, encoder, scorer, profile, tree, graph, support, network,
-  documents, calibration, and for linear, first and final (the fusion networks) where the model has them;
+  documents, calibration, and for linear, first and final (the fusion networks) and held_out where the model has them;
 - `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
 - `events.jsonl`, the log of the training, where there is one.
 
@@ -32,6 +32,7 @@ from eclare_py.rank.calibration import Calibration
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.fusion import FusionNetwork
+from eclare_py.rank.held_out import HeldOut
 from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments
 from eclare_py.rank.ranker import LabelScorer, Ranker
@@ -51,6 +52,7 @@ from eclare_py.types import Csr, FloatArray, IntArray
 
 KIND = "model"
 LOG = "events.jsonl"
+HELD_OUT = "held_out"
 _MEND = "restore the folder from its source or train again"
 
 
@@ -114,6 +116,8 @@ def load_pipeline(path: str | Path) -> Pipeline | LinearPipeline:
         network=_network(folder, n_labels, encoder.dim),
         documents=_documents(folder, n_labels, encoder.dim),
         facts=facts,
+        # Models saved before there were held-out scores do not have the files.
+        held_out=HeldOut.from_state(read_state(folder, HELD_OUT)) if (folder / f"{HELD_OUT}.json").exists() else None,
     )
 
 
@@ -166,6 +170,8 @@ def _states(pipeline: Pipeline | LinearPipeline) -> dict[str, State]:
         ),
     }
     states["calibration"] = ranker.calibration.state()
+    if pipeline.held_out is not None:
+        states[HELD_OUT] = pipeline.held_out.state()
     if ranker.linear is not None:
         states["linear"] = ranker.linear.state()
     for name, network in (("first", ranker.first), ("final", ranker.final)):

@@ -14,12 +14,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from eclare_py import EclareClassifier, load_dataset
-from eclare_py.metrics.ranking import hits
-
-BINS = 10
+from eclare_py.metrics.calibration import reliability
+from eclare_py.metrics.selective import Scored
 
 
 def main() -> None:
@@ -49,24 +46,13 @@ def measure(model: Path, data: Path, tail_boost: float | None) -> dict[str, Any]
         raise SystemExit(f"{data} has no test split")
     classifier = EclareClassifier.load(model, tail_boost=tail_boost)
     ranking = classifier.predict(test.texts, 10, filter_pairs=test.filter_pairs)
-    kept = ranking.indices >= 0
-    scores, relevant = ranking.scores[kept], np.asarray(hits(ranking, test.labels))[kept] > 0
-    places = np.minimum((scores * BINS).astype(int), BINS - 1)
-    rows, error = [], 0.0
-    for place in np.unique(places):
-        inside = places == place
-        score, share = float(scores[inside].mean()), float(relevant[inside].mean())
-        error += abs(score - share) * inside.mean()
-        rows.append(
-            {
-                "low": place / BINS,
-                "high": (place + 1) / BINS,
-                "score": score,
-                "share": share,
-                "labels": int(inside.sum()),
-            }
-        )
-    return {"error": float(error), "labels": len(scores), "tail_boost": tail_boost, "bins": rows}
+    scored = Scored.of(ranking, test.labels, classifier.pipeline.frequencies)
+    found = reliability(scored.scores[scored.there], scored.hit[scored.there])
+    columns = [found.low, found.high, found.score, found.share, found.count]
+    names = ("low", "high", "score", "share", "labels")
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    labels = int(found.count.sum())
+    return {"error": found.expected_error, "labels": labels, "tail_boost": tail_boost, "bins": rows}
 
 
 def draw(found: dict[str, Any], path: Path) -> None:

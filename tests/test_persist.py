@@ -94,6 +94,22 @@ WRONG = {
     "no label vectors": (with_arrays("scorer", vectors=None), "vectors is missing"),
     "label vectors with NaN": (with_nan, "nan"),
     "fewer biases": (with_arrays("scorer", bias=lambda a: a[:-1]), "bias"),
+    "held-out outcomes of another length": (with_arrays("held_out", relevant=lambda a: a[:-1]), "differ in length"),
+    "held-out outcomes of another type": (
+        with_arrays("held_out", relevant=lambda a: a.astype(np.int8)),
+        "rows of their types",
+    ),
+    "no held-out logits": (with_arrays("held_out", logits=None), "rows of their types"),
+    "held-out pointers beyond the end": (with_arrays("held_out", indptr=lambda a: a + 1), "indptr does not fit"),
+    "held-out pointers that decrease": (
+        with_arrays("held_out", indptr=lambda a: np.concatenate([a[:1], a[2:0:-1], a[3:]])),
+        "indptr does not fit",
+    ),
+    "held-out frequency above all documents": (
+        with_arrays("held_out", frequencies=lambda a: a + 10**6),
+        "frequencies must be",
+    ),
+    "held-out scores of no documents": (with_meta("held_out", n_documents=0), "n_documents is 0"),
     "negative frequency": (with_arrays("profile", frequencies=lambda a: a - 1000), "frequencies"),
     "frequency above all documents": (with_arrays("profile", frequencies=lambda a: a + 1000), "frequencies"),
     "fewer centroids": (with_arrays("profile", centroids=lambda a: a[:-1]), "centroids"),
@@ -212,6 +228,19 @@ def test_files_that_do_not_belong_are_refused_unread(name: str, tiny: Any, tmp_p
     with pytest.raises(ModelError, match="not part of the saved model"):
         load_pipeline(model)
     assert not canary.exists()
+
+
+def test_held_out_scores_come_back_and_may_be_absent(tiny: Any, tmp_path: Path) -> None:
+    pipeline = tiny.classifier.pipeline
+    ours, loaded = pipeline.held_out, load_pipeline(tiny.model).held_out
+    for name in ("indptr", "logits", "relevant", "frequencies"):
+        one, other = getattr(ours, name), getattr(loaded, name)
+        assert one.dtype == other.dtype and np.array_equal(one, other)
+    assert ours.n_documents == loaded.n_documents == tiny.folder.train.n_documents - (len(ours.indptr) - 1)
+    save_pipeline(dataclasses.replace(pipeline, held_out=None), tmp_path / "older")
+    older = load_pipeline(tmp_path / "older")
+    assert older.held_out is None and not list((tmp_path / "older").glob("held_out*"))
+    assert np.array_equal(older.rank(["some words"], 5).scores, pipeline.rank(["some words"], 5).scores)
 
 
 def test_only_a_model_is_replaced(tiny: Any, tmp_path: Path) -> None:

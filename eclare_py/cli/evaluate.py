@@ -57,6 +57,7 @@ def evaluate(
         raise UsageError(f"--split {split} is unknown: choose tst or trn")
     from eclare_py.data.dataset import load_dataset
     from eclare_py.estimator import RANKED, EclareClassifier
+    from eclare_py.rank.selection import with_score_quality
 
     started = time.perf_counter()
     classifier = EclareClassifier.load(model, tail_boost=tail_boost)
@@ -69,6 +70,7 @@ def evaluate(
     ranking = classifier.predict(chosen.texts, RANKED, filter_pairs=chosen.filter_pairs)
     seconds = time.perf_counter() - started
     evaluation = _evaluate(classifier, folder, chosen, ranking)
+    evaluation = with_score_quality(evaluation, classifier.pipeline, ranking, chosen.labels)
     evaluation = evaluation.with_cost(_cost(classifier, model, load_seconds, seconds, len(chosen)))
     title = f"{classifier.pipeline.recipe.get('name', model.name)} on {folder.name}"
     for table in build_report(evaluation, title=title).tables:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
@@ -33,6 +33,11 @@ def predict(
     format: Annotated[
         str, typer.Option("--format", help="jsonl, or npz: a scipy CSR (texts x labels) of scores.")
     ] = "jsonl",
+    precision: Annotated[
+        float | None,
+        typer.Option("--precision", min=0, max=1, show_default=False,
+                     help="Keep only what reaches the thresholds for this precision, e.g. 0.9."),
+    ] = None,
     tail_boost: TailBoost = None,
 ) -> None:  # fmt: skip
     """Rank the labels of every text.
@@ -43,9 +48,14 @@ def predict(
     score is a probability that is lifted for rare labels (--tail-boost, or rank.tail_boost of the recipe; with 0 it is
     the probability itself).
 
+    With --precision only labels stay that reach a threshold: of those that did on documents held out from training,
+    this share or a little more was relevant. A text may be left without any. The thresholds depend on how frequent a
+    label is, on --top-k and on --tail-boost.
+
     \b
     echo "tool to edit audio tags" | eclare predict models/debian --top-k 5
     eclare predict models/debian --input texts.txt --output labels.jsonl
+    eclare predict models/debian --input texts.txt --precision 0.9
     eclare predict models/debian --input tst.json.gz --output scores.npz --format npz --top-k 100
     """
     if format not in ("jsonl", "npz"):
@@ -55,20 +65,32 @@ def predict(
     from eclare_py.estimator import EclareClassifier
 
     classifier = EclareClassifier.load(model, tail_boost=tail_boost)
+    answer = _answerer(classifier, top_k, precision)
     rows = read_rows(input)
     size = 1 if input == "-" and sys.stdin.isatty() else CHUNK  # a person at the keyboard waits for every answer
     count = 0
     if format == "npz":
-        count = _write_npz(classifier, rows, top_k, Path(output))
+        count = _write_npz(answer, rows, classifier.n_labels, Path(output))
     else:
         with _open(output) as stream:
             for chunk in _chunks(rows, size):
-                ranking = classifier.predict([row.text for row in chunk], top_k)
-                stream.writelines(chain.from_iterable(_lines(classifier, chunk, ranking)))
+                stream.writelines(chain.from_iterable(_lines(classifier, chunk, answer(chunk))))
                 stream.flush()
                 count += len(chunk)
     if output != "-":
         say(f"{count:,} texts ranked; written to {output}")
+
+
+def _answerer(classifier: EclareClassifier, top_k: int, precision: float | None) -> Callable[[list[Row]], Ranking]:
+    """Rows to their ranking, less what is below the thresholds for a precision."""
+    if precision is None:
+        return lambda chunk: classifier.predict([row.text for row in chunk], top_k)
+    from eclare_py.rank.selection import keep_above
+
+    thresholds, frequencies = classifier.thresholds(precision, top_k), classifier.pipeline.frequencies
+    if thresholds is None:
+        say(f"no threshold reached a precision of {precision} on the held-out documents: nothing is kept")
+    return lambda chunk: keep_above(classifier.predict([row.text for row in chunk], top_k), thresholds, frequencies)
 
 
 @contextmanager
@@ -98,15 +120,12 @@ def _lines(classifier: EclareClassifier, chunk: list[Row], ranking: Ranking) -> 
         yield json.dumps(line) + "\n"
 
 
-def _write_npz(classifier: EclareClassifier, rows: Iterator[Row], top_k: int, path: Path) -> int:
+def _write_npz(answer: Callable[[list[Row]], Ranking], rows: Iterator[Row], n_labels: int, path: Path) -> int:
     """All scores as one CSR; the rankings are kept, the texts are not."""
     import scipy.sparse as sp
 
-    parts = [
-        classifier.predict([row.text for row in chunk], top_k).to_csr(classifier.n_labels)
-        for chunk in _chunks(rows, CHUNK)
-    ]
-    matrix = sp.vstack(parts, format="csr") if parts else sp.csr_array((0, classifier.n_labels), dtype="float32")
+    parts = [answer(chunk).to_csr(n_labels) for chunk in _chunks(rows, CHUNK)]
+    matrix = sp.vstack(parts, format="csr") if parts else sp.csr_array((0, n_labels), dtype="float32")
     write_npz(path, matrix)
     return int(matrix.shape[0])
 

@@ -29,19 +29,23 @@ class Evaluation:
         bins: Quality by label frequency, rare to frequent.
         settings: What the figures depend on: propensity A and B, tail threshold, filter pairs, sizes of the test set.
         cost: Seconds, memory and the like, where someone measured them.
+        selective: What can be automated at which precision (`score_quality.selective_section`); empty where unknown.
+        calibration: How far scores are probabilities (`score_quality.calibration_section`); empty where unknown.
     """
 
     metrics: dict[str, float]
     bins: list[FrequencyBin]
     settings: dict[str, Any]
     cost: dict[str, Any] = field(default_factory=dict)
+    selective: dict[str, Any] = field(default_factory=dict)
+    calibration: dict[str, Any] = field(default_factory=dict)
 
     def with_cost(self, cost: Mapping[str, Any]) -> Evaluation:
         """The same with measured cost."""
         return dataclasses.replace(self, cost=dict(cost))
 
     def to_mapping(self) -> dict[str, Any]:
-        """Plain data with the keys metrics, bins, settings, cost."""
+        """Plain data with the names of the attributes as keys."""
         return dataclasses.asdict(self)
 
     def to_json(self) -> str:
@@ -68,11 +72,11 @@ class Evaluation:
         bins = mapping.get("bins", [])
         if not isinstance(bins, list) or not all(isinstance(one, dict) and set(one) == names for one in bins):
             raise DataError(f"bins must be a list of objects with {', '.join(sorted(names))}", path=where)
-        settings, cost = mapping.get("settings", {}), mapping.get("cost", {})
-        if not isinstance(settings, dict) or not isinstance(cost, dict):
-            raise DataError("settings and cost must be objects", path=where)
+        rest = [mapping.get(name, {}) for name in ("settings", "cost", "selective", "calibration")]
+        if not all(isinstance(one, dict) for one in rest):
+            raise DataError("settings, cost, selective and calibration must be objects", path=where)
         metrics = {name: float(value) for name, value in mapping["metrics"].items()}
-        return cls(metrics, [FrequencyBin(**one) for one in bins], settings, cost)
+        return cls(metrics, [FrequencyBin(**one) for one in bins], *rest)
 
 
 def read_evaluation(path: str | Path) -> Evaluation:

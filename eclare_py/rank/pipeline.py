@@ -14,6 +14,7 @@ from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.quantize import Rows
+from eclare_py.rank.held_out import HeldOut
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import Ranker, query_blocks
 from eclare_py.types import IntArray, Ranking
@@ -70,6 +71,7 @@ class Pipeline:
         network: Parameters of the label encoder and the scale, for explanations and further training.
         documents: Train documents for explanations.
         facts: What is known of the training: data, sizes, validation figures, seconds.
+        held_out: What thresholds are chosen from; None in models saved before there was such a part.
     """
 
     recipe: dict[str, Any]
@@ -81,6 +83,7 @@ class Pipeline:
     network: dict[str, npt.NDArray[Any]]
     documents: TrainDocuments
     facts: dict[str, Any] = field(default_factory=dict)
+    held_out: HeldOut | None = None
 
     @property
     def n_labels(self) -> int:

@@ -1,4 +1,4 @@
-"""Fitting the calibration on held-out documents."""
+"""Fitting the calibration on held-out documents, and keeping what thresholds are chosen from."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 
 from eclare_py.rank.calibration import Calibration
 from eclare_py.rank.candidates import Candidates
+from eclare_py.rank.held_out import DEPTH, HeldOut
 from eclare_py.types import FloatArray, IntArray
 
 BOOSTS = (0.0, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 3.0)
-TOP = 10  # labels per document that the scores are to be right for
 _ROUNDS, _RIDGE = 25, 1e-3
 
 
@@ -29,12 +29,45 @@ def fit_calibration(
         xs, ys = [], []
         for these, own, truth in zip(found, logits, relevant, strict=True):
             lifted = own + np.float32(boost) * rarity[these.labels]
-            chosen: IntArray = these.best(lifted, TOP)
+            chosen: IntArray = these.best(lifted, DEPTH)
             xs.append(lifted[chosen])
             ys.append(truth[chosen])
         lines.append(fit_line(np.concatenate(xs), np.concatenate(ys)))
     slopes, offsets = np.array(lines, dtype=np.float32).T
     return Calibration(np.array(BOOSTS, dtype=np.float32), np.maximum(slopes, np.float32(0.05)), offsets)
+
+
+def keep_best(
+    found: list[Candidates],
+    logits: list[FloatArray],
+    relevant: list[FloatArray],
+    rarity: FloatArray,
+    frequencies: IntArray,
+    n_documents: int,
+) -> HeldOut:
+    """The candidates that are among the best of their document at any lift.
+
+    Args:
+        found: Candidates of blocks of documents.
+        logits: Their fused logits without lift.
+        relevant: Whether each is relevant.
+        rarity: (L,) ln(1 / propensity).
+        frequencies: (L,) train documents of each label, without the held-out ones.
+        n_documents: Train documents in all.
+    """
+    kept = []
+    for these, own in zip(found, logits, strict=True):
+        best = [these.best(own + np.float32(boost) * rarity[these.labels], DEPTH) for boost in BOOSTS]
+        kept.append(np.unique(np.concatenate(best)))
+    parts = [these.select(chosen) for these, chosen in zip(found, kept, strict=True)]
+    counts = np.concatenate([np.diff(part.indptr) for part in parts])
+    return HeldOut(
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        np.concatenate([own[chosen] for own, chosen in zip(logits, kept, strict=True)]),
+        np.concatenate([truth[chosen] for truth, chosen in zip(relevant, kept, strict=True)]) > 0,
+        frequencies[np.concatenate([part.labels for part in parts])],
+        n_documents,
+    )
 
 
 def fit_line(logits: FloatArray, relevant: FloatArray) -> tuple[float, float]:

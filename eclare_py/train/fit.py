@@ -273,7 +273,7 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     linear = build_linear(scorer.tree, [prepared.rows], prepared.train, prepared.features, recipe)
     terms = label_terms(prepared.label_rows, recipe.rank)
     profile = label_profile(documents, prepared.train.labels, terms, recipe.rank)
-    ranker = fit_ranker(scorer, profile, linear, query, prepared, recipe, session.log)
+    ranker, seen = fit_ranker(scorer, profile, linear, query, prepared, recipe, session.log)
     evaluation = validate(ranker, query, prepared)
     session.log("validation", stage="fusion", epoch=1, metrics=evaluation.metrics)
     session.log("stage", name="completion", epochs=1, steps=1)
@@ -289,7 +289,7 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     return Pipeline(
         to_mapping(recipe), prepared.features, encoder, ranker, prepared.graph,
         LabelTable(prepared.train.label_texts, prepared.train.label_ids), _label_side(network),
-        train_documents(prepared, scorer, documents), facts,
+        train_documents(prepared, scorer, documents), facts, seen,
     )  # fmt: skip
 
 

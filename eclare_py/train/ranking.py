@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -13,12 +15,13 @@ from eclare_py.linear import LinearRanker
 from eclare_py.metrics.evaluate import evaluate
 from eclare_py.metrics.result import Evaluation
 from eclare_py.quantize import half
-from eclare_py.rank.calibration import Calibration
 from eclare_py.rank.candidates import Candidates, look_up
 from eclare_py.rank.evidence import LabelProfile
+from eclare_py.rank.fusion import FusionNetwork
+from eclare_py.rank.held_out import HeldOut
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import LabelScorer, Ranker, query_blocks
-from eclare_py.train.calibration import fit_calibration
+from eclare_py.train.calibration import fit_calibration, keep_best
 from eclare_py.train.events import EventLog
 from eclare_py.train.fusion import fit_fusion
 from eclare_py.train.indexing import build_linear, label_profile
@@ -45,6 +48,20 @@ class _Half:
         return cls(blocks, held_out.labels[side::2])
 
 
+@dataclass(frozen=True)
+class _Pairs:
+    """What a fusion is shown of some documents, by block: candidates, their (P, F) evidence, which are relevant."""
+
+    found: list[Candidates]
+    columns: list[FloatArray]
+    relevant: list[FloatArray]
+
+    @property
+    def stacked(self) -> tuple[FloatArray, FloatArray]:
+        """Evidence (P, F) and relevance (P,) of all blocks."""
+        return np.concatenate(self.columns), np.concatenate(self.relevant)
+
+
 def fit_ranker(
     scorer: LabelScorer,
     profile: LabelProfile,
@@ -53,12 +70,13 @@ def fit_ranker(
     prepared: Prepared,
     recipe: Recipe,
     log: EventLog,
-) -> Ranker:
-    """Fit first and final fusion.
+) -> tuple[Ranker, HeldOut]:
+    """Fit first and final fusion, and score the held-out documents.
 
     The final one must see first probabilities of documents that the first fusion was not fitted on, or it learns to
     trust them too far. So each half of the held-out documents gets them from a fusion fitted on the other half; the
-    one that answers is fitted on all.
+    one that answers is fitted on all. Likewise the scores that calibration and thresholds rest on are those of a last
+    fusion fitted on the other half: of its own documents it would promise too much.
 
     Args:
         scorer: Dense side and tree.
@@ -68,28 +86,42 @@ def fit_ranker(
         prepared: The data.
         recipe: Settings.
         log: Told of both.
+
+    Returns:
+        The ranker, and the best candidates of the held-out documents.
     """
     config, seed = recipe.rank, recipe.seed
     support = _support(prepared.train.labels, recipe)
     ranker = Ranker(scorer, profile, prepared.graph.normalized, support, config, prepared.train.n_documents, linear)
     log("stage", name="fusion", epochs=1, steps=2)
-    names = ranker.first_columns
     halves = [_Half.of(query, prepared.held_out, side) for side in (0, 1)]
     shown = [_first_pairs(ranker, half) for half in halves]
-    columns, relevant = (np.concatenate(parts) for parts in zip(*shown, strict=True))
-    first = fit_fusion(columns, relevant, names=names, config=config, seed=seed)
+    fit = partial(fit_fusion, names=ranker.first_columns, config=config, seed=seed)
+    first, others = _crosswise(fit, shown)
     log("step", log=False, stage="fusion", epoch=1, step=1, loss=0.0)
     ranker = replace(ranker, first=first)
     if ranker.uses_graph:
-        others = [first, first]
-        if all(part.any() for _, part in shown):
-            others = [fit_fusion(*part, names=names, config=config, seed=seed) for part in reversed(shown)]
         told = [_final_pairs(replace(ranker, first=f), half) for f, half in zip(others, halves, strict=True)]
-        columns, relevant = (np.concatenate(parts) for parts in zip(*told, strict=True))
-        final = fit_fusion(columns, relevant, names=ranker.final_columns, config=config, seed=seed)
+        final, others = _crosswise(partial(fit, names=ranker.final_columns), told)
         ranker = replace(ranker, final=final)
+        # Scores are to be on the scale of answers, whose first fusion is that of both halves: the others are more sure
+        # of themselves. That it has seen these documents hardly shows after a final fusion that has not.
+        shown = [_final_pairs(ranker, half) for half in halves]
     log("step", log=False, stage="fusion", epoch=1, step=2, loss=0.0)
-    return replace(ranker, calibration=_calibration(ranker, halves))
+    found = [one for side in shown for one in side.found]
+    logits = [network.logits(some) for network, side in zip(others, shown, strict=True) for some in side.columns]
+    relevant = [one for side in shown for one in side.relevant]
+    calibration = fit_calibration(found, logits, relevant, ranker.rarity)
+    kept = keep_best(found, logits, relevant, ranker.rarity, profile.frequencies, ranker.n_documents)
+    return replace(ranker, calibration=calibration), kept
+
+
+def _crosswise(fit: Callable[..., FusionNetwork], shown: list[_Pairs]) -> tuple[FusionNetwork, list[FusionNetwork]]:
+    """A fusion of both halves, and for each half one fitted on the other; that of both where a half cannot teach."""
+    whole = fit(*(np.concatenate(parts) for parts in zip(*(side.stacked for side in shown), strict=True)))
+    if not all(any(part.any() for part in side.relevant) for side in shown):
+        return whole, [whole, whole]
+    return whole, [fit(*side.stacked) for side in reversed(shown)]
 
 
 def complete(ranker: Ranker, documents: FloatArray, prepared: Prepared, recipe: Recipe) -> Ranker:
@@ -120,30 +152,18 @@ def _support(labels: Csr, recipe: Recipe) -> Csr:
     return half(build_label_graph(labels, recipe.rank.support, seed=recipe.seed).adjacency)
 
 
-def _calibration(ranker: Ranker, halves: list[_Half]) -> Calibration:
-    network = ranker.final if ranker.uses_graph else ranker.first
-    assert network is not None
-    seen = [[ranker.evidence(part, pairs) for part, pairs in half.blocks] for half in halves]
-    found = [[part.found for part in parts] for parts in seen]
-    told = [_by_block(these, half.labels) for these, half in zip(found, halves, strict=True)]
-    flat = [part for parts in seen for part in parts]
-    logits = [network.logits(part.columns) for part in flat]
-    return fit_calibration([part.found for part in flat], logits, [one for ones in told for one in ones], ranker.rarity)
-
-
-def _first_pairs(ranker: Ranker, half: _Half) -> tuple[FloatArray, FloatArray]:
-    """Evidence (P, F) of the shortlists of some documents, and (P,) which pairs are relevant."""
+def _first_pairs(ranker: Ranker, half: _Half) -> _Pairs:
+    """The shortlists of some documents."""
     found = [ranker.shortlist(part, pairs) for part, pairs in half.blocks]
     columns = [ranker.first_pass(part, these) for (part, _), these in zip(half.blocks, found, strict=True)]
-    return np.concatenate(columns), _relevant(found, half.labels)
+    return _Pairs(found, columns, _relevant(found, half.labels))
 
 
-def _final_pairs(ranker: Ranker, half: _Half) -> tuple[FloatArray, FloatArray]:
-    """The same of all candidates, with the evidence of the graph."""
+def _final_pairs(ranker: Ranker, half: _Half) -> _Pairs:
+    """All candidates, with the evidence of the graph."""
     evidence = [ranker.evidence(part, pairs) for part, pairs in half.blocks]
-    return np.concatenate([part.columns for part in evidence]), _relevant(
-        [part.found for part in evidence], half.labels
-    )
+    found = [part.found for part in evidence]
+    return _Pairs(found, [part.columns for part in evidence], _relevant(found, half.labels))
 
 
 def validate(ranker: Ranker, query: Query, prepared: Prepared) -> Evaluation:
@@ -155,14 +175,9 @@ def validate(ranker: Ranker, query: Query, prepared: Prepared) -> Evaluation:
     )
 
 
-def _relevant(found: list[Candidates], labels: Csr) -> FloatArray:
-    parts = _by_block(found, labels)
-    if not sum(map(len, parts)):
-        raise TrainingError("no candidates were found for the held-out documents")
-    return np.concatenate(parts)
-
-
-def _by_block(found: list[Candidates], labels: Csr) -> list[FloatArray]:
+def _relevant(found: list[Candidates], labels: Csr) -> list[FloatArray]:
     """Which candidates of the blocks are relevant."""
+    if not sum(len(part.labels) for part in found):
+        raise TrainingError("no candidates were found for the held-out documents")
     ends = np.cumsum([len(part.indptr) - 1 for part in found])
     return [look_up(labels[end - len(part.indptr) + 1 : end], part) for part, end in zip(found, ends, strict=True)]

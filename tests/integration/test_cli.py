@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import subprocess
@@ -19,6 +20,7 @@ from eclare_py.cli.app import app
 from eclare_py.cli.predict import CHUNK
 from eclare_py.errors import DataError
 from eclare_py.metrics.result import METRICS, read_evaluation
+from eclare_py.persist import save_pipeline
 from eclare_py.storage import verify_manifest
 from tests.integration.broken_cases import CASES, Broken, build_good, edit
 from tests.tiny import ROOT, python
@@ -276,6 +278,40 @@ def test_bad_input_names_the_line_and_writes_nothing(line: bytes, message: str, 
     assert error_of(eclare("predict", tiny.model, text=good + line + b"\n", code=1)).startswith("stdin:2: ")
 
 
+def test_predict_at_a_precision(tiny: Any, tmp_path: Path) -> None:
+    texts = tmp_path / "texts"
+    texts.write_text("\n".join(tiny.folder.test.texts))
+    common = ("predict", tiny.model, "--input", texts, "--top-k", 4)
+    everything = [json.loads(line)["labels"] for line in eclare(*common).stdout.splitlines()]
+    thresholds = tiny.classifier.thresholds(0.4, 4)
+    least = thresholds.of(tiny.classifier.pipeline.frequencies)
+    texts_of = tiny.classifier.pipeline.labels.texts
+    wanted = [[one for one in row if one["score"] >= least[texts_of.index(one["text"])]] for row in everything]
+    kept = [json.loads(line)["labels"] for line in eclare(*common, "--precision", 0.4).stdout.splitlines()]
+    assert kept == wanted and 0 < sum(map(len, kept)) < sum(map(len, everything)) and [] in kept
+    npz = tmp_path / "scores.npz"
+    eclare(*common, "--precision", 0.4, "--format", "npz", "--output", npz)
+    assert np.diff(sp.load_npz(npz).indptr).tolist() == [len(row) for row in kept]
+    assert "precision=0.0 must be above 0" in error_of(eclare(*common, "--precision", 0, code=2))
+
+
+def test_predict_at_a_precision_out_of_reach_keeps_nothing(tiny: Any, tmp_path: Path) -> None:
+    pipeline = tiny.classifier.pipeline
+    seen = pipeline.held_out
+    hopeless = dataclasses.replace(seen, relevant=np.zeros_like(seen.relevant))
+    save_pipeline(dataclasses.replace(pipeline, held_out=hopeless), tmp_path / "hopeless")
+    done = eclare("predict", tmp_path / "hopeless", "--precision", 0.2, text="some words\nother words\n")
+    assert done.stdout == '{"labels": []}\n' * 2
+    assert "no threshold reached a precision of 0.2" in done.stderr
+    save_pipeline(dataclasses.replace(pipeline, held_out=None), tmp_path / "older")
+    said = error_of(eclare("predict", tmp_path / "older", "--precision", 0.9, text="some words\n", code=1))
+    assert "no held-out scores" in said and "train" in said
+    assert len(json.loads(eclare("predict", tmp_path / "older", text="some words\n").stdout)["labels"]) == 10
+    eclare("evaluate", tmp_path / "older", "--data", tiny.data, "--json", tmp_path / "result.json")
+    found = read_evaluation(tmp_path / "result.json").selective
+    assert found["validation_documents"] is None and found["first"]["targets"] == [] and found["first"]["area"] > 0
+
+
 def test_evaluate_writes_result_page_and_predictions(tiny: Any, tmp_path: Path) -> None:
     result, page, scores = (tmp_path / name for name in ("result.json", "report.html", "scores.npz"))
     shown = eclare(
@@ -283,13 +319,15 @@ def test_evaluate_writes_result_page_and_predictions(tiny: Any, tmp_path: Path) 
     ).stdout
     assert "Quality by label frequency" in shown and "PSnDCG" in shown
     found = json.loads(result.read_text())
-    assert list(found) == ["metrics", "bins", "settings", "cost"]
+    assert list(found) == ["metrics", "bins", "settings", "cost", "selective", "calibration"]
     assert list(found["metrics"]) == list(METRICS)
     assert found["cost"]["predict_seconds"] >= 0 and found["cost"]["train_seconds"] > 0
     assert found["cost"]["model_MB"] > 0
     expected = tiny.classifier.evaluate(tiny.folder)
     assert found["metrics"] == expected.metrics
     assert read_evaluation(result).bins == expected.bins
+    assert (found["selective"], found["calibration"]) == (expected.selective, expected.calibration)
+    assert [one["target"] for one in found["selective"]["first"]["targets"]] == [0.8, 0.9, 0.95, 0.99]
     assert "tiny on synthetic" in page.read_text() and tiny.folder.test.texts[0] in page.read_text()
     matrix = sp.load_npz(scores)
     assert matrix.shape == (len(tiny.folder.test), 90)

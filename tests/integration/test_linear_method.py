@@ -76,6 +76,11 @@ def test_saved_and_loaded_it_answers_the_same(tiny: Any, tmp_path: Path) -> None
 def test_what_it_cannot_do_is_said(tiny: Any, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="method linear"):
         trained(tiny).explain("a text", 3)
+    with pytest.raises(ModelError, match="held-out scores.*method linear"):
+        trained(tiny).thresholds(0.9)
+    with pytest.raises(UsageError, match="precision=1.5"):
+        trained(tiny).thresholds(1.5)
+    assert trained(tiny).evaluate(tiny.folder).selective["validation_documents"] is None
     trained(tiny).save(tmp_path / "model")
     with pytest.raises(UsageError, match="tail_boost"):
         EclareClassifier.load(tmp_path / "model", tail_boost=1.0)

@@ -233,7 +233,10 @@ def test_the_result_file(tmp_path: Path) -> None:
     result = result_of(problem(8)).with_cost({"train_seconds": 1.5})
     result.save(tmp_path / "r.json")
     text = (tmp_path / "r.json").read_text()
-    assert text == result.to_json() and list(json.loads(text)) == ["metrics", "bins", "settings", "cost"]
+    assert text == result.to_json() and list(json.loads(text)) == list(Evaluation.__dataclass_fields__)
+    assert read_evaluation(tmp_path / "r.json") == result
+    older = {name: value for name, value in json.loads(text).items() if name not in ("selective", "calibration")}
+    (tmp_path / "r.json").write_text(json.dumps(older))
     assert read_evaluation(tmp_path / "r.json") == result
 
 
@@ -247,6 +250,7 @@ def test_the_result_file(tmp_path: Path) -> None:
         ('{"metrics": {"P@1": 1e999}}', "metric P@1 is inf"),
         ('{"metrics": {}, "bins": [{"name": "x"}]}', "bins must be"),
         ('{"metrics": {}, "settings": []}', "must be objects"),
+        ('{"metrics": {}, "calibration": 3}', "must be objects"),
     ],
 )
 def test_bad_result_files_are_named(tmp_path: Path, text: str, message: str) -> None:

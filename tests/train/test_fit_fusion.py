@@ -74,7 +74,7 @@ def test_the_final_fusion_meets_first_logits_of_documents_not_fitted_on(monkeypa
 
     monkeypatch.setattr(ranking, "fit_fusion", recording)
     pipeline = train(dataset_of(), recipe_of(), device="cpu")
-    (_, first), (seen_by_one, one), (seen_by_other, other), (columns, final) = calls
+    (_, first), (seen_by_one, one), (seen_by_other, other), (columns, final), *halves = calls
     assert pipeline.ranker.first is first and pipeline.ranker.final is final
     width = len(pipeline.ranker.first_columns)
     own, given = columns[:, :width], columns[:, width]
@@ -85,3 +85,66 @@ def test_the_final_fusion_meets_first_logits_of_documents_not_fitted_on(monkeypa
     rows = {tuple(row) for row in own[:border].tolist()}
     assert any(tuple(row) in rows for row in seen_by_other.tolist())
     assert len(seen_by_one) < len(calls[0][0]) and len(seen_by_one) + len(seen_by_other) == len(calls[0][0])
+    # Held-out scores: the first half gets them from the last fusion that was fitted on the second, and vice versa.
+    np.testing.assert_array_equal(halves[0][0], columns[border:])
+    np.testing.assert_array_equal(halves[1][0], columns[:border])
+
+
+def test_held_out_scores_are_of_fusions_that_have_not_seen_the_documents(monkeypatch, dataset_of, recipe_of):
+    fitted, shown, kept = [], [], []
+
+    def recorder(name, into, original):
+        def recording(*arguments, **options):
+            into.append((original(*arguments, **options), arguments))
+            return into[-1][0]
+
+        monkeypatch.setattr(ranking, name, recording)
+
+    for name, into in (("fit_fusion", fitted), ("_final_pairs", shown), ("keep_best", kept)):
+        recorder(name, into, getattr(ranking, name))
+    pipeline = train(dataset_of(), recipe_of(), device="cpu")
+    for (network, (columns, _)), (told, _) in zip(fitted[-2:], reversed(shown[:2]), strict=True):
+        assert len(network.columns) == columns.shape[1]
+        np.testing.assert_array_equal(columns, np.concatenate(told.columns))  # of the other half
+    expected = [
+        network.logits(c) for (network, _), (own, _) in zip(fitted[-2:], shown[2:], strict=True) for c in own.columns
+    ]
+    held_out, (found, logits, relevant, rarity, frequencies, n_documents) = kept[0]
+    assert pipeline.held_out is held_out and len(expected) == len(logits) == 2
+    for one, other in zip(expected, logits, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(held_out.indptr) - 1 == pipeline.facts["held_out"]
+    assert n_documents == len(dataset_of()) - pipeline.facts["held_out"]
+    for boost in (0.0, 0.4, 3.0):
+        scored = held_out.scored(pipeline.ranker.calibration, boost)
+        slope, offset = pipeline.ranker.calibration.at(boost)
+        row = 0
+        for these, own, truth in zip(found, logits, relevant, strict=True):
+            lifted = slope * (own + np.float32(boost) * rarity[these.labels]) + offset
+            chances = probability(lifted.astype(np.float32))
+            for first, last in zip(these.indptr[:-1], these.indptr[1:], strict=True):
+                order = sorted(range(first, last), key=lambda pair: (-chances[pair], these.labels[pair]))[:10]
+                count = len(order)
+                np.testing.assert_allclose(scored.scores[row, :count], chances[order], rtol=1e-5)
+                assert scored.hit[row, :count].tolist() == (truth[order] > 0).tolist()
+                assert scored.frequencies[row, :count].tolist() == frequencies[these.labels[order]].tolist()
+                assert np.isneginf(scored.scores[row, count:]).all()
+                row += 1
+        assert row == len(scored.scores)
+
+
+def test_without_the_graph_held_out_scores_are_of_first_fusions(monkeypatch, dataset_of, recipe_of):
+    fitted, original = [], fit_fusion
+
+    def recording(columns, relevant, **options):
+        fitted.append(original(columns, relevant, **options))
+        return fitted[-1]
+
+    monkeypatch.setattr(ranking, "fit_fusion", recording)
+    recipe = recipe_of()
+    rank = dataclasses.replace(recipe.rank, graph_candidates=0, graph_features=False)
+    pipeline = train(dataset_of(), dataclasses.replace(recipe, rank=rank), device="cpu")
+    first, *halves = fitted
+    assert pipeline.ranker.first is first and pipeline.ranker.final is None and len(halves) == 2
+    scored = pipeline.held_out.scored(pipeline.ranker.calibration, 0.5)
+    assert scored.there[:, 0].all() and (np.diff(scored.scores[scored.there.all(axis=1)], axis=1) <= 0).all()
