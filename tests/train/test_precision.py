@@ -10,9 +10,10 @@ def test_a_format_that_was_named_is_used():
     assert in_bfloat16("bfloat16", CPU) and not in_bfloat16("float32", CPU)
 
 
-@pytest.mark.parametrize(("capabilities", "expected"), [
-    ({"avx512_bf16": True}, True), ({"avx512_bf16": False, "amx_bf16": True}, True), ({"avx2": True}, False), ({}, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [({"avx512_bf16": True}, True), ({"avx512_bf16": False, "amx_bf16": True}, True), ({"avx2": True}, False)],
+)
 def test_auto_asks_the_processor(monkeypatch, capabilities, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert in_bfloat16("auto", CPU) is expected
