@@ -16,7 +16,7 @@ from eclare_py.storage import read_json, render_json, write_json
 # The figures of a result file, in the order in which they are shown.
 METRICS = (
     *(f"{name}@{k}" for name in ("P", "nDCG", "PSP", "PSnDCG") for k in (1, 3, 5)),
-    "R@10", "R@100", "tail_R@10", "coverage@10", "tail_coverage@10", "macro_F1@5",
+    "R@10", "R@100", "tail_R@10", "coverage@10", "tail_coverage@10", "macro_F1@5", "micro_F1@5", "hit@10", "MRR@10",
 )  # fmt: skip
 
 
@@ -29,19 +29,21 @@ class Evaluation:
         bins: Quality by label frequency, rare to frequent.
         settings: What the figures depend on: propensity A and B, tail threshold, filter pairs, sizes of the test set.
         cost: Seconds, memory and the like, where someone measured them.
+        deciles: The same as `bins` over ranges of frequency with a tenth of the test pairs each.
     """
 
     metrics: dict[str, float]
     bins: list[FrequencyBin]
     settings: dict[str, Any]
     cost: dict[str, Any] = field(default_factory=dict)
+    deciles: list[FrequencyBin] = field(default_factory=list)
 
     def with_cost(self, cost: Mapping[str, Any]) -> Evaluation:
         """The same with measured cost."""
         return dataclasses.replace(self, cost=dict(cost))
 
     def to_mapping(self) -> dict[str, Any]:
-        """Plain data with the keys metrics, bins, settings, cost."""
+        """Plain data with the keys metrics, bins, settings, cost, deciles."""
         return dataclasses.asdict(self)
 
     def to_json(self) -> str:
@@ -64,15 +66,24 @@ class Evaluation:
         for name, value in mapping["metrics"].items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise DataError(f"metric {name} is {value!r}, expected a number", path=where)
-        names = {one.name for one in dataclasses.fields(FrequencyBin)}
-        bins = mapping.get("bins", [])
-        if not isinstance(bins, list) or not all(isinstance(one, dict) and set(one) == names for one in bins):
-            raise DataError(f"bins must be a list of objects with {', '.join(sorted(names))}", path=where)
+        bins, deciles = (_bins(mapping.get(key, []), key, where) for key in ("bins", "deciles"))
         settings, cost = mapping.get("settings", {}), mapping.get("cost", {})
         if not isinstance(settings, dict) or not isinstance(cost, dict):
             raise DataError("settings and cost must be objects", path=where)
         metrics = {name: float(value) for name, value in mapping["metrics"].items()}
-        return cls(metrics, [FrequencyBin(**one) for one in bins], settings, cost)
+        return cls(metrics, bins, settings, cost, deciles)
+
+
+def _bins(values: Any, key: str, where: str) -> list[FrequencyBin]:
+    """Bins from plain data.
+
+    Raises:
+        DataError: Not the form of bins.
+    """
+    names = {one.name for one in dataclasses.fields(FrequencyBin)}
+    if not isinstance(values, list) or not all(isinstance(one, dict) and set(one) == names for one in values):
+        raise DataError(f"{key} must be a list of objects with {', '.join(sorted(names))}", path=where)
+    return [FrequencyBin(**one) for one in values]
 
 
 def read_evaluation(path: str | Path) -> Evaluation:
