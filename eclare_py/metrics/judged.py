@@ -43,8 +43,7 @@ class Placed:
         weights = np.ones(int(within.sum())) if by_label is None else by_label[self.labels[within]]
         if by_rank is not None:
             weights = weights * by_rank[self.ranks[within]]
-        sums: DoubleArray = np.bincount(self.rows[within], weights, self.n_documents).astype(np.float64, copy=False)
-        return sums
+        return _by_row(self.rows[within], weights, self.n_documents)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,5 +82,9 @@ class Judged:
     def wanted(self, among: DoubleArray) -> DoubleArray:
         """(N,) relevant labels of each document, each by its weight in (L,) `among`."""
         rows = np.repeat(np.arange(len(self.relevant)), self.relevant)
-        sums: DoubleArray = np.bincount(rows, among[self.labels.indices], len(self.relevant)).astype(np.float64, copy=False)
-        return sums
+        return _by_row(rows, among[self.labels.indices], len(self.relevant))
+
+
+def _by_row(rows: IntArray, weights: DoubleArray, n_documents: int) -> DoubleArray:
+    sums: DoubleArray = np.bincount(rows, weights, n_documents).astype(np.float64, copy=False)
+    return sums

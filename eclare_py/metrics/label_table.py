@@ -98,17 +98,18 @@ def label_table(
 
 def confusions(judged: Judged, k: int) -> Csr:
     """(L, L) how many documents that label i is relevant for have not i but, wrongly, j in their top k."""
-    shape = judged.labels.shape
-    slots = judged.ranking.indices[:, :k]
+    shape, slots = judged.labels.shape, judged.ranking.indices[:, :k]
     rows, ranks = np.nonzero(slots >= 0)
-    hits = judged.hits.ranks < k
-    places = judged.hits.rows[hits], judged.hits.labels[hits]
-    found = as_csr(sp.coo_array((np.ones(len(places[0])), places), shape=shape))
+    within = judged.hits.ranks < k
     predicted = as_csr(sp.coo_array((np.ones(len(rows)), (rows, slots[rows, ranks])), shape=shape))
-    relevant = Csr((np.ones(judged.labels.nnz, dtype=np.float32), judged.labels.indices, judged.labels.indptr), shape=shape)
-    missed, wrong = relevant - found, predicted - found
-    for part in (missed, wrong):
-        part.eliminate_zeros()
+    found = as_csr(
+        sp.coo_array((np.ones(int(within.sum())), (judged.hits.rows[within], judged.hits.labels[within])), shape=shape)
+    )
+    truth = judged.labels
+    missed = Csr((np.ones(truth.nnz, dtype=np.float32), truth.indices, truth.indptr), shape=shape) - found
+    wrong = predicted - found
+    missed.eliminate_zeros()
+    wrong.eliminate_zeros()
     return as_csr(missed.T.tocsr() @ wrong)
 
 

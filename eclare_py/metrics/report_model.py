@@ -148,7 +148,7 @@ def _bin_table(bins: Sequence[FrequencyBin]) -> Table:
         + tuple(figure(one.metrics.get(name)) for name in names)
         for one in bins
     )
-    head = ("Train documents", "Labels", "In test", "Test pairs", *(pretty(name) for name in names))
+    head = ("Train documents", "Labels", "In test", "Pairs", *(pretty(name) for name in names))
     note = (
         "R@k is the share of the test pairs of the row, P and PSP share its part of all hits, plain and weighted; "
         "coverage and F1 run over its labels in test. All in percent."
