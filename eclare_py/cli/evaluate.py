@@ -59,7 +59,7 @@ def evaluate(
 
     \b
     eclare evaluate models/debian --data data/debian --json result.json --html report.html
-    eclare evaluate models/debian --data data/debian --predictions scores.npz
+    eclare evaluate models/debian --data data/debian --predictions scores.npz --labels-table labels.csv
     eclare evaluate models/debian --data data/debian --tail-boost 1.2
     """
     if split not in ("tst", "trn"):

@@ -1,33 +1,27 @@
 """Ranking quality with a focus on rare labels, in numpy and scipy alone.
 
-Where published definitions differ, both are here by name. pyxclib is the evaluation code of the Extreme Classification
-Repository (version 0.97), napkinXC another (0.7.2); what they do is in the tests, with numbers recorded from them.
+Where published definitions differ, both are here by name. pyxclib (0.97) is the usual evaluation code of the Extreme
+Classification Repository, napkinXC (0.7.2) another; the tests hold numbers recorded from both. They agree on P, nDCG,
+R, hit rate, PSP, PSnDCG and PSR as `evaluate` and the defaults here have them, normalised by the best of the whole set.
 
-===================== ================================== ================================== ==========================
-figure                pyxclib                            napkinXC                           here
-===================== ================================== ================================== ==========================
-P, short rows         divided by k                       divided by k                       `precision`
-nDCG                  ideal over min(k, relevant)        the same                           `ndcg`
-documents without     0 in `ndcg`, `recall`, `hits`      `zero_division=0` or another       `without_labels="zero"`
-labels                ..                                 `zero_division=1`                  `without_labels="one"`
-..                    left out: `recall_at_k`,           no                                 `without_labels="skip"`
-                      `Metrics(remove_invalid=True)`
-PSP, PSnDCG, PSR      sum / best sum of the whole set    the same: `normalize=True`         `normalization="set"`
-..                    no                                 mean: `normalize=False`            `normalization="none"`
-PSnDCG by the paper   no                                 `psdcg_at_k`, divided by k         `psdcg`, divided by the
-                                                         and not by the discounts           sum of k discounts
-hit rate              `hits`                             `AbandonmentAtK`                   `hit_rate`
-micro F1              no                                 2 hits / (predicted + relevant)    `micro_f1`
-macro F1              no                                 all labels, 0 or `zero_division`   `macro_f1(over="all")`
-                                                         for those never seen
-..                    no                                 no                                 `macro_f1(over="relevant")`
-coverage              no                                 `CoverageAtK`                      `coverage`
-propensity            sums the values of the labels,     the same                           counts train documents;
-                      below 1 for N < 3                                                     at least 1
-ties                  order not defined                  order not defined                  by label, ascending
-===================== ================================== ================================== ==========================
-
-Figures of a result file are those of `evaluate`: "zero", "set" and "relevant" of the choices above.
+================================ ============================================ ====================================
+elsewhere                        what it does                                 here
+================================ ============================================ ====================================
+pyxclib `ndcg`, `recall`, ...    documents without labels count as 0          `without_labels="zero"`, the default
+pyxclib `recall_at_k`,           leave them out                               `without_labels="skip"`
+`Metrics(remove_invalid=True)`
+napkinXC `zero_division=1`       counts them as 1 (0 is its default)          `without_labels="one"`
+both, PS metrics                 sum over documents / greatest sum possible   `normalization="set"`, the default
+napkinXC `normalize=False`       mean over documents                          `normalization="none"`
+Jain et al., PSnDCG@k            divided by the k discounts' sum              `psdcg`
+napkinXC `psdcg_at_k`            divided by k                                 `psdcg`, times that sum, by k
+napkinXC macro F1                over all labels, `zero_division` for those   `macro_f1(over="all")`
+                                 never seen; `..._at_k` ignores its k
+`evaluate`                       over labels relevant in test                 `macro_f1(over="relevant")`, default
+both, propensities               sum the stored values of a label             `inverse_propensities` of the number
+                                                                              of documents, never below 1
+both, ties                       no order defined                             by label, ascending
+================================ ============================================ ====================================
 """
 
 from __future__ import annotations

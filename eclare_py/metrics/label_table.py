@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import importlib
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from eclare_py.metrics.coverage import LabelCounts, count_labels
 from eclare_py.metrics.judged import Judged
 from eclare_py.metrics.rare import percent
 from eclare_py.metrics.trial import Trial
-from eclare_py.storage import atomic_file, render_json
+from eclare_py.storage import atomic_file
 from eclare_py.types import Csr, Ranking, as_csr, check_csr
 
 SUFFIXES = (".csv", ".parquet")
@@ -51,7 +52,7 @@ class LabelTable:
             return
         arrow, parquet = _arrow("pyarrow"), _arrow("pyarrow.parquet")
         with atomic_file(path, "wb") as handle:
-            parquet.write_table(arrow.table(self.columns, schema=_schema(arrow)), handle)
+            parquet.write_table(arrow.table(self.columns, schema=_schema(arrow, self.columns)), handle)
 
 
 def label_table(
@@ -89,11 +90,9 @@ def label_table(
     }
     for k, counts in ((5, at5), (10, at10)):
         columns |= {f"predicted@{k}": counts.predicted.tolist(), f"hits@{k}": counts.found.tolist()}
+    times = [[int(score) for score in row if np.isfinite(score)] for row in confused.scores.tolist()]
     columns |= {"R@10": _recall(at10), "F1@5": _f1(at5), "confused_with": _texts(confused, texts)}
-    columns["confused_count"] = [
-        [int(score) for score in row if np.isfinite(score)] for row in confused.scores.tolist()
-    ]  # fmt: skip
-    return LabelTable({**columns, "neighbours": _texts(near, texts)})
+    return LabelTable({**columns, "confused_count": times, "neighbours": _texts(near, texts)})
 
 
 def confusions(judged: Judged, k: int) -> Csr:
@@ -128,10 +127,10 @@ def check_table_path(path: str | Path) -> str:
 
 
 def _neighbours(graph: Csr, n_labels: int, listed: int) -> Ranking:
-    graph = check_csr(graph, name="label graph", shape=(n_labels, n_labels)).copy()
-    graph.setdiag(0)
-    graph.eliminate_zeros()
-    return Ranking.from_csr(as_csr(graph), listed)
+    edges = check_csr(graph, name="label graph", shape=(n_labels, n_labels)).tocoo()
+    others = edges.row != edges.col
+    places = edges.row[others], edges.col[others]
+    return Ranking.from_csr(as_csr(sp.coo_array((edges.data[others], places), shape=graph.shape)), listed)
 
 
 def _texts(ranking: Ranking, texts: Sequence[str]) -> list[list[str]]:
@@ -149,24 +148,19 @@ def _f1(counts: LabelCounts) -> list[float | None]:
 
 
 def _cell(value: Any) -> Any:
-    return render_json(value).rstrip("\n") if isinstance(value, list) else value
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
 
 
-def _schema(arrow: Any) -> Any:
-    """Types of the columns, which a table of no labels, or of columns without values, would not show."""
-    words, counts = arrow.string(), arrow.int64()
-    kinds = {"id": words, "text": words, "R@10": arrow.float64(), "F1@5": arrow.float64()}
-    lists = {"confused_with": words, "confused_count": counts, "neighbours": words}
-    names = ("label", "id", "text", "train_documents", "test_positives", "predicted@5", "hits@5", "predicted@10",
-             "hits@10", "R@10", "F1@5")  # fmt: skip
-    fields = [(name, kinds.get(name, counts)) for name in names]
-    return arrow.schema([*fields, *((name, arrow.list_(kind)) for name, kind in lists.items())])
+def _schema(arrow: Any, names: Iterable[str]) -> Any:
+    """Types of the columns: a column without values would not show its own."""
+    words, counts, figures = arrow.string(), arrow.int64(), arrow.float64()
+    kinds = {"id": words, "text": words, "R@10": figures, "F1@5": figures, "confused_with": arrow.list_(words),
+             "confused_count": arrow.list_(counts), "neighbours": arrow.list_(words)}  # fmt: skip
+    return arrow.schema([(name, kinds.get(name, counts)) for name in names])
 
 
 def _arrow(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise UsageError(
-            "writing parquet needs pyarrow: pip install 'eclare_py[parquet]', or write .csv"
-        ) from error  # fmt: skip
+        raise UsageError("writing parquet needs pyarrow: pip install 'eclare_py[parquet]', or write .csv") from error

@@ -3,7 +3,7 @@
 Test labels are incomplete, and a rare label is missing more often. With p_l the chance that a relevant label l was
 written down, every hit that counts 1 / p_l makes sums over the labels written down equal in expectation to sums over
 all that are true (Jain, Prabhu and Varma, "Extreme multi-label loss functions for recommendation, tagging, ranking and
-other missing label applications", KDD 2016, section 4). So the raw PSP@k is an unbiased estimate of P@k on complete
+other missing label applications", KDD 2016). So the raw PSP@k is an unbiased estimate of P@k on complete
 labels, PSDCG@k one of DCG@k, and micro PSR@k, a ratio of two unbiased sums, a consistent one of micro R@k. They can
 exceed 1. The normalised forms divide by what the best ranking gains and do not.
 """

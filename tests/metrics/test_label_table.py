@@ -20,7 +20,7 @@ from eclare_py.metrics.label_table import check_table_path, confusions
 from eclare_py.types import Ranking, as_csr
 from tests.metrics.naive import problem, rows_of
 
-TEXTS = ["audio", "video, or film", 'the "web"', "net\nwork", "=tail"]
+TEXTS = ["audio", "video, or film", 'the "web"', "net\nwork", "schön"]
 IDS = ["a", "v", "w", "n", "t"]
 GRAPH = as_csr([[5, 1, 3, 0, 3], [0, 0, 0, 0, 0], [0, 0, 1, 0, 0], [0.5, 0, 0, 0, 2], [0, 1, 0, 0, 0]])
 
@@ -53,9 +53,9 @@ def test_by_hand() -> None:
         "hits@10": [1, 0, 1, 1, 0],
         "R@10": [33.3333, None, 50.0, 100.0, None],
         "F1@5": [50.0, None, 66.6667, 100.0, None],
-        "confused_with": [["video, or film", "=tail"], [], [], [], []],
+        "confused_with": [["video, or film", "schön"], [], [], [], []],
         "confused_count": [[2, 2], [], [], [], []],
-        "neighbours": [['the "web"', "=tail"], [], [], ["=tail", "audio"], ["video, or film"]],
+        "neighbours": [['the "web"', "schön"], [], [], ["schön", "audio"], ["video, or film"]],
     }
     plain = label_table(trial(), TEXTS).columns
     assert plain["id"] == TEXTS and plain["neighbours"] == [[]] * 5
@@ -86,6 +86,7 @@ def test_csv_can_be_read_back(tmp_path: Path) -> None:
     assert [row["R@10"] for row in rows] == ["33.3333", "", "50.0", "100.0", ""]
     for name in ("confused_with", "confused_count", "neighbours"):
         assert [json.loads(row[name]) for row in rows] == table.columns[name]
+    assert "schön" in rows[0]["neighbours"]
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
