@@ -1,4 +1,4 @@
-"""`eclare evaluate`: quality of a model on a data folder, as tables, JSON, HTML and raw predictions."""
+"""`eclare evaluate`: quality of a model on a data folder, as tables, JSON, HTML, raw predictions and a label table."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ import typer
 from eclare_py.cli.console import say, show_table
 from eclare_py.cli.options import TailBoost
 from eclare_py.errors import DataError, UsageError
+from eclare_py.metrics.document_scores import score_documents
+from eclare_py.metrics.evaluate import evaluate_trial
+from eclare_py.metrics.label_table import LabelTable, check_table_path, label_table
+from eclare_py.metrics.per_document import documents_path
 from eclare_py.metrics.report import write_html
 from eclare_py.metrics.report_model import Example, Prediction, build_report
-from eclare_py.metrics.result import Evaluation
+from eclare_py.metrics.trial import Trial, open_trial
 
 if TYPE_CHECKING:
     from eclare_py.data.dataset import DataFolder, Dataset
@@ -40,21 +44,28 @@ def evaluate(
         typer.Option("--predictions", help="Scores to write: .npz, a scipy CSR (texts x labels), the best 100.",
                      show_default=False, dir_okay=False),
     ] = None,
+    labels_table: Annotated[
+        Path | None,
+        typer.Option("--labels-table", help="Table of all labels to write, .csv or .parquet: counts, hits, confusions.",
+                     show_default=False, dir_okay=False),
+    ] = None,
     tail_boost: TailBoost = None,
 ) -> None:  # fmt: skip
     """Measure the quality of a model, by label frequency too.
 
     Filter pairs (filter_labels_*.txt, most often a document that is the label itself) are never predicted and not
     counted. The result file has metrics in percent, bins by label frequency, settings that the figures depend on, and
-    the cost.
+    the cost. Beside it RESULT.documents.npz keeps what each document adds to each figure, for comparing runs.
 
     \b
     eclare evaluate models/debian --data data/debian --json result.json --html report.html
-    eclare evaluate models/debian --data data/debian --predictions scores.npz
+    eclare evaluate models/debian --data data/debian --predictions scores.npz --labels-table labels.csv
     eclare evaluate models/debian --data data/debian --tail-boost 1.2
     """
     if split not in ("tst", "trn"):
         raise UsageError(f"--split {split} is unknown: choose tst or trn")
+    if labels_table is not None:
+        check_table_path(labels_table)
     from eclare_py.data.dataset import load_dataset
     from eclare_py.estimator import RANKED, EclareClassifier
     from eclare_py.rank.selection import with_score_quality
@@ -69,8 +80,8 @@ def evaluate(
     started = time.perf_counter()
     ranking = classifier.predict(chosen.texts, RANKED, filter_pairs=chosen.filter_pairs)
     seconds = time.perf_counter() - started
-    evaluation = _evaluate(classifier, folder, chosen, ranking)
-    evaluation = with_score_quality(evaluation, classifier.pipeline, ranking, chosen.labels)
+    trial = _trial(folder, chosen, ranking)
+    evaluation = with_score_quality(evaluate_trial(trial), classifier.pipeline, ranking, chosen.labels)
     evaluation = evaluation.with_cost(_cost(classifier, model, load_seconds, seconds, len(chosen)))
     title = f"{classifier.pipeline.recipe.get('name', model.name)} on {folder.name}"
     for table in build_report(evaluation, title=title).tables:
@@ -78,12 +89,16 @@ def evaluate(
     say(f"{title}: {len(chosen):,} documents in {seconds:.1f} s, {len(chosen) / seconds:,.0f} per second")
     if json is not None:
         evaluation.save(json)
-        say(f"result written to {json}")
+        score_documents(trial).save(documents_path(json))
+        say(f"result written to {json}, document scores to {documents_path(json)}")
     if predictions is not None:
         from eclare_py.cli.predict import write_npz
 
         write_npz(predictions, ranking.to_csr(classifier.n_labels))
         say(f"predictions written to {predictions}")
+    if labels_table is not None:
+        _label_table(classifier, chosen, trial).save(labels_table)
+        say(f"table of labels written to {labels_table}")
     if html is not None:
         write_html(evaluation, html, title=title, examples=_examples(classifier, chosen, ranking))
         say(f"report written to {html}")
@@ -97,10 +112,8 @@ def _chosen(folder: DataFolder, split: str) -> Dataset:
     return folder.test
 
 
-def _evaluate(classifier: EclareClassifier, folder: DataFolder, chosen: Dataset, ranking: Ranking) -> Evaluation:
-    from eclare_py.metrics.evaluate import evaluate as measure
-
-    return measure(
+def _trial(folder: DataFolder, chosen: Dataset, ranking: Ranking) -> Trial:
+    return open_trial(
         ranking,
         chosen.labels,
         folder.train.label_frequencies,
@@ -109,6 +122,12 @@ def _evaluate(classifier: EclareClassifier, folder: DataFolder, chosen: Dataset,
         propensity_a=folder.propensity_a,
         propensity_b=folder.propensity_b,
     )
+
+
+def _label_table(classifier: EclareClassifier, chosen: Dataset, trial: Trial) -> LabelTable:
+    graph = getattr(classifier.pipeline, "graph", None)  # the method linear has none
+    adjacency = None if graph is None else graph.adjacency
+    return label_table(trial, chosen.label_texts, ids=chosen.label_ids, graph=adjacency)
 
 
 def _cost(classifier: EclareClassifier, model: Path, load_seconds: float, seconds: float, count: int) -> dict[str, Any]:

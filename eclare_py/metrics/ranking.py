@@ -1,8 +1,4 @@
-"""P@k, nDCG@k and R@k over a matrix of hits, with the conventions of the Extreme Classification Repository.
-
-Every function takes `hit`, the (N, k') matrix that `hits` makes once, and returns a share from 0 to 1. A row that
-holds fewer than k labels is not forgiven: its empty slots count as misses.
-"""
+"""Hits and discounts: what the metrics of a ranking are made of."""
 
 from __future__ import annotations
 
@@ -58,27 +54,6 @@ def ideal_dcg(relevant: IntArray, k: int) -> DoubleArray:
     sums = np.concatenate([[0.0], np.cumsum(discounts(k))])
     ideal: DoubleArray = sums[np.minimum(relevant, k)]
     return ideal
-
-
-def precision_at(hit: BoolArray, k: int) -> float:
-    """P@k: mean over documents of (relevant labels in the top k) / k; a document without labels counts as zero."""
-    return float(hit[:, :k].sum() / (len(hit) * k))
-
-
-def recall_at(hit: BoolArray, relevant: IntArray, k: int) -> float:
-    """R@k: mean over documents of (relevant labels in the top k) / (relevant labels).
-
-    A document without labels counts as zero and stays in the mean, as pyxclib has it; `Evaluation.settings` tells how
-    many there are.
-    """
-    return float((hit[:, :k].sum(axis=1) / np.maximum(relevant, 1)).mean())
-
-
-def ndcg_at(hit: BoolArray, relevant: IntArray, k: int) -> float:
-    """nDCG@k: mean over documents of DCG@k / ideal DCG@k; a document without labels counts as zero."""
-    width = min(k, hit.shape[1])
-    gained = hit[:, :width] @ discounts(k)[:width]
-    return float(safe_ratio(gained, ideal_dcg(relevant, k)).mean())
 
 
 def safe_ratio(above: DoubleArray | FloatArray, below: DoubleArray) -> DoubleArray:

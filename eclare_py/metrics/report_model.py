@@ -21,6 +21,9 @@ MEANING = {
     "coverage@10": "share of the distinct labels ever among the first 10",
     "tail_coverage@10": "the same for rare labels",
     "macro_F1@5": "F1 of the first 5, each label counting the same",
+    "micro_F1@5": "F1 of the first 5, each pair of document and label counting the same",
+    "hit@10": "documents with a relevant label among the first 10",
+    "MRR@10": "1 / rank of the first relevant label, 0 beyond the first 10",
 }
 TILES = {
     "P@1": "documents whose first label is relevant",
@@ -145,8 +148,11 @@ def _bin_table(bins: Sequence[FrequencyBin]) -> Table:
         + tuple(figure(one.metrics.get(name)) for name in names)
         for one in bins
     )
-    head = ("Train documents", "Labels", "In test", "Test pairs", *(pretty(name) for name in names))
-    note = "R@k is the share of the test pairs of the row; coverage and F1 run over its labels in test. All in percent."
+    head = ("Train documents", "Labels", "In test", "Pairs", *(pretty(name) for name in names))
+    note = (
+        "R@k is the share of the test pairs of the row, P and PSP share its part of all hits, plain and weighted; "
+        "coverage and F1 run over its labels in test. All in percent."
+    )
     return Table("Quality by label frequency", head, rows, note)
 
 

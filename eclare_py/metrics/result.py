@@ -16,7 +16,7 @@ from eclare_py.storage import read_json, render_json, write_json
 # The figures of a result file, in the order in which they are shown.
 METRICS = (
     *(f"{name}@{k}" for name in ("P", "nDCG", "PSP", "PSnDCG") for k in (1, 3, 5)),
-    "R@10", "R@100", "tail_R@10", "coverage@10", "tail_coverage@10", "macro_F1@5",
+    "R@10", "R@100", "tail_R@10", "coverage@10", "tail_coverage@10", "macro_F1@5", "micro_F1@5", "hit@10", "MRR@10",
 )  # fmt: skip
 
 
@@ -29,6 +29,7 @@ class Evaluation:
         bins: Quality by label frequency, rare to frequent.
         settings: What the figures depend on: propensity A and B, tail threshold, filter pairs, sizes of the test set.
         cost: Seconds, memory and the like, where someone measured them.
+        deciles: The same as `bins` over ranges of frequency with a tenth of the test pairs each.
         selective: What can be automated at which precision (`score_quality.selective_section`); empty where unknown.
         calibration: How far scores are probabilities (`score_quality.calibration_section`); empty where unknown.
     """
@@ -37,6 +38,7 @@ class Evaluation:
     bins: list[FrequencyBin]
     settings: dict[str, Any]
     cost: dict[str, Any] = field(default_factory=dict)
+    deciles: list[FrequencyBin] = field(default_factory=list)
     selective: dict[str, Any] = field(default_factory=dict)
     calibration: dict[str, Any] = field(default_factory=dict)
 
@@ -68,15 +70,24 @@ class Evaluation:
         for name, value in mapping["metrics"].items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise DataError(f"metric {name} is {value!r}, expected a number", path=where)
-        names = {one.name for one in dataclasses.fields(FrequencyBin)}
-        bins = mapping.get("bins", [])
-        if not isinstance(bins, list) or not all(isinstance(one, dict) and set(one) == names for one in bins):
-            raise DataError(f"bins must be a list of objects with {', '.join(sorted(names))}", path=where)
-        rest = [mapping.get(name, {}) for name in ("settings", "cost", "selective", "calibration")]
-        if not all(isinstance(one, dict) for one in rest):
+        bins, deciles = (_bins(mapping.get(key, []), key, where) for key in ("bins", "deciles"))
+        rest = {name: mapping.get(name, {}) for name in ("settings", "cost", "selective", "calibration")}
+        if not all(isinstance(one, dict) for one in rest.values()):
             raise DataError("settings, cost, selective and calibration must be objects", path=where)
         metrics = {name: float(value) for name, value in mapping["metrics"].items()}
-        return cls(metrics, [FrequencyBin(**one) for one in bins], *rest)
+        return cls(metrics, bins, deciles=deciles, **rest)
+
+
+def _bins(values: Any, key: str, where: str) -> list[FrequencyBin]:
+    """Bins from plain data.
+
+    Raises:
+        DataError: Not the form of bins.
+    """
+    names = {one.name for one in dataclasses.fields(FrequencyBin)}
+    if not isinstance(values, list) or not all(isinstance(one, dict) and set(one) == names for one in values):
+        raise DataError(f"{key} must be a list of objects with {', '.join(sorted(names))}", path=where)
+    return [FrequencyBin(**one) for one in values]
 
 
 def read_evaluation(path: str | Path) -> Evaluation:

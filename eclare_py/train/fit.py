@@ -15,7 +15,8 @@ from eclare_py.config import to_mapping
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import UsageError
 from eclare_py.index import exact_search
-from eclare_py.metrics.ranking import hits, recall_at, relevant_counts
+from eclare_py.metrics.judged import Judged
+from eclare_py.metrics.ratios import recall
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.model.network import EclareNetwork, LabelSide
 from eclare_py.quantize import quantize
@@ -232,7 +233,7 @@ def _judge(session: Session, stage: str, epoch: int) -> None:
         bias = (network.label_encoder.bias / network.log_scale.exp()).detach().cpu().numpy()
     labels = prepared.held_out.labels[shown]
     ranking = exact_search(documents, label_vectors=vectors, label_bias=bias, k=50)
-    figure = recall_at(hits(ranking, labels), relevant_counts(labels), 50)
+    figure = recall(Judged.of(ranking, labels), 50).share
     session.log("validation", stage=stage, epoch=epoch, recall_at_50=round(100 * figure, 3))
     if not session.best or figure > session.best["recall_at_50"]:
         session.best = {"stage": stage, "epoch": epoch, "recall_at_50": figure}

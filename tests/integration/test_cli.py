@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import dataclasses
 import gzip
 import json
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import scipy.sparse as sp
 from click.testing import Result
@@ -19,6 +21,7 @@ from eclare_py.cli import app as app_module
 from eclare_py.cli.app import app
 from eclare_py.cli.predict import CHUNK
 from eclare_py.errors import DataError
+from eclare_py.metrics.per_document import documents_path, read_document_scores
 from eclare_py.metrics.result import METRICS, read_evaluation
 from eclare_py.persist import save_pipeline
 from eclare_py.storage import verify_manifest
@@ -319,7 +322,7 @@ def test_evaluate_writes_result_page_and_predictions(tiny: Any, tmp_path: Path) 
     ).stdout
     assert "Quality by label frequency" in shown and "PSnDCG" in shown
     found = json.loads(result.read_text())
-    assert list(found) == ["metrics", "bins", "settings", "cost", "selective", "calibration"]
+    assert list(found) == ["metrics", "bins", "settings", "cost", "deciles", "selective", "calibration"]
     assert list(found["metrics"]) == list(METRICS)
     assert found["cost"]["predict_seconds"] >= 0 and found["cost"]["train_seconds"] > 0
     assert found["cost"]["model_MB"] > 0
@@ -328,11 +331,39 @@ def test_evaluate_writes_result_page_and_predictions(tiny: Any, tmp_path: Path) 
     assert read_evaluation(result).bins == expected.bins
     assert (found["selective"], found["calibration"]) == (expected.selective, expected.calibration)
     assert [one["target"] for one in found["selective"]["first"]["targets"]] == [0.8, 0.9, 0.95, 0.99]
+    documents = read_document_scores(documents_path(result))
+    assert documents.n_documents == len(tiny.folder.test)
+    assert dict(zip(documents.cells, documents.figures(), strict=True))["P@1", "all"] == pytest.approx(
+        expected.metrics["P@1"], abs=1e-4
+    )
     assert "tiny on synthetic" in page.read_text() and tiny.folder.test.texts[0] in page.read_text()
     matrix = sp.load_npz(scores)
     assert matrix.shape == (len(tiny.folder.test), 90)
     assert np.diff(matrix.indptr).max() <= 100
     assert (matrix[[0, 2, 7], [3, 5, 0]] == 0).all()  # filter pairs
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_evaluate_writes_a_table_of_labels(tiny: Any, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"labels{suffix}"
+    eclare("evaluate", tiny.model, "--data", tiny.data, "--labels-table", path)
+    if suffix == ".csv":
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        near = [json.loads(row["neighbours"]) for row in rows]
+    else:
+        rows = pq.read_table(path).to_pylist()
+        near = [row["neighbours"] for row in rows]
+    assert [row["text"] for row in rows] == tiny.folder.test.label_texts
+    assert [int(row["test_positives"]) for row in rows] == tiny.folder.test.label_frequencies.tolist()
+    graph = tiny.classifier.pipeline.graph
+    assert near == [[rows[label]["text"] for label in graph.neighbours(row, 5)[0]] for row in range(90)]
+    assert any(near)
+
+
+def test_evaluate_refuses_another_kind_of_table_at_once(tiny: Any, tmp_path: Path) -> None:
+    call = ("evaluate", tiny.model, "--data", tiny.data, "--labels-table", tmp_path / "labels.txt")
+    assert "a table is written as .csv or .parquet" in error_of(eclare(*call, code=2))
 
 
 def test_evaluate_the_train_split(tiny: Any, tmp_path: Path) -> None:

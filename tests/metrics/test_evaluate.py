@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from math import log, log2
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,68 +16,11 @@ from eclare_py.errors import DataError
 from eclare_py.metrics import METRICS, Evaluation, drop_filter_pairs, evaluate, read_evaluation
 from eclare_py.metrics.ranking import hits
 from eclare_py.types import Csr, Ranking, as_csr
-
-Problem = tuple[Csr, Csr, np.ndarray, int, np.ndarray]
-
-
-def problem(seed: int) -> Problem:
-    """Scores with ties and empty rows, truth with empty rows and columns, frequencies, train documents, pairs."""
-    rng = np.random.default_rng(seed)
-    n, n_labels, n_train = int(rng.integers(1, 14)), int(rng.integers(2, 17)), int(rng.integers(3, 90))
-    draw = {"rng": rng, "format": "csr", "data_sampler": lambda size: rng.integers(1, 4, size)}
-    scores = as_csr(sp.random_array((n, n_labels), density=rng.random(), **draw))
-    truth = as_csr(sp.random_array((n, n_labels), density=0.6 * rng.random(), **draw) > 0)
-    pairs = np.stack([rng.integers(0, n, 6), rng.integers(0, n_labels, 6)], axis=1)
-    return scores, truth, rng.integers(0, min(n_train, 30), n_labels), n_train, np.unique(pairs, axis=0)
+from tests.metrics.naive import Problem, inverse_of, problem, rows_of, sums
 
 
 def result_of(case: Problem, k: int = 20, **options: Any) -> Evaluation:
-    scores, truth, frequencies, n_train, _ = case
-    return evaluate(Ranking.from_csr(scores, k), truth, frequencies, n_train, **options)
-
-
-def naive_rows(case: Problem) -> list[tuple[list[int], set[int]]]:
-    """The filtered ranking and the truth of each document."""
-    scores, truth, _, _, pairs = case
-    rows = []
-    for i, (values, relevant) in enumerate(zip(scores.toarray(), truth.toarray(), strict=True)):
-        order = sorted((-v, j) for j, v in enumerate(values) if v > 0 and [i, j] not in pairs.tolist())
-        rows.append(([j for _, j in order], set(np.flatnonzero(relevant).tolist())))
-    return rows
-
-
-def naive_precision(rows: list[Any], k: int) -> float:
-    return sum(len(set(r[:k]) & y) / k for r, y in rows) / len(rows)
-
-
-def naive_recall(rows: list[Any], k: int) -> float:
-    return sum(len(set(r[:k]) & y) / max(len(y), 1) for r, y in rows) / len(rows)
-
-
-def naive_ndcg(rows: list[Any], k: int) -> float:
-    dcg = [sum(1 / log2(p + 2) for p, j in enumerate(r[:k]) if j in y) for r, y in rows]
-    ideal = [sum(1 / log2(p + 2) for p in range(min(k, len(y)))) for _, y in rows]
-    return sum(a / b for a, b in zip(dcg, ideal, strict=True) if b) / len(rows)
-
-
-def naive_psp(rows: list[Any], k: int, w: list[float]) -> float:
-    gain = sum(w[j] for r, y in rows for j in r[:k] if j in y)
-    best = sum(sum(sorted((w[j] for j in y), reverse=True)[:k]) for _, y in rows)
-    return gain / best if best else 0.0
-
-
-def naive_psndcg(rows: list[Any], k: int, w: list[float]) -> float:
-    gain = best = 0.0
-    for r, y in rows:
-        ideal = sum(1 / log2(p + 2) for p in range(min(k, len(y)))) or 1.0
-        gain += sum(w[j] / log2(p + 2) for p, j in enumerate(r[:k]) if j in y) / ideal
-        best += sum(v / log2(p + 2) for p, v in enumerate(sorted((w[j] for j in y), reverse=True)[:k])) / ideal
-    return gain / best if best else 0.0
-
-
-def naive_pair_recall(rows: list[Any], k: int, labels: set[int]) -> float:
-    pairs = [(j in r[:k]) for r, y in rows for j in y & labels]
-    return sum(pairs) / len(pairs) if pairs else 0.0
+    return evaluate(Ranking.from_csr(case.scores, k), case.truth, case.frequencies, case.n_train, **options)
 
 
 def naive_coverage(rows: list[Any], k: int, labels: set[int]) -> float:
@@ -99,18 +41,21 @@ def naive_f1(rows: list[Any], k: int) -> float:
 @given(st.integers(0, 2**32))
 def test_agrees_with_the_naive_formulas(seed: int) -> None:
     case = problem(seed)
-    _, _, frequencies, n_train, pairs = case
-    rows, everything = naive_rows(case), set(range(len(frequencies)))
-    rare = {j for j in everything if frequencies[j] <= 5}
-    w = [1 + (log(n_train) - 1) * 2.5**0.55 * (f + 1.5) ** -0.55 for f in frequencies]
-    wanted = {"tail_R@10": naive_pair_recall(rows, 10, rare), "macro_F1@5": naive_f1(rows, 5)}
-    wanted |= {"coverage@10": naive_coverage(rows, 10, everything), "tail_coverage@10": naive_coverage(rows, 10, rare)}
-    for k in (1, 3, 5):
-        wanted |= {f"P@{k}": naive_precision(rows, k), f"nDCG@{k}": naive_ndcg(rows, k)}
-        wanted |= {f"PSP@{k}": naive_psp(rows, k, w), f"PSnDCG@{k}": naive_psndcg(rows, k, w)}
-    wanted |= {f"R@{k}": naive_recall(rows, k) for k in (10, 100)}
-    got = result_of(case, filter_pairs=pairs).metrics
-    assert set(got) == set(wanted) == set(METRICS)
+    rows, everything = rows_of(case), set(range(len(case.frequencies)))
+    rare = {j for j in everything if case.frequencies[j] <= 5}
+    wanted = {
+        "coverage@10": naive_coverage(rows, 10, everything),
+        "tail_coverage@10": naive_coverage(rows, 10, rare),
+        "macro_F1@5": naive_f1(rows, 5),
+    }
+    for metric in set(METRICS) - set(wanted):
+        name, _, k = metric.partition("@")
+        among = rare if name == "tail_R" else None
+        parts = [sums(name, int(k), ranked, truth, inverse_of(case), among) for ranked, truth in rows]
+        above, below = (sum(part) for part in zip(*parts, strict=True))
+        wanted[metric] = above / below if below else 0.0
+    got = result_of(case, filter_pairs=case.pairs).metrics
+    assert list(got) == list(METRICS)
     for name, share in wanted.items():
         assert got[name] == pytest.approx(100 * share, abs=1e-4), name
 
@@ -118,14 +63,15 @@ def test_agrees_with_the_naive_formulas(seed: int) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32))
 def test_permuting_labels_changes_nothing(seed: int) -> None:
-    scores, truth, frequencies, n_train, pairs = problem(seed)
+    case = problem(seed)
+    scores, truth, frequencies = case.scores, case.truth, case.frequencies
     scores.data += np.random.default_rng(seed).random(scores.nnz) / 2  # ties follow the ids, so there must be none
     new = np.random.default_rng(seed).permutation(len(frequencies))
     old = np.argsort(new)
-    before = result_of((scores, truth, frequencies, n_train, pairs), filter_pairs=pairs)
-    moved = np.stack([pairs[:, 0], new[pairs[:, 1]]], axis=1)
-    case = (as_csr(scores[:, old]), as_csr(truth[:, old]), frequencies[old], n_train, moved)
-    after = result_of(case, filter_pairs=moved)
+    before = result_of(case, filter_pairs=case.pairs)
+    moved = np.stack([case.pairs[:, 0], new[case.pairs[:, 1]]], axis=1)
+    other = Problem(as_csr(scores[:, old]), as_csr(truth[:, old]), frequencies[old], case.n_train, moved)
+    after = result_of(other, filter_pairs=moved)
     assert after.metrics == pytest.approx(before.metrics, abs=2e-4)
     assert [one.pairs for one in after.bins] == [one.pairs for one in before.bins]
 
@@ -135,8 +81,12 @@ def test_permuting_labels_changes_nothing(seed: int) -> None:
 def test_no_figure_exceeds_100_and_the_bins_add_up(seed: int) -> None:
     result = result_of(problem(seed))
     assert all(0 <= value <= 100 for value in result.metrics.values())
-    assert sum(one.labels for one in result.bins) == result.settings["labels"]
-    assert sum(one.pairs for one in result.bins) == result.settings["test_pairs"]
+    whole = 100 * (result.metrics["P@5"] > 0)
+    for bins in (result.bins, result.deciles):
+        assert sum(one.labels for one in bins) == result.settings["labels"]
+        assert sum(one.pairs for one in bins) == result.settings["test_pairs"]
+        for name in ("P_share@5", "PSP_share@5"):
+            assert sum(one.metrics[name] or 0 for one in bins) == pytest.approx(whole, abs=1e-2)
     micro = sum(one.pairs * (one.metrics["R@10"] or 0) for one in result.bins if one.high is not None and one.high <= 5)
     tail_pairs = result.settings["tail_test_pairs"]
     assert micro == pytest.approx(result.metrics["tail_R@10"] * tail_pairs, abs=1e-3 * max(tail_pairs, 1))
@@ -145,10 +95,10 @@ def test_no_figure_exceeds_100_and_the_bins_add_up(seed: int) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32))
 def test_an_oracle_reaches_100(seed: int) -> None:
-    _, truth, frequencies, n_train, pairs = problem(seed)
-    oracle = truth.copy()
-    oracle.data = (1000.0 - frequencies[oracle.indices]).astype(np.float32)  # rarest first
-    metrics = result_of((oracle, truth, frequencies, n_train, pairs)).metrics
+    case = problem(seed)
+    truth, oracle = case.truth, case.truth.copy()
+    oracle.data = (1000.0 - case.frequencies[oracle.indices]).astype(np.float32)  # rarest first
+    metrics = result_of(dataclasses.replace(case, scores=oracle)).metrics
     expected = 100 if truth.nnz else 0
     for name in ("PSP@1", "PSP@3", "PSP@5", "PSnDCG@1", "PSnDCG@3", "PSnDCG@5", "coverage@10"):
         if name != "coverage@10" or np.diff(truth.indptr).max() <= 10:
@@ -156,8 +106,8 @@ def test_an_oracle_reaches_100(seed: int) -> None:
 
 
 def test_hits_agree_across_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    scores, truth, *_ = problem(5)
-    ranking = Ranking.from_csr(scores, 9)
+    case = problem(5)
+    truth, ranking = case.truth, Ranking.from_csr(case.scores, 9)
     whole = hits(ranking, truth)
     dense = truth.toarray() > 0
     naive = [[j >= 0 and bool(dense[i, j]) for j in row] for i, row in enumerate(ranking.indices)]
@@ -249,6 +199,7 @@ def test_the_result_file(tmp_path: Path) -> None:
         ('{"metrics": {"P@1": "x"}}', "metric P@1 is 'x'"),
         ('{"metrics": {"P@1": 1e999}}', "metric P@1 is inf"),
         ('{"metrics": {}, "bins": [{"name": "x"}]}', "bins must be"),
+        ('{"metrics": {}, "deciles": 1}', "deciles must be"),
         ('{"metrics": {}, "settings": []}', "must be objects"),
         ('{"metrics": {}, "calibration": 3}', "must be objects"),
     ],

@@ -66,7 +66,7 @@ def test_the_page_shows_every_figure(evaluation: Evaluation, tmp_path: Path) -> 
     words = " ".join(page.words)
     for name in METRICS:
         assert f"{evaluation.metrics[name]:.2f}" in words, name
-    for part in ("eclare on debian", "3 test documents, 3 labels, 45,480 train documents", "over 1000", "edit audio",
+    for part in ("eclare on debian", "3 test documents, 3 labels, 45,480 train documents", ">100", "edit audio",
                  "taglib", "0.910", "(relevant)", "(not relevant)", "flac", "Propensity A", "12.35"):  # fmt: skip
         assert part in words, part
     assert page.count("svg") == 3 + 2 and page.count("table") == 6 and page.count("caption") == 6
@@ -75,8 +75,8 @@ def test_the_page_shows_every_figure(evaluation: Evaluation, tmp_path: Path) -> 
 
 def test_bars_are_as_long_as_their_share(evaluation: Evaluation) -> None:
     bars = {bar.name: bar for bar in build_report(evaluation, title="t").bars}
-    assert list(bars) == ["1-5", "6-20", "over 1000"]
-    assert (bars["1-5"].inner, bars["6-20"].inner, bars["6-20"].outer) == (100, 50, 50)
+    assert list(bars) == ["3-5", "11-100", ">100"]
+    assert (bars["3-5"].inner, bars["11-100"].inner, bars["11-100"].outer) == (100, 50, 50)
     widths = [attrs["width"] for tag, attrs in Page(render_html(evaluation, title="t")).seen if tag == "rect"]
     assert widths == ["100", "100.00", "100.00", "100", "50.00", "50.00", "100", "100.00", "100.00"]
 
@@ -85,7 +85,7 @@ def test_tables_can_be_read_without_seeing_them(evaluation: Evaluation) -> None:
     page = Page(render_html(evaluation, title="t"))
     assert all(attrs.get("scope") in ("row", "col") for tag, attrs in page.seen if tag == "th")
     labels = [attrs["aria-label"] for tag, attrs in page.seen if tag == "svg" and "aria-hidden" not in attrs]
-    assert len(labels) == 3 and "6-20 train documents: 50.0 % among the first 10" in str(labels[1])
+    assert len(labels) == 3 and "11-100 train documents: 50.0 % among the first 10" in str(labels[1])
     assert ("html", {"lang": "en"}) in page.seen
 
 

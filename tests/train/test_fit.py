@@ -2,6 +2,7 @@ import dataclasses
 import json
 import os
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -116,7 +117,7 @@ def test_resume_refuses_other_settings_and_other_data(straight, dataset, recipe_
 @pytest.mark.parametrize("figures", [(0.9, 0.1), (0.1, 0.9)])
 def test_the_best_epoch_is_restored(dataset, recipe_of, monkeypatch, figures):
     given, seen, judge = list(figures), [], fit._judge
-    monkeypatch.setattr(fit, "recall_at", lambda *args: given.pop(0))
+    monkeypatch.setattr(fit, "recall", lambda *args: SimpleNamespace(share=given.pop(0)))
 
     def watched(session, *args):
         seen.append(session.network.bag.weight.detach().numpy().copy())
