@@ -49,11 +49,11 @@ def draw(results: Results, path: Path) -> None:
         gains = {name: [results.gain(data, name, metric) for metric in SHOWN] for name in named}
         plots.bars(left, SHOWN, gains, numbers=False)
         left.set_ylabel("points above no graph", color=plots.INK)
-        left.set_title(data, fontsize=9, color=plots.INK)
+        left.set_title(f"{data}: by metric", fontsize=9, color=plots.INK)
         bins = results.bins(data)
         by_bin = {n: [results.gain(data, n, f"R@100[{one['name']}]") for one in bins] for n in named}
         plots.bars(right, [f"{one['name']}\n{one['pairs']:,}" for one in bins], by_bin, numbers=False)
-        right.set_title("R@100 by train documents of the label / test pairs", fontsize=9, color=plots.INK)
+        right.set_title(f"{data}: R@100 by train documents of the label / test pairs", fontsize=9, color=plots.INK)
     plots.legend(figure, axes[0][0])
     plots.save(figure, "What the label graph gives", path)
 

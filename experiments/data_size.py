@@ -15,7 +15,7 @@ ALL = "100 % of documents"
 
 def draw(results: Results, path: Path) -> None:
     """Metrics against the number of train documents."""
-    figure, axes = plots.panels(1, len(results.data), width=5.4, height=3.6)
+    figure, axes = plots.panels(1, len(results.data), width=5.4, height=3.8)
     for panel, data in zip(axes[0], results.data, strict=True):
         named = results.variants(data)
         cells = {name: next(iter(results.cells[data, name].values())) for name in named}
@@ -27,7 +27,7 @@ def draw(results: Results, path: Path) -> None:
         panel.minorticks_off()
         panel.set(xlabel="train documents", ylabel="%", ylim=(0, None))
         panel.set_title(data, fontsize=9, color=plots.INK)
-    plots.legend(figure, axes[0][0], columns=6)
+    plots.legend(figure, axes[0][0], columns=3)
     plots.save(figure, "More documents", path)
 
 

@@ -13,17 +13,17 @@ LOST = {"nothing lost": 0, **{f"{percent} % of pairs lost": percent for percent 
 
 
 def draw(results: Results, path: Path) -> None:
-    """Metrics against the share of pairs that is lost."""
-    figure, axes = plots.panels(1, len(results.data), width=5.4, height=3.6)
+    """What metrics lose with the share of pairs that is lost, paired by seed."""
+    figure, axes = plots.panels(1, len(results.data), width=5.4, height=3.8)
     for panel, data in zip(axes[0], results.data, strict=True):
         named = results.variants(data)
         xs = [LOST[name] for name in named]
         for place, metric in enumerate(EXPERIMENT.shown):
-            plots.curve(panel, xs, [results.spread(data, n, metric) for n in named], label=metric, place=place)
+            plots.curve(panel, xs, [results.gain(data, n, metric) for n in named], label=metric, place=place)
         panel.set_xticks(xs)
-        panel.set(xlabel="train pairs lost, %", ylabel="%", ylim=(0, None))
+        panel.set(xlabel="train pairs lost, %", ylabel="points against nothing lost")
         panel.set_title(data, fontsize=9, color=plots.INK)
-    plots.legend(figure, axes[0][0], columns=6)
+    plots.legend(figure, axes[0][0], columns=3)
     plots.save(figure, "Missing labels", path)
 
 

@@ -81,8 +81,8 @@ EXPERIMENT = Experiment(
         "figures count the test pairs with one of these labels, `others_` all other pairs; *in train* are the same "
         "labels with their documents. The graph cannot help a label that is held out: its edges come from documents "
         "that labels share, and such a label has none, so it has no neighbours in the label encoder and no support "
-        "from other predicted labels. What is left is its own text. Graph or not can only differ for it by how well "
-        "the others compete."
+        "from other predicted labels. What is left is its own text. The graph can even cost it something: the fusion "
+        "has learned that a label without support is seldom right, and the labels that have support compete."
     ),
 )
 

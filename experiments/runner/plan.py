@@ -158,12 +158,12 @@ def cells_of(
     """
     seeds, overrides = list(seeds), list(overrides)
     for folder in folders:
-        print_of_data = data_fingerprint(folder)
+        digest = data_fingerprint(folder)
         for seed in seeds:
             for variant in experiment.chosen(names):
                 words = [*overrides, *variant.overrides, f"seed={seed}"]
                 settings = EclareClassifier.from_recipe(variant.recipe or recipe, words).settings()
-                yield Cell(experiment.name, variant.name, folder.name, print_of_data, settings, variant.change)
+                yield Cell(experiment.name, variant.name, folder.name, digest, settings, variant.change)
 
 
 def data_fingerprint(folder: DataFolder) -> str:
