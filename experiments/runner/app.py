@@ -17,6 +17,7 @@ from runner.results import Results
 from runner.store import Store
 from runner.summary import table, write_summary
 
+INTERRUPTED = 130
 OUT, RESULTS = Path("build/experiments"), Path("experiments/results")
 
 
@@ -34,25 +35,22 @@ def main(*experiments: Experiment, words: Sequence[str] | None = None) -> None:
     folders = load(arguments.data)
     store, failed = Store(arguments.out), []
     if not arguments.summary:
-        plans: dict[str, list[Cell]] = {
-            one.name: list(
+        cells: list[Cell] = []
+        for one in experiments:
+            plan = list(
                 cells_of(
-                    one,
-                    folders.values(),
-                    arguments.seeds,
-                    recipe=arguments.recipe,
-                    overrides=arguments.overrides,
+                    one, folders.values(), arguments.seeds, recipe=arguments.recipe, overrides=arguments.overrides,
                     names=arguments.variants,
-                )  # fmt: skip
-            )
-            for one in experiments
-        }
-        for name, plan in plans.items():
-            store.add_plan(name, plan)
-        with Display() as display:
-            failed = run(
-                [cell for plan in plans.values() for cell in plan], folders, store, display, device=arguments.device
-            )
+                )
+            )  # fmt: skip
+            store.add_plan(one.name, plan)
+            cells += plan
+        try:
+            with Display() as display:
+                failed = run(cells, folders, store, display, device=arguments.device)
+        except KeyboardInterrupt:
+            print("interrupted: the same call goes on with what is missing", file=sys.stderr)
+            sys.exit(INTERRUPTED)
     for experiment in experiments:
         results = Results.read(store, experiment, folders)
         for path in write_summary(results, arguments.results):

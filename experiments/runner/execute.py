@@ -65,9 +65,8 @@ def _run_group(cells: list[Cell], folder: DataFolder, store: Store, display: Dis
     resumed = (work / "checkpoint").exists()
     with EventLog(work / "events.jsonl", display) as log:
         clock = Clock()
-        session = train_network(
-            dataset, network_recipe(first.recipe), log=log, folder=work, resume=True, device=device
-        )  # fmt: skip
+        recipe = network_recipe(first.recipe)
+        session = train_network(dataset, recipe, log=log, folder=work, resume=True, device=device)
         clock.stop()
         for cell in cells:
             display.begin(cell.title)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def panels(rows: int, columns: int, *, width: float = 4.2, height: float = 3.1) 
 
 
 def bars(
-    axes: Axes, groups: Sequence[str], series: dict[str, Sequence[Spread | None]], *, numbers: bool = True
+    axes: Axes, groups: Sequence[str], series: Mapping[str, Sequence[Spread | None]], *, numbers: bool = True
 ) -> None:
     """Groups of bars, one of each series, with the standard deviation over seeds as a whisker.
 

@@ -61,8 +61,7 @@ class Display:
         if event == "stage":
             self.steps = max(int(values["steps"]), 1)
             total = self.steps * max(int(values["epochs"]), 1)
-            self.bars.reset(
-                self.stage, total=total, visible=True, description=f"{self.title}: {values['name']}"
-            )  # fmt: skip
+            title = f"{self.title}: {values['name']}"
+            self.bars.reset(self.stage, total=total, visible=True, description=title)
         elif event == "step":
             self.bars.update(self.stage, completed=(int(values["epoch"]) - 1) * self.steps + int(values["step"]))
