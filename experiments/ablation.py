@@ -1,117 +1,77 @@
-"""What each part of the model gives: train without it, same data, same budget, and compare on the test split.
+"""What does each part of the model give, above all the label graph? Train without it and compare.
 
-    python experiments/ablation.py --data build/debian --out build/ablation.json --seeds 0 1 2
+    python experiments/ablation.py --data build/debian
+    python experiments/ablation.py --data build/debian --variants all --seeds 0
 
-Variants that differ in index or ranking alone share one trained network, so what they show is not the noise of
-training. Writes a JSON with every figure, goes on where it stopped, and prints the table as Markdown.
+Same data, same budget, test split. Variants that differ in index or ranking alone share one trained network, so what
+they show is not the noise of training.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
 from pathlib import Path
-from statistics import mean, stdev
-from typing import Any
 
-from eclare_py import evaluate, load_dataset
-from eclare_py.config import apply_overrides, load_config, read_recipe
-from eclare_py.data import DataFolder
-from eclare_py.train.events import EventLog
-from eclare_py.train.fit import assemble, train_network
-from eclare_py.train.recipe import Recipe
+from runner import Experiment, Results, Variant, main, plots
 
 NO_HOPS = ("label.propagation.hops=0", "index.graph_weight=0")
 NO_SPREAD = ("rank.graph_candidates=0", "rank.graph_features=false")
 RANKER_STAGE = ("training.ranker_epochs=1", "label.free=true", "label.bias=true")
-# name: (settings of the network, settings of the ranking alone)
-VARIANTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "full recipe": ((), ()),
-    "no graph": (NO_HOPS, NO_SPREAD),
-    "no linear ranker": ((), ("rank.linear=false",)),
-    "1 hop only": ((), NO_SPREAD),
-    "2 hops only": (("label.propagation.hops=2",), NO_SPREAD),
-    "graph in the ranker only": (NO_HOPS, ()),
-    "graph-augmented shortlist only": (NO_HOPS, ("rank.graph_features=false",)),
-    "encoder edges: walk, as in the paper": (("graph.kind=walk", "graph.min_count=1"), ()),
-    "ranker edges: walk": ((), ("rank.support.kind=walk",)),
-    "ranker edges: lift": ((), ("rank.support.kind=lift",)),
-    "ranker edges: jaccard": ((), ("rank.support.kind=jaccard",)),
-    "fixed weights instead of attention": (("label.attention=fixed",), ()),
-    "no label text": (("label.text=false",), ("rank.words=false",)),
-    "no words in the fusion": ((), ("rank.words=false",)),
-    "no documents in the fusion": ((), ("rank.documents=false",)),
-    "ranker stage with free vectors": (RANKER_STAGE, ()),
-    "the same without the graph": ((*RANKER_STAGE, *NO_HOPS), NO_SPREAD),
-}
+NO_GRAPH = "no graph"
+GRAPH = (
+    Variant("full recipe"),
+    Variant(NO_GRAPH, (*NO_HOPS, *NO_SPREAD)),
+    Variant("hops only", NO_SPREAD),
+    Variant("graph in the ranker only", NO_HOPS),
+)
+OTHERS = (
+    Variant("2 hops only", ("label.propagation.hops=2", *NO_SPREAD)),
+    Variant("graph-augmented shortlist only", (*NO_HOPS, "rank.graph_features=false")),
+    Variant("encoder edges: walk, as in the paper", ("graph.kind=walk", "graph.min_count=1")),
+    Variant("ranker edges: walk", ("rank.support.kind=walk",)),
+    Variant("ranker edges: lift", ("rank.support.kind=lift",)),
+    Variant("ranker edges: jaccard", ("rank.support.kind=jaccard",)),
+    Variant("fixed weights instead of attention", ("label.attention=fixed",)),
+    Variant("no linear ranker", ("rank.linear=false",)),
+    Variant("no label text", ("label.text=false", "rank.words=false")),
+    Variant("no words in the fusion", ("rank.words=false",)),
+    Variant("no documents in the fusion", ("rank.documents=false",)),
+    Variant("ranker stage with free vectors", RANKER_STAGE),
+    Variant("the same without the graph", (*RANKER_STAGE, *NO_HOPS, *NO_SPREAD)),
+)
 SHOWN = ("P@1", "P@5", "PSP@1", "PSP@5", "R@10", "R@100", "tail_R@10")
 
 
-def main() -> None:
-    """Run the variants asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, type=Path)
-    parser.add_argument("--recipe", default=Path("configs/default.yaml"), type=Path)
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    arguments = parser.parse_args()
-    folder = load_dataset(arguments.data)
-    results: list[dict[str, Any]] = json.loads(arguments.out.read_text()) if arguments.out.exists() else []
-    for seed in arguments.seeds:
-        for network in dict.fromkeys(VARIANTS[name][0] for name in arguments.variants):
-            names = [name for name in arguments.variants if VARIANTS[name][0] == network]
-            todo = [n for n in names if not any(r["variant"] == n and r["seed"] == seed for r in results)]
-            if todo:
-                results += run(folder, arguments.recipe, network, todo, seed)
-                arguments.out.parent.mkdir(parents=True, exist_ok=True)
-                arguments.out.write_text(json.dumps(results, indent=1) + "\n")
-    print(table(results))
+def draw(results: Results, path: Path) -> None:
+    """Gains over the model without graph: by metric, and of R@100 by label frequency."""
+    figure, axes = plots.panels(len(results.data), 2, width=5.4)
+    for (left, right), data in zip(axes, results.data, strict=True):
+        named = [one.name for one in GRAPH if one.name in results.variants(data) and one.name != NO_GRAPH]
+        gains = {name: [results.gain(data, name, metric) for metric in SHOWN] for name in named}
+        plots.bars(left, SHOWN, gains, numbers=False)
+        left.set_ylabel("points above no graph", color=plots.INK)
+        left.set_title(f"{data}: by metric", fontsize=9, color=plots.INK)
+        bins = results.bins(data)
+        by_bin = {n: [results.gain(data, n, f"R@100[{one['name']}]") for one in bins] for n in named}
+        plots.bars(right, [f"{one['name']}\n{one['pairs']:,}" for one in bins], by_bin, numbers=False)
+        right.set_title(f"{data}: R@100 by train documents of the label / test pairs", fontsize=9, color=plots.INK)
+    plots.legend(figure, axes[0][0])
+    plots.save(figure, "What the label graph gives", path)
 
 
-def run(folder: DataFolder, path: Path, network: tuple[str, ...], names: list[str], seed: int) -> list[dict[str, Any]]:
-    """Train one network and score every ranking variant of it on the test split."""
-    if folder.test is None:
-        raise SystemExit(f"{folder.path} has no test split")
-    started = time.process_time()
-    test, found = folder.test, []
-    with EventLog(None) as log:
-        session = train_network(folder.train, recipe(path, (*network, f"seed={seed}")), log=log)
-        trained = time.process_time() - started
-        for name in names:
-            before = time.process_time()
-            settings = recipe(path, (*network, *VARIANTS[name][1], f"seed={seed}"))
-            pipeline = assemble(session, settings)
-            ranking = pipeline.rank(test.texts, 100, hidden=test.filter_pairs)
-            result = evaluate(
-                ranking, test.labels, folder.train.label_frequencies, folder.train.n_documents,
-                filter_pairs=test.filter_pairs, propensity_a=folder.propensity_a, propensity_b=folder.propensity_b,
-            )  # fmt: skip
-            cost = trained + time.process_time() - before
-            found.append({"variant": name, "seed": seed, "metrics": result.metrics, "cpu_seconds": round(cost, 1)})
-            print(name, seed, {key: result.metrics[key] for key in SHOWN}, flush=True)
-    return found
-
-
-def recipe(path: Path, overrides: tuple[str, ...]) -> Recipe:
-    """The recipe file with some settings changed."""
-    return load_config(Recipe, apply_overrides(read_recipe(path), overrides), str(path))
-
-
-def table(results: list[dict[str, Any]]) -> str:
-    """Mean and spread (standard deviation over seeds) of every variant, as Markdown."""
-    lines = ["| variant | seeds | " + " | ".join(SHOWN) + " |", "|---" * (len(SHOWN) + 2) + "|"]
-    for name in dict.fromkeys(result["variant"] for result in results):
-        rows = [result["metrics"] for result in results if result["variant"] == name]
-        cells = []
-        for key in SHOWN:
-            values = [row[key] for row in rows]
-            spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
-            cells.append(f"{mean(values):.2f}{spread}")
-        lines.append(f"| {name} | {len(rows)} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
+EXPERIMENT = Experiment(
+    name="ablation",
+    question="What does each part give, above all the label graph?",
+    variants=(*GRAPH, *OTHERS),
+    base=NO_GRAPH,
+    shown=SHOWN,
+    draw=draw,
+    extra=frozenset(one.name for one in OTHERS),
+    notes=(
+        "*No graph* is the same model and the same training without any use of the label graph: no hop in the label "
+        "encoder, no spreading of first probabilities, no neighbours in the clustering. *Hops only* has no spreading; "
+        "*graph in the ranker only* has no hop."
+    ),
+)
 
 if __name__ == "__main__":
-    main()
+    main(EXPERIMENT)

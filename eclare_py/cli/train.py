@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +29,12 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-) -> None:
+    track: Annotated[
+        list[str] | None,
+        typer.Option("--track", help="tensorboard=DIR or mlflow=URI: shown there too; may be repeated.",
+                     show_default=False),
+    ] = None,
+) -> None:  # fmt: skip
     """Train a model.
 
     While it runs, checkpoints and the event log are in OUT.train beside the model. Ctrl-C writes a checkpoint;
@@ -39,6 +45,7 @@ def train(
     eclare train default --data data/debian --out models/debian
     eclare train configs/default.yaml --data data/debian --out models/small --set document.dim=64 --set seed=1
     eclare train default --data data/debian --out models/debian --resume
+    eclare train default --data data/debian --out models/debian --track tensorboard=runs --track mlflow=sqlite:///ml.db
     """
     from eclare_py.data.dataset import load_dataset
     from eclare_py.persist import KIND
@@ -47,14 +54,18 @@ def train(
     check_target(out, KIND)
     # Only now, as it loads torch.
     from eclare_py.estimator import EclareClassifier
+    from eclare_py.train.tracking import fan_out, open_tracker
 
     classifier = EclareClassifier.from_recipe(recipe, overrides or (), device=device)
     target = out.absolute()
     work = target.with_name(f"{target.name}.train")
-    _prepare(work, resume)
     try:
-        with TrainingProgress() as progress:
-            classifier.fit(folder, folder=work, resume=resume, listener=progress)
+        with ExitStack() as stack:
+            # First, as a place that cannot be written to must not cost the checkpoint of an interrupted run.
+            trackers = [stack.enter_context(open_tracker(word, name=target.name)) for word in track or ()]
+            _prepare(work, resume)
+            progress = stack.enter_context(TrainingProgress())
+            classifier.fit(folder, folder=work, resume=resume, listener=fan_out(progress, *trackers))
         classifier.pipeline.facts["data"] = folder.name
         classifier.save(target, log=work / "events.jsonl")
     except KeyboardInterrupt:
@@ -65,6 +76,7 @@ def train(
         words = ["eclare", "train", recipe, "--data", str(data), "--out", str(out)]
         words += [word for one in overrides or () for word in ("--set", one)]
         words += [] if device == "auto" else ["--device", device]
+        words += [word for one in track or () for word in ("--track", one)]
         say(f"interrupted; the checkpoint is in {work}. Go on with:\n  {shlex.join([*words, '--resume'])}")
         raise typer.Exit(INTERRUPTED) from None
     except EclareError:

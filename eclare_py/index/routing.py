@@ -94,7 +94,7 @@ def label_targets(tree: LabelTree, labels: Csr, level: int, *, counts: bool = Fa
     """
     if labels.shape[1] != tree.n_labels:
         raise UsageError(f"label matrix of {labels.shape[1]} labels does not fit a tree of {tree.n_labels}")
-    kept = as_csr(labels)
+    kept = as_csr(labels).copy()  # what follows works in place, and scipy shares pointers where their width allows it
     kept.eliminate_zeros()
     nodes = tree.node_of_label(level)[kept.indices]
     ones = np.ones(len(nodes), dtype=np.float32)

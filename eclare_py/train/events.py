@@ -13,7 +13,7 @@ class Listener(Protocol):
     """Told of every event as it happens, e.g. to move a progress bar."""
 
     def __call__(self, event: str, values: dict[str, Any]) -> None:
-        """`event` is one of stage, step, epoch, note, done."""
+        """`event` is one of start, stage, step, epoch, validation, note, done, stopped."""
         ...
 
 

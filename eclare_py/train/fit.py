@@ -85,6 +85,7 @@ def train(
     with EventLog(None if folder is None else folder / "events.jsonl", listener) as log:
         pipeline: Pipeline | LinearPipeline
         target = choose_device(device)
+        log("start", recipe=to_mapping(recipe))
         if recipe.method == "linear":
             target = torch.device("cpu")
             pipeline = train_linear(dataset, recipe, log)

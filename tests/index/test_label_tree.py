@@ -90,6 +90,19 @@ def test_targets_by_hand_and_against_naive():
         label_targets(tree, as_csr(dense[:, :8]), 0)
 
 
+@pytest.mark.parametrize("width", [np.int32, np.int64])
+def test_targets_leave_the_label_matrix_alone(width):
+    _, tree = some_tree(n_labels=9, branching=2, max_leaf=2)
+    dense = np.ones((4, 9), dtype=np.float32)
+    labels = as_csr(dense)
+    labels.indices, labels.indptr = labels.indices.astype(width), labels.indptr.astype(width)
+    labels.data[:5] = 0
+    before = [part.copy() for part in (labels.data, labels.indices, labels.indptr)]
+    label_targets(tree, labels, 0)
+    after = (labels.data, labels.indices, labels.indptr)
+    assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
+
+
 def test_state_round_trip_through_files(tmp_path):
     points, tree = some_tree()
     write_state(tmp_path, "tree", tree.state())

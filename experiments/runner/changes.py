@@ -1,0 +1,84 @@
+"""Changes of the train split: fewer documents, lost pairs, labels held out. Test data are never touched.
+
+With one seed a smaller share is part of a larger one: the documents of 10 % are among those of 25 %, the pairs lost at
+10 % are lost at 30 %. So a curve over shares shows the share and not the luck of the draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from eclare_py import Dataset
+from eclare_py.data.rows import compact_csr
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is done to the train split.
+
+    Attributes:
+        kind: "none", "documents" (keep a share of the documents), "pairs" (lose a share of the (document, label)
+            pairs) or "labels" (lose all pairs of a share of the labels).
+        share: Between 0 and 1.
+    """
+
+    kind: str = "none"
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in CHANGES:
+            raise ValueError(f"change {self.kind!r} is unknown: choose {', '.join(CHANGES)}")
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share {self.share} is outside 0..1")
+
+    def apply(self, train: Dataset, seed: int) -> Dataset:
+        """The changed train split; all labels and their texts stay."""
+        return CHANGES[self.kind](train, self.share, seed)
+
+
+def _documents(train: Dataset, share: float, seed: int) -> Dataset:
+    order = _stream(seed, "documents").permutation(train.n_documents)
+    return train.subset(np.sort(order[: round(share * train.n_documents)]))
+
+
+def _pairs(train: Dataset, share: float, seed: int) -> Dataset:
+    return _keep(train, _stream(seed, "pairs").random(train.labels.nnz) >= share)
+
+
+def _labels(train: Dataset, share: float, seed: int) -> Dataset:
+    return _keep(train, ~held_out_labels(train.n_labels, share, seed)[train.labels.indices])
+
+
+def held_out_labels(n_labels: int, share: float, seed: int) -> BoolArray:
+    """(L,) the labels that a change of kind "labels" takes from the train split."""
+    mask = np.zeros(n_labels, dtype=np.bool_)
+    mask[_stream(seed, "labels").permutation(n_labels)[: round(share * n_labels)]] = True
+    return mask
+
+
+def _keep(train: Dataset, kept: BoolArray) -> Dataset:
+    """Some of the (document, label) pairs; documents left without any go, as nobody would train on them."""
+    matrix = train.labels
+    ends = np.concatenate([[0], np.cumsum(kept)])[matrix.indptr]
+    labels = compact_csr(matrix.data[kept], matrix.indices[kept], ends, train.n_labels)
+    emptied = (np.diff(matrix.indptr) > 0) & (np.diff(ends) == 0)
+    return replace(train, labels=labels).subset(~emptied)
+
+
+def _stream(seed: int, kind: str) -> np.random.Generator:
+    return np.random.default_rng((seed, *kind.encode()))
+
+
+CHANGES: dict[str, Callable[[Dataset, float, int], Dataset]] = {
+    "none": lambda train, share, seed: train,
+    "documents": _documents,
+    "pairs": _pairs,
+    "labels": _labels,
+}
+AS_IS = Change()

@@ -1,0 +1,141 @@
+"""Running cells: those that differ in index or ranking alone share one trained network."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from eclare_py import Dataset, Ranking, evaluate
+from eclare_py.config import to_mapping
+from eclare_py.data import DataFolder
+from eclare_py.errors import EclareError
+from eclare_py.rank.linear_pipeline import LinearPipeline
+from eclare_py.rank.pipeline import Pipeline
+from eclare_py.train.events import EventLog
+from eclare_py.train.fit import assemble, train, train_network
+from runner.plan import Cell, network_recipe
+from runner.progress import Display
+from runner.store import Store
+from runner.warm import warm_up
+
+RANKED = 100  # labels ranked per test document
+_WARM_UP = 64  # texts answered before the clock starts
+
+
+def run(
+    cells: Sequence[Cell], folders: Mapping[str, DataFolder], store: Store, display: Display, *, device: str = "auto"
+) -> list[str]:
+    """Run what is not there yet; a cell that fails does not keep the others from running.
+
+    Returns:
+        What failed, a line each.
+    """
+    todo = {cell.key: cell for cell in cells if not store.done(cell.key)}  # one cell may be part of many experiments
+    order = {network: place for place, network in enumerate(dict.fromkeys(cell.network for cell in todo.values()))}
+    display.total(len(todo), skipped=len({cell.key for cell in cells}) - len(todo))
+    display.begin("warming up")
+    warm_up((cell.recipe, folders[cell.data].train.n_labels) for cell in todo.values())
+    failed = []
+    for _, group in groupby(sorted(todo.values(), key=lambda cell: order[cell.network]), lambda cell: cell.network):
+        together = list(group)
+        try:
+            _run_group(together, folders[together[0].data], store, display, device)
+        except EclareError as error:
+            failed += [f"{cell.title}: {error}" for cell in together if not store.done(cell.key)]
+            display.say(f"failed: {together[0].title}: {error}")
+    return failed
+
+
+def _run_group(cells: list[Cell], folder: DataFolder, store: Store, display: Display, device: str) -> None:
+    """Train once, then index, rank and evaluate every cell. All cells have the same data, change, seed and network."""
+    first = cells[0]
+    dataset = first.change.apply(folder.train, first.seed)
+    display.begin(first.title)
+    if first.recipe.method == "linear":
+        for cell in cells:
+            clock = Clock()
+            pipeline = train(dataset, cell.recipe, device=device, listener=display)
+            _finish(cell, pipeline, dataset, folder, store, display, {"train": clock})
+        return
+    work = store.work(first.network)
+    resumed = (work / "checkpoint").exists()
+    with EventLog(work / "events.jsonl", display) as log:
+        clock = Clock()
+        recipe = network_recipe(first.recipe)
+        session = train_network(dataset, recipe, log=log, folder=work, resume=True, device=device)
+        clock.stop()
+        for cell in cells:
+            display.begin(cell.title)
+            own = Clock()
+            # A resumed training was measured from its checkpoint on: that is no cost of a training.
+            clocks = {"assemble": own, **({} if resumed else {"network": clock})}
+            _finish(cell, assemble(session, cell.recipe), dataset, folder, store, display, clocks)
+    shutil.rmtree(work, ignore_errors=True)
+
+
+@dataclass
+class Clock:
+    """Seconds since it was made: of the wall, and of all processors."""
+
+    wall: float = field(default_factory=time.perf_counter)
+    cpu: float = field(default_factory=time.process_time)
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """Turn the moments into durations; a second call changes nothing."""
+        if not self.stopped:
+            self.wall, self.cpu = time.perf_counter() - self.wall, time.process_time() - self.cpu
+            self.stopped = True
+
+
+def _finish(
+    cell: Cell,
+    pipeline: Pipeline | LinearPipeline,
+    dataset: Dataset,
+    folder: DataFolder,
+    store: Store,
+    display: Display,
+    clocks: dict[str, Clock],
+) -> None:
+    for clock in clocks.values():
+        clock.stop()
+    ranking, predicting = _predict(pipeline, folder)
+    test, full = folder.test, folder.train
+    assert test is not None
+    # Frequencies and propensities of the whole train split, whatever was trained on: a rare label is the same label in
+    # every variant, and figures stay comparable.
+    result = evaluate(
+        ranking, test.labels, full.label_frequencies, full.n_documents, filter_pairs=test.filter_pairs,
+        propensity_a=folder.propensity_a, propensity_b=folder.propensity_b,
+    )  # fmt: skip
+    whole = "network" in clocks or "train" in clocks
+    cost = {
+        "train_cpu_s": round(sum(clock.cpu for clock in clocks.values()), 2) if whole else None,
+        "train_s": round(sum(clock.wall for clock in clocks.values()), 2) if whole else None,
+        "assemble_cpu_s": round(clocks["assemble"].cpu, 2) if "assemble" in clocks else None,
+        "cpu_ms_a_document": round(1000 * predicting.cpu / len(test), 4),
+        "documents_a_s": round(len(test) / predicting.wall, 1),
+    }
+    facts = {"train_documents": dataset.n_documents, "train_pairs": int(dataset.labels.nnz)}
+    store.save(
+        cell.key,
+        ranking,
+        {
+            "data": cell.data, "seed": cell.seed, "change": vars(cell.change), "recipe": to_mapping(cell.recipe),
+            **result.to_mapping(), "cost": cost, "facts": facts,
+        },
+    )  # fmt: skip
+    display.done(cell.title, result.metrics)
+
+
+def _predict(pipeline: Pipeline | LinearPipeline, folder: DataFolder) -> tuple[Ranking, Clock]:
+    test: Any = folder.test
+    pipeline.rank(test.texts[:_WARM_UP], RANKED)
+    clock = Clock()
+    ranking = pipeline.rank(test.texts, RANKED, hidden=test.filter_pairs)
+    clock.stop()
+    return ranking, clock
