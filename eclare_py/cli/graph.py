@@ -10,7 +10,7 @@ import typer
 from eclare_py.cli.console import say, show_table
 from eclare_py.cli.graph_report import graph_page, label_map, neighbour_table, surroundings, tables
 from eclare_py.errors import DataError, UsageError
-from eclare_py.graph.pictures.canvas import check_format, save_picture
+from eclare_py.graph.pictures.canvas import check_format, check_matplotlib, save_picture
 from eclare_py.storage import atomic_file, write_json
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def graph(
     eclare graph models/debian --data data/debian --json graph.json --html graph.html
     eclare graph models/debian --label python3-numpy --out numpy.svg
     """
+    if html is not None or out is not None:
+        check_matplotlib()
     if out is not None:
         check_format(out)
     from eclare_py.estimator import EclareClassifier

@@ -91,9 +91,11 @@ def surroundings(pipeline: Pipeline, label: int, seed: int) -> Picture:
 
     around = neighbourhood(pipeline.graph, label)
     note = (
-        "Dark: its neighbours and labels whose neighbour it is; pale: theirs. Size: train documents. Width: weight of "
-        "the edge, both directions averaged."
+        "Full colour: its neighbours and labels whose neighbour it is; faint: theirs. Size: train documents. Width: "
+        "weight of the edge, both directions averaged."
     )
+    if not len(around.ends):
+        note = "It has no edge in the label graph."
     if around.left_out:
         note += f" {number(around.left_out)} more that are next to it have weaker edges and are not shown."
     figure = draw_neighbourhood(around, pipeline.labels.texts, pipeline.frequencies, seed=seed)
@@ -197,7 +199,7 @@ def span(low: int, high: int) -> str:
 
 def percent(share: float | None) -> str:
     """A share of 1 in percent."""
-    return ABSENT if share is None else f"{100 * share:.1f} %"
+    return ABSENT if share is None else f"{100 * share:.1f}%"
 
 
 def cosine(value: float | None) -> str:

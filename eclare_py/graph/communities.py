@@ -19,12 +19,10 @@ class Communities:
         membership: (L,) community of each label; 0 is the largest, ties by their first label. A label without an edge
             is a community of its own.
         modularity: Q of Newman (2004): share of edge weight inside communities, less what chance would put there.
-        seed: It was found with.
     """
 
     membership: IntArray
     modularity: float
-    seed: int
 
     @property
     def sizes(self) -> IntArray:
@@ -44,20 +42,13 @@ def find_communities(graph: LabelGraph, *, seed: int = 0) -> Communities:
     """
     import networkx as nx
 
-    weights = undirected(graph.normalized).tocoo()
-    once = weights.row < weights.col
-    network = nx.Graph()
-    network.add_weighted_edges_from(
-        zip(weights.row[once].tolist(), weights.col[once].tolist(), weights.data[once].tolist(), strict=True)
-    )
-    groups = nx.community.louvain_communities(network, seed=seed) if network else []
-    modularity = nx.community.modularity(network, groups) if network else 0.0
-    alone = np.setdiff1d(np.arange(graph.n_labels), np.fromiter(network, dtype=np.int64, count=len(network)))
-    everyone = [sorted(group) for group in groups] + [[label] for label in alone.tolist()]
+    network = nx.from_scipy_sparse_array(undirected(graph.normalized))
+    groups = nx.community.louvain_communities(network, seed=seed)
+    modularity = nx.community.modularity(network, groups) if network.size() else 0.0
     membership = np.empty(graph.n_labels, dtype=np.int64)
-    for place, group in enumerate(sorted(everyone, key=lambda group: (-len(group), group[0]))):
-        membership[group] = place
-    return Communities(membership, float(modularity), seed)
+    for place, group in enumerate(sorted(groups, key=lambda group: (-len(group), min(group)))):
+        membership[list(group)] = place
+    return Communities(membership, float(modularity))
 
 
 def most_frequent(communities: Communities, place: int, frequencies: IntArray, top: int) -> list[int]:

@@ -67,9 +67,10 @@ class Hub:
 
 
 def degrees(graph: LabelGraph) -> tuple[IntArray, IntArray]:
-    """Neighbours of each label (L,), and labels that have it as a neighbour (L,), self loops left out."""
+    """(L,) neighbours of each label, and (L,) labels that have it as a neighbour, self loops left out."""
     rows, columns, _ = off_diagonal(graph.adjacency)
-    return tuple(np.bincount(ends, minlength=graph.n_labels).astype(np.int64) for ends in (rows, columns))  # type: ignore[return-value]
+    outward, inward = (np.bincount(ends, minlength=graph.n_labels).astype(np.int64) for ends in (rows, columns))
+    return outward, inward
 
 
 def degree_distribution(graph: LabelGraph) -> list[DegreeBin]:

@@ -6,7 +6,7 @@ import html
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,16 +40,27 @@ _RIM = 2.5  # points of paper around a text
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 
 
+def check_matplotlib() -> None:
+    """Refuse to begin where the end cannot be drawn.
+
+    Raises:
+        UsageError: matplotlib is missing.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise UsageError("pictures need matplotlib: pip install 'eclare_py[report]'") from error
+
+
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
     """An empty figure of so many inches whose axes fill it, one data unit a point (1/72 inch).
 
     Raises:
         UsageError: matplotlib is missing.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UsageError("pictures need matplotlib: pip install 'eclare_py[report]'") from error
+    check_matplotlib()
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), dpi=_DPI)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, 72 * width), ylim=(0, 72 * height))
@@ -95,10 +106,8 @@ def to_svg(figure: Figure, title: str) -> str:
         figure: The figure; its texts stay text, with a rim of paper around them.
         title: What readers of the screen hear.
     """
-    drawn = _drawn(figure, title)
-    for name, (light, _) in _THEME.items():
-        drawn = drawn.replace(light, f"var(--{name},{light})")
-    return drawn
+    names = {light: f"var(--{name},{light})" for name, (light, _) in _THEME.items()}
+    return _in_tags(_drawn(figure, title), "|".join(names), lambda found: names[found[0]])
 
 
 def save_picture(figure: Figure, path: str | Path, title: str) -> None:
@@ -120,7 +129,8 @@ def save_picture(figure: Figure, path: str | Path, title: str) -> None:
             for light, dark in _THEME.values()
             for part in ("fill", "stroke")
         )
-        style = f"<style>@media(prefers-color-scheme:dark){{{rules}}}</style>"
+        dark = f"@media(prefers-color-scheme:dark){{svg{{background:{_THEME['paper'][1]}}}{rules}}}"
+        style = f"<style>svg{{background:{PAPER}}}{dark}</style>"
         with atomic_file(path) as handle:
             handle.write('<?xml version="1.0" encoding="utf-8"?>\n')
             handle.write(re.sub(r"(<svg[^>]*>)", rf"\1{style}", _drawn(figure, title), count=1))
@@ -143,17 +153,23 @@ def _drawn(figure: Figure, title: str) -> str:
 
     stream = io.StringIO()
     # Ids are drawn from the salt: two pictures of one page must not share them.
-    with rc_context({**_SETTINGS, "svg.hashsalt": title}), _quiet():
+    with rc_context({**_SETTINGS, "svg.hashsalt": plain(title)}), _quiet():
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     drawn = stream.getvalue()
     drawn = drawn[drawn.index("<svg") :]
     drawn = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", drawn, flags=re.DOTALL)
     drawn = re.sub(r'<g id="[^"]*"', "<g", drawn)
-    drawn = re.sub(r"(?<=\d\.\d\d)\d+", "", drawn)  # a hundredth of a point is enough
     drawn = re.sub(r"\s*\n\s*", "\n", drawn)
+    drawn = _in_tags(drawn, r"(?<=\d\.\d\d)\d+", "")  # a hundredth of a point is enough
+    drawn = _in_tags(drawn, "'DejaVu Sans'", "system-ui, 'DejaVu Sans'")
     rim = f"stroke: {PAPER}; stroke-width: {_RIM}px; stroke-linejoin: round; paint-order: stroke; "
-    drawn = drawn.replace('<text style="', f'<text style="{rim}').replace("'DejaVu Sans'", "system-ui, 'DejaVu Sans'")
+    drawn = drawn.replace('<text style="', f'<text style="{rim}')
     return drawn.replace("<svg ", f'<svg role="img" aria-label="{html.escape(plain(title))}" ', 1).strip() + "\n"
+
+
+def _in_tags(svg: str, pattern: str, by: str | Callable[[re.Match[str]], str]) -> str:
+    """Replace a pattern in tags, so that the texts of labels stay what they are."""
+    return re.sub("<[^>]*>", lambda tag: re.sub(pattern, by, tag[0]), svg)
 
 
 def check_format(path: str | Path) -> str:

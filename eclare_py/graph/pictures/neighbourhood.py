@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_LABELS = 40
-_WIDTH, _HEIGHT = 10.0, 7.5  # inches
-_MARGIN = 46.0  # points
+_WIDTH, _HEIGHT = 10.0, 7.0  # inches
+_MARGIN = np.array([50.0, 20.0])  # points
 _LETTERS = 30
 
 
@@ -65,7 +65,7 @@ def neighbourhood(graph: LabelGraph, label: int, *, hops: int = 2, limit: int = 
     near = weights[[label]]
     first = near.indices[np.lexsort((near.indices, -near.data))][: limit - 1 if hops == 1 else max(limit // 2, 1)]
     labels = np.concatenate([[label], first]).astype(np.int64)
-    if hops == 2:
+    if hops == 2 and len(first):
         reach = weights[[label]][:, first].toarray().ravel()
         score = weights[first].multiply(reach[:, None]).max(axis=0).toarray().ravel()
         score[labels] = 0
@@ -137,6 +137,6 @@ def _layout(around: Neighbourhood, seed: int) -> npt.NDArray[np.float64]:
     found = nx.spring_layout(network, pos=begun, k=2.0 / len(network) ** 0.5, iterations=15, seed=seed)
     places = np.array([found[node] for node in network])
     low, high = places.min(axis=0), places.max(axis=0)
-    room = np.array([72 * _WIDTH - 2 * _MARGIN, 72 * _HEIGHT - 2 * _MARGIN])
+    room = np.array([72 * _WIDTH, 72 * _HEIGHT]) - 2 * _MARGIN
     middle = np.where(high > low, (places - low) / np.where(high > low, high - low, 1), 0.5)
     return _MARGIN + middle * room
