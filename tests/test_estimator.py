@@ -15,6 +15,7 @@ from eclare_py.estimator import EclareClassifier, find_recipe, override_words, r
 from eclare_py.metrics.evaluate import evaluate
 from eclare_py.rank.explain import explain, find_label
 from eclare_py.rank.fusion import probability
+from eclare_py.rank.pipeline import LabelTable
 from tests.tiny import ROOT
 
 QUICK = {"training.surrogate_epochs": 1, "training.ranker_epochs": 1}
@@ -130,6 +131,12 @@ def test_labels_are_found_by_id_text_and_row(tiny: Any) -> None:
     assert find_label(named, "id61") == 61
     with pytest.raises(UsageError, match=r"no label 'id6l'; did you mean 'id6"):
         find_label(named, "id6l")
+    begun = LabelTable(["red wine", "white wine", "red brick"], ["a1", "b1", "c1"])
+    assert find_label(begun, "White") == find_label(begun, "B") == 1
+    with pytest.raises(UsageError, match="2 labels begin with 'red': 'a1', 'c1'"):
+        find_label(begun, "red")
+    with pytest.raises(UsageError, match="there is no label ' '"):
+        find_label(begun, " ")
     for wrong in (90, -1, "90"):
         with pytest.raises(UsageError, match=r"outside the labels 0\.\.89"):
             find_label(labels, wrong)

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from eclare_py import __version__
-from eclare_py.cli import data, evaluate, explain, inspect, predict, train
+from eclare_py.cli import data, evaluate, explain, graph, inspect, predict, train
 from eclare_py.cli.console import errors
 from eclare_py.errors import EclareError
 
@@ -77,4 +77,5 @@ app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
 app.command("explain")(explain.explain)
+app.command("graph")(graph.graph)
 app.command("inspect")(inspect.inspect)

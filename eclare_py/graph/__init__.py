@@ -24,10 +24,16 @@ _HOMES = {
     "PropagationConfig": "propagate",
     "PROPAGATIONS": "propagate",
     "to_torch_csr": "propagate",
-    "summary": "analysis",
-    "GraphSummary": "analysis",
-    "to_networkx": "analysis",
-    "to_pyg_data": "analysis",
+    "summary": "overview",
+    "GraphSummary": "overview",
+    "analyze": "analysis",
+    "GraphAnalysis": "analysis",
+    "find_communities": "communities",
+    "Communities": "communities",
+    "euclidean_spanning_tree": "spanning_tree",
+    "plane_layout": "layout",
+    "to_networkx": "export",
+    "to_pyg_data": "export",
 }
 __all__ = sorted(_HOMES)
 

@@ -47,7 +47,7 @@ WEIGHTINGS: dict[str, Callable[[_Values, _Values, _Values, float], _Values]] = {
 }
 
 
-def _blocks(cost: npt.NDArray[np.int64], block_rows: int) -> Iterator[tuple[int, int]]:
+def row_blocks(cost: npt.NDArray[np.int64], block_rows: int) -> Iterator[tuple[int, int]]:
     """Row ranges of at most `block_rows` rows and about `_PAIR_BUDGET` pairs."""
     total, first = np.concatenate([[0], np.cumsum(cost)]), 0
     while first < len(cost):
@@ -117,7 +117,7 @@ def cooccurrence_graph(
     sizes = np.diff(target.indptr).astype(np.int64)
     pairs = np.bincount(row_ids(carried), sizes[carried.indices], minlength=labels.shape[1]).astype(np.int64)
     weigh, blocks = WEIGHTINGS[weighting], []
-    for first, last in _blocks(pairs, block_rows):
+    for first, last in row_blocks(pairs, block_rows):
         counts = as_csr(carried[first:last] @ target, dtype=np.float64)
         rows = row_ids(counts) + first
         weights = weigh(counts.data, frequency[rows], frequency[counts.indices], documents)

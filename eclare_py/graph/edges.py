@@ -1,4 +1,4 @@
-"""Choosing the edges of a label graph: top-k per row, and pruning by label text."""
+"""The edges of a label graph: listing them, top-k per row, and pruning by label text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numba import njit, prange
 
 from eclare_py.errors import UsageError
-from eclare_py.types import Csr, FloatArray
+from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 _EDGE_BLOCK = 65_536  # edges whose vectors are held at once
 
@@ -18,6 +18,19 @@ _EDGE_BLOCK = 65_536  # edges whose vectors are held at once
 def row_ids(matrix: Csr) -> npt.NDArray[np.int64]:
     """(E,) row of every stored entry."""
     return np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
+
+
+def off_diagonal(matrix: Csr) -> tuple[IntArray, IntArray, npt.NDArray[np.bool_]]:
+    """Rows and columns of all entries but self loops, and their mask over the stored entries."""
+    rows, columns = row_ids(matrix), matrix.indices.astype(np.int64)
+    kept = rows != columns
+    return rows[kept], columns[kept], kept
+
+
+def undirected(matrix: Csr) -> Csr:
+    """(L, L) mean of both directions, (A + A^T) / 2, without self loops."""
+    both = as_csr((matrix + matrix.T) / 2)
+    return select_entries(both, both.indices != row_ids(both))
 
 
 def select_entries(matrix: Csr, kept: npt.NDArray[np.bool_]) -> Csr:

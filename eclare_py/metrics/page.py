@@ -16,23 +16,49 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 def render_page(report: Report) -> str:
     """The whole page; every text of the report is escaped here and nowhere else."""
     bins, *others = report.tables
-    parts = [
-        f"<header><h1>{text(report.title)}</h1><p class=soft>{text(report.subtitle)}</p></header>",
-        f"<dl class=tiles>{''.join(map(_tile, report.tiles))}</dl>",
-        f"<section>{_chart(report.bars)}</section>" if report.bars else "",
-        *(f"<section>{_table(one)}</section>" for one in (bins, *others) if one.rows),
-        f"<section>{_examples(report.examples)}</section>" if report.examples else "",
-        f"<section class=facts>{''.join(f'<div>{_table(one)}</div>' for one in report.facts if one.rows)}</section>",
-    ]
+    facts = "".join(f"<div>{_table(one)}</div>" for one in report.facts if one.rows)
+    return frame(
+        report.title,
+        [
+            header(report.title, report.subtitle, report.tiles),
+            f"<section>{_chart(report.bars)}</section>" if report.bars else "",
+            *(section(one) for one in (bins, *others) if one.rows),
+            f"<section>{_examples(report.examples)}</section>" if report.examples else "",
+            f"<section class=facts>{facts}</section>",
+        ],
+    )
+
+
+def frame(title: str, parts: Iterable[str]) -> str:
+    """A whole page around parts that are HTML already."""
     return (
         "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
         # Even if an escape were missed, nothing could run or be fetched.
         "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         '<meta name=viewport content="width=device-width,initial-scale=1">\n'
-        f"<title>{text(report.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>{text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(part for part in parts if part)
         + "\n</main>\n</body>\n</html>\n"
     )
+
+
+def header(title: str, subtitle: str, tiles: Iterable[Tile]) -> str:
+    """The top of a page."""
+    shown = "".join(map(_tile, tiles))
+    words = f"<header><h1>{text(title)}</h1><p class=soft>{text(subtitle)}</p></header>"
+    return words + (f"\n<dl class=tiles>{shown}</dl>" if shown else "")
+
+
+def section(table: Table) -> str:
+    """A table as a section of its own."""
+    return f"<section>{_table(table)}</section>"
+
+
+def picture(title: str, note: str, svg: str) -> str:
+    """A drawing as a section of its own; the SVG is put in as it is, so its texts must be escaped already."""
+    drawn = f'<div class=scroll tabindex=0 role=region aria-label="{text(title)}">{svg}</div>'
+    words = f"<figcaption>{text(note)}</figcaption>"
+    return f"<section><figure class=picture><h2>{text(title)}</h2>{drawn}{words}</figure></section>"
 
 
 def text(value: str) -> str:

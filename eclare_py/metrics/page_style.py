@@ -43,6 +43,8 @@ figcaption{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;margin-bottom:1.1rem;fo
 .key.i{background:var(--main)}
 .key.o{background:var(--pale)}
 .scroll{overflow-x:auto}
+.picture figcaption{margin:.6rem 0 0}
+.picture svg{display:block;width:100%;min-width:44rem;height:auto}
 .scroll:focus-visible{outline:2px solid var(--main);outline-offset:3px}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 caption{text-align:left;font-size:1.05rem;font-weight:650;padding-bottom:.6rem}
@@ -80,5 +82,6 @@ li.hit svg{fill:var(--main);stroke:var(--main)}
 }
 @media print{main{max-width:none;padding:0}
 section{break-inside:avoid}
+.picture svg{min-width:0}
 }
 """

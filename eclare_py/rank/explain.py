@@ -18,6 +18,7 @@ from eclare_py.rank.query import Query
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 _MEND = "restore the model from its source or train again"
+_NAMED = 5  # labels that an error names at most
 
 
 @dataclass(frozen=True)
@@ -149,10 +150,12 @@ def explain(pipeline: Pipeline, text: str, label: int | str, *, top: int = 5) ->
 
 
 def find_label(labels: LabelTable, label: int | str) -> int:
-    """The row of a label given by row, id or text; a word that is neither id nor text may be a row number.
+    """The row of a label given by row, id or text, or by how one of these begins, where no other label begins so.
+
+    A word that is neither may be a row number.
 
     Raises:
-        UsageError: There is none; names the nearest ones.
+        UsageError: There is none, or more than one; names the nearest ones.
     """
     n_labels = len(labels.texts)
     if isinstance(label, str):
@@ -160,6 +163,13 @@ def find_label(labels: LabelTable, label: int | str) -> int:
             if known is not None and label in known:
                 return known.index(label)
         if not label.strip().isdecimal():
+            begun = _beginning(labels, label)
+            if len(begun) == 1:
+                return begun[0]
+            if begun:
+                some = ", ".join(repr(labels.name(row)) for row in begun[:_NAMED])
+                more = ", ..." if len(begun) > _NAMED else ""
+                raise UsageError(f"{len(begun):,} labels begin with {label!r}: {some}{more}; give the whole id or text")
             near = difflib.get_close_matches(label, labels.ids or labels.texts, n=3)
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ": give its id, text or row number"
             raise UsageError(f"there is no label {label!r}{hint}")
@@ -167,6 +177,14 @@ def find_label(labels: LabelTable, label: int | str) -> int:
     if not 0 <= row < n_labels:
         raise UsageError(f"label {row} is outside the labels 0..{n_labels - 1}")
     return row
+
+
+def _beginning(labels: LabelTable, word: str) -> list[int]:
+    """Rows of the labels whose id or text begins with a word, whatever the case; none for an empty word."""
+    start = word.strip().casefold()
+    columns = [labels.texts] if labels.ids is None else [labels.ids, labels.texts]
+    found = {row for names in columns for row, name in enumerate(names) if start and name.casefold().startswith(start)}
+    return sorted(found)
 
 
 def split_score(pipeline: Pipeline, x: FloatArray, label: int) -> Split:

@@ -4,8 +4,8 @@ import scipy.sparse as sp
 import torch
 
 from eclare_py.errors import ConfigError
-from eclare_py.graph.analysis import to_pyg_data
 from eclare_py.graph.build import GraphConfig, build_label_graph
+from eclare_py.graph.export import to_pyg_data
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.graph.propagate import PROPAGATIONS, Propagation, PropagationConfig, to_torch_csr
 

@@ -3,8 +3,9 @@ import pytest
 import scipy.sparse as sp
 
 from eclare_py.errors import UsageError
-from eclare_py.graph.analysis import summary, to_networkx, to_pyg_data
+from eclare_py.graph.export import to_networkx, to_pyg_data
 from eclare_py.graph.label_graph import LabelGraph
+from eclare_py.graph.overview import summary
 
 # Edges 0->1, 1->0, 1->2; label 3 only has its self loop; label 4 points to 5.
 WEIGHTS = np.eye(6, dtype=np.float32) * 2
