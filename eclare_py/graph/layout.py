@@ -63,7 +63,7 @@ def plane_layout(vectors: FloatArray, *, seed: int = 0) -> npt.NDArray[np.float6
     if size < 2 or count <= _FEW:
         return _principal(matrix, min(2, size))
     from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     reduced = _principal(matrix, size)
     spread = reduced[:, 0].std()
