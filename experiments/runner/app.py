@@ -78,7 +78,11 @@ def parse(experiments: Sequence[Experiment], words: Sequence[str] | None) -> arg
         "--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE", help="a setting of all variants"
     )
     parser.add_argument(
-        "--variants", nargs="+", metavar="NAME", choices=["all", *names], help=f"all, or of: {', '.join(names)}"
+        "--variants",
+        nargs="+",
+        metavar="NAME",
+        choices=["all", *names],
+        help=f"all, or of: {', '.join(names)}".replace("%", "%%"),
     )
     parser.add_argument("--out", type=Path, default=OUT, help=f"where cells and checkpoints are kept [{OUT}]")
     parser.add_argument("--results", type=Path, default=RESULTS, help=f"where summaries go [{RESULTS}]")

@@ -20,7 +20,16 @@ from tests.tiny import ROOT, python
 SCRIPTS = ROOT / "experiments"
 sys.path.insert(0, str(SCRIPTS))  # the scripts are no package
 
-from runner import AS_IS, Change, Experiment, Results, Variant, execute, main  # noqa: E402
+from runner import (  # noqa: E402
+    AS_IS,
+    Change,
+    Experiment,
+    Results,
+    Variant,
+    app,  # noqa: E402
+    execute,
+    main,
+)
 from runner.changes import held_out_labels  # noqa: E402
 from runner.leaderboard import as_html, as_markdown, collect  # noqa: E402
 from runner.plan import Cell, cells_of  # noqa: E402
@@ -206,6 +215,14 @@ def test_declarations_are_sound(name: str, tiny: Any) -> None:
     same = {"256 dimensions", "6 epochs"}  # both are the recipe as it is
     assert len({one.key for one in cells}) == len(cells) - 2 * same.issubset(variants)
     assert set(experiment.chosen(None)) <= set(experiment.chosen(["all"]))
+
+
+def test_the_help_names_every_question_and_variant(capsys: pytest.CaptureFixture[str]) -> None:
+    experiments = [importlib.import_module(name).EXPERIMENT for name in NAMES]
+    with pytest.raises(SystemExit, match="0"):
+        app.parse(experiments, ["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert all(one.question in shown for one in experiments) and "10 % of documents" in shown
 
 
 def result(value: float, cost: float | None) -> dict[str, Any]:
