@@ -26,7 +26,7 @@ from runner import (  # noqa: E402
     Experiment,
     Results,
     Variant,
-    app,  # noqa: E402
+    app,
     execute,
     main,
 )
