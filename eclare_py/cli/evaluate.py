@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json as json_text
 import os
 import time
 from pathlib import Path
@@ -98,7 +100,7 @@ def _chosen(folder: DataFolder, split: str) -> Dataset:
 def _evaluate(classifier: EclareClassifier, folder: DataFolder, chosen: Dataset, ranking: Ranking) -> Evaluation:
     from eclare_py.metrics.evaluate import evaluate as measure
 
-    return measure(
+    evaluation = measure(
         ranking,
         chosen.labels,
         folder.train.label_frequencies,
@@ -107,6 +109,22 @@ def _evaluate(classifier: EclareClassifier, folder: DataFolder, chosen: Dataset,
         propensity_a=folder.propensity_a,
         propensity_b=folder.propensity_b,
     )
+    evaluation.settings["run"] = _origin(classifier)
+    return evaluation
+
+
+def _origin(classifier: EclareClassifier) -> dict[str, Any]:
+    """What tells runs apart: recipe, seed, a fingerprint of all its settings but those two, and the training data."""
+    recipe, facts = classifier.pipeline.recipe, classifier.pipeline.facts
+    others = {key: value for key, value in recipe.items() if key not in ("name", "seed")}
+    plain = json_text.dumps(others, sort_keys=True)
+    return {
+        "recipe": recipe.get("name"),
+        "seed": recipe.get("seed"),
+        "settings": hashlib.sha256(plain.encode()).hexdigest()[:16],
+        "data": facts.get("data"),
+        "documents": facts.get("documents"),
+    }
 
 
 def _cost(classifier: EclareClassifier, model: Path, load_seconds: float, seconds: float, count: int) -> dict[str, Any]:

@@ -66,6 +66,9 @@ def bootstrap_intervals(
             ends[:, cell] = 100.0 * share * untold, 100.0 * (1 - (1 - share) * untold)
         else:
             ends[:, cell] = _bca(drawn[:, cell], figures[cell], influence, level)
+    # What stands for a count of labels is a share by its sum alone (label_influence.py): draws may leave 0..100.
+    shares = (figures >= 0) & (figures <= 100)
+    ends[:, shares] = ends[:, shares].clip(0, 100)
     return Intervals(*ends)
 
 

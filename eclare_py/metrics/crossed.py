@@ -19,7 +19,7 @@ from eclare_py.types import IntArray
 
 _ENOUGH_CELLS = 10  # to tell how seed variance differs from cell to cell
 _LEAST_RATIO = 0.01  # of seed variance to what documents explain; by chance it can be 0, which has no logarithm
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(400)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
 _ANGLES = _NODES * np.pi / 2
 
 
@@ -143,7 +143,7 @@ def half_width(
     half = (3 + level) / 4
     low = np.zeros(len(first))
     high = stats.t.ppf(half, df_1) * np.sqrt(first) + stats.t.ppf(half, df_2) * np.sqrt(second)
-    for _ in range(40):
+    for _ in range(30):
         middle = (low + high) / 2
         outside = two_sided(middle, first, df_1, second, df_2) > 1 - level
         low, high = np.where(outside, middle, low), np.where(outside, high, middle)

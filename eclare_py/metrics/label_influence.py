@@ -75,7 +75,7 @@ class _RowSums:
         return self._sum(*self._relevant, values)
 
     def _sum(self, rows: np.ndarray, ids: np.ndarray, values: DoubleArray | BoolArray) -> DoubleArray:
-        return np.bincount(rows, weights=values[ids], minlength=self.n_documents)
+        return np.bincount(rows, values[ids].astype(np.float64), self.n_documents).astype(np.float64)
 
 
 def _f1_without(counts: LabelCounts, there: BoolArray, sums: _RowSums) -> tuple[float, DoubleArray]:

@@ -18,7 +18,7 @@ def render_page(report: Report) -> str:
     bins, *others = report.tables
     parts = [
         f"<header><h1>{text(report.title)}</h1><p class=soft>{text(report.subtitle)}</p></header>",
-        f"<dl class=tiles>{''.join(map(_tile, report.tiles))}</dl>",
+        f"<dl class=tiles>{''.join(map(_tile, report.tiles))}</dl>" if report.tiles else "",
         f"<section>{_chart(report.bars)}</section>" if report.bars else "",
         *(f"<section>{_table(one)}</section>" for one in (bins, *others) if one.rows),
         f"<section>{_examples(report.examples)}</section>" if report.examples else "",

@@ -171,13 +171,14 @@ def _crossed_test(parts: Components, difference: DoubleArray, level: float) -> t
     """(M,) half the width of the interval, and p over documents and seeds: NaN where there are no seeds."""
     margin, p = np.full((2, len(difference)), np.nan)
     told = np.isfinite(parts.documents) & np.isfinite(difference)
-    degrees = parts.counted[told] - 1.0
+    degrees = (parts.counted[told] - 1).astype(np.float64)
     margin[told] = stats.t.ppf((1 + level) / 2, degrees) * np.sqrt(parts.documents[told])
     if parts.spare > 0:
         seeds, of_seeds = moderate(parts)
-        variances = seeds[told], np.full(len(degrees), of_seeds), parts.paired[told], degrees
-        margin[told] = np.maximum(margin[told], half_width(level, *variances))
-        p[told] = two_sided(np.abs(difference[told]), *variances)
+        spare = np.full(len(degrees), of_seeds)
+        wide = half_width(level, seeds[told], spare, parts.paired[told], degrees)
+        margin[told] = np.maximum(margin[told], wide)
+        p[told] = two_sided(np.abs(difference[told]), seeds[told], spare, parts.paired[told], degrees)
     return margin, p
 
 
