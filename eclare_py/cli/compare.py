@@ -30,6 +30,9 @@ def compare(
         list[str] | None,
         typer.Option("--only", help="Figures to compare, as 'R@10*'; may be repeated [all].", show_default=False),
     ] = None,
+    matched: Annotated[
+        bool, typer.Option("--matched", help="Groups are the same models at other settings: pair them by seed.")
+    ] = False,
     json: Annotated[
         Path | None, typer.Option("--json", help="File for all numbers.", show_default=False, dir_okay=False)
     ] = None,
@@ -50,7 +53,7 @@ def compare(
     """
     from eclare_py.metrics import comparison_report as report
     from eclare_py.metrics.comparison import compare as compare_runs
-    from eclare_py.metrics.runs import caveats, find_groups, group_runs, read_runs
+    from eclare_py.metrics.runs import caveats, find_groups, group_runs, match_runs, read_runs
 
     named = find_groups(group or [])
     taken = [path for paths in named.values() for path in paths]
@@ -61,7 +64,10 @@ def compare(
     groups = {name: [next(runs) for _ in paths] for name, paths in named.items()}
     for name, members in group_runs(list(runs), by=by).items():
         groups[name if name not in groups else f"{name} ({members[0].path.with_suffix('')})"] = members
-    study = compare_runs({name: [one.scores for one in members] for name, members in groups.items()}, only=only or [])
+    if matched:
+        groups = match_runs(groups)
+    scores = {name: [one.scores for one in members] for name, members in groups.items()}
+    study = compare_runs(scores, only=only or [], matched=matched)
     notes = caveats(groups)
     _show(study)
     for note in notes:

@@ -76,6 +76,7 @@ def evaluate(
     for table in build_report(evaluation, title=title).tables:
         show_table(table)
     say(f"{title}: {len(chosen):,} documents in {seconds:.1f} s, {len(chosen) / seconds:,.0f} per second")
+    evaluation.settings["run"] = _origin(classifier)
     if json is not None:
         evaluation.save(json)
         say(f"result written to {json}")
@@ -100,7 +101,7 @@ def _chosen(folder: DataFolder, split: str) -> Dataset:
 def _evaluate(classifier: EclareClassifier, folder: DataFolder, chosen: Dataset, ranking: Ranking) -> Evaluation:
     from eclare_py.metrics.evaluate import evaluate as measure
 
-    evaluation = measure(
+    return measure(
         ranking,
         chosen.labels,
         folder.train.label_frequencies,
@@ -109,22 +110,6 @@ def _evaluate(classifier: EclareClassifier, folder: DataFolder, chosen: Dataset,
         propensity_a=folder.propensity_a,
         propensity_b=folder.propensity_b,
     )
-    evaluation.settings["run"] = _origin(classifier)
-    return evaluation
-
-
-def _origin(classifier: EclareClassifier) -> dict[str, Any]:
-    """What tells runs apart: recipe, seed, a fingerprint of all its settings but those two, and the training data."""
-    recipe, facts = classifier.pipeline.recipe, classifier.pipeline.facts
-    others = {key: value for key, value in recipe.items() if key not in ("name", "seed")}
-    plain = json_text.dumps(others, sort_keys=True)
-    return {
-        "recipe": recipe.get("name"),
-        "seed": recipe.get("seed"),
-        "settings": hashlib.sha256(plain.encode()).hexdigest()[:16],
-        "data": facts.get("data"),
-        "documents": facts.get("documents"),
-    }
 
 
 def _cost(classifier: EclareClassifier, model: Path, load_seconds: float, seconds: float, count: int) -> dict[str, Any]:
@@ -151,6 +136,20 @@ def _peak_memory() -> float | None:
     except ImportError:  # not a Unix
         return None
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def _origin(classifier: EclareClassifier) -> dict[str, Any]:
+    """What tells runs apart: recipe, seed, a fingerprint of all its settings but those two, and the training data."""
+    recipe, facts = classifier.pipeline.recipe, classifier.pipeline.facts
+    others = {key: value for key, value in recipe.items() if key not in ("name", "seed")}
+    plain = json_text.dumps(others, sort_keys=True)
+    return {
+        "recipe": recipe.get("name"),
+        "seed": recipe.get("seed"),
+        "settings": hashlib.sha256(plain.encode()).hexdigest()[:16],
+        "data": facts.get("data"),
+        "documents": facts.get("documents"),
+    }
 
 
 def _examples(classifier: EclareClassifier, data: Dataset, ranking: Ranking) -> list[Example]:

@@ -110,6 +110,7 @@ def compare(
     groups: Mapping[str, Sequence[DocumentScores]],
     *,
     only: Sequence[str] = (),
+    matched: bool = False,
     level: float = LEVEL,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -122,6 +123,7 @@ def compare(
         groups: Runs by the name of their group.
         only: Patterns of cells to look at, such as "R@10*" or "PSP@?"; fewer cells leave more power to each. A cell is
             called "R@10", or "R@10 (3-5)" in a bin.
+        matched: Run s of each group shares what is random with run s of the others (see `compare_groups`).
         level: Of intervals; 1 - level is the chance of any false alarm.
         resamples: Of the intervals of each group's figures.
         seed: Of all random draws.
@@ -137,13 +139,20 @@ def compare(
     tests = len(others) * len(base[0].cells)
     # The least p there is has to be far below what Holm's first step asks for.
     swaps = max(SWAPS, int(np.ceil(4 * tests / (1 - level))))
-    results = [compare_groups(base, runs, swaps=swaps, level=level, seed=seed) for _, runs in others]
+    results = [compare_groups(base, runs, matched=matched, swaps=swaps, level=level, seed=seed) for _, runs in others]
     adjusted = holm(np.array([one.p for one in results]))
     comparisons = [
         Comparison(base_name, name, _differences(base[0].cells, result, corrected, 1 - level))
         for (name, _), result, corrected in zip(others, results, adjusted, strict=True)
     ]
-    settings = {"level": level, "resamples": resamples, "swaps": swaps, "tests": tests, "correction": "Holm"}
+    settings = {
+        "level": level,
+        "matched": matched,
+        "resamples": resamples,
+        "swaps": swaps,
+        "tests": tests,
+        "correction": "Holm",
+    }
     return Study(figures, {name: len(runs) for name, runs in groups.items()}, comparisons, settings)
 
 

@@ -38,7 +38,7 @@ class Components:
         seeds: (M,) 0 where there are no seeds to tell.
         rest: (M,) the same.
         counted: (M,) documents that play a part; the others are 0 in all runs.
-        spare: Degrees of freedom of `seeds`, S_1 + S_2 - 2.
+        spare: Degrees of freedom of `seeds`, S_1 + S_2 - 2 unless runs are matched.
     """
 
     documents: DoubleArray
@@ -54,7 +54,7 @@ class Components:
         return result
 
 
-def components(base: Sequence[DocumentScores], other: Sequence[DocumentScores]) -> Components:
+def components(base: Sequence[DocumentScores], other: Sequence[DocumentScores], *, matched: bool = False) -> Components:
     """Take the variance of `mean of other - mean of base` apart, cell by cell.
 
     Ratios of sums are taken to first order, by the influence of each document (`influences`). Seeds vary alike in both
@@ -63,19 +63,23 @@ def components(base: Sequence[DocumentScores], other: Sequence[DocumentScores]) 
     Args:
         base: S_1 runs of the first group.
         other: S_2 runs of the second, with the same M cells and N documents.
+        matched: Run s of one group and run s of the other share what is random: the analysis is of their differences,
+            one table of S runs with c = 1 / S and S - 1 degrees of freedom.
     """
     n_cells, n_documents = base[0].gained.shape
-    spare = len(base) + len(other) - 2
-    scale = (1 / len(base) + 1 / len(other)) / max(spare, 1)
+    sizes = (len(base),) if matched else (len(base), len(other))
+    spare = sum(size - 1 for size in sizes)
+    scale = sum(1 / size for size in sizes) / max(spare, 1)
     documents, seeds, rest = np.full((3, n_cells), np.nan)
     counted = np.zeros(n_cells, dtype=np.int64)
     for cell in range(n_cells):
-        groups = [_of_group(runs, cell) for runs in (base, other)]
-        counted[cell] = np.count_nonzero(sum((np.abs(x).sum(axis=0) for x in groups), np.zeros(n_documents)))
+        first, second = (_of_group(runs, cell) for runs in (base, other))
+        counted[cell] = np.count_nonzero(first.any(axis=0) | second.any(axis=0))
         if counted[cell] > 1:
-            documents[cell] = np.var(groups[1].mean(axis=0) - groups[0].mean(axis=0), ddof=1) / n_documents
-            seeds[cell] = scale * sum(np.sum((x.mean(axis=1) - x.mean()) ** 2) for x in groups)
-            rests = [x - x.mean(axis=0) - x.mean(axis=1, keepdims=True) + x.mean() for x in groups]
+            tables = [second - first] if matched else [first, second]
+            documents[cell] = np.var(second.mean(axis=0) - first.mean(axis=0), ddof=1) / n_documents
+            seeds[cell] = scale * sum(np.sum((x.mean(axis=1) - x.mean()) ** 2) for x in tables)
+            rests = [x - x.mean(axis=0) - x.mean(axis=1, keepdims=True) + x.mean() for x in tables]
             rest[cell] = scale * sum(np.sum(one**2) for one in rests) / (n_documents * (n_documents - 1))
     return Components(documents, seeds, rest, counted, spare)
 

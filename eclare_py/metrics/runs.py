@@ -117,6 +117,26 @@ def find_groups(words: Iterable[str]) -> dict[str, list[Path]]:
     return groups
 
 
+def match_runs(groups: Mapping[str, Sequence[Run]]) -> dict[str, list[Run]]:
+    """The groups with their runs in the order of their seeds, which have to be the same ones in each group.
+
+    Raises:
+        UsageError: A result does not tell its seed, or groups have other seeds.
+    """
+    matched: dict[str, list[Run]] = {}
+    wanted: list[int] | None = None
+    for name, runs in groups.items():
+        seeds = [run.origin.get("seed") for run in runs]
+        known = sorted(seed for seed in seeds if isinstance(seed, int))
+        wanted = known if wanted is None else wanted
+        if len(set(known)) < len(runs) or known != wanted:
+            raise UsageError(
+                f"--matched needs the same seeds once in each group: {name} has {seeds}, expected {wanted}"
+            )
+        matched[name] = [runs[seeds.index(seed)] for seed in known]
+    return matched
+
+
 def caveats(groups: Mapping[str, Sequence[Run]]) -> list[str]:
     """What a reader should know before he trusts a comparison of these groups."""
     notes = []

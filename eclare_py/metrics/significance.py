@@ -72,6 +72,7 @@ def compare_groups(
     base: Sequence[DocumentScores],
     other: Sequence[DocumentScores],
     *,
+    matched: bool = False,
     swaps: int = SWAPS,
     level: float = LEVEL,
     seed: int = 0,
@@ -94,13 +95,17 @@ def compare_groups(
     Args:
         base: Runs of the first group.
         other: Runs of the second, with the same cells and documents.
+        matched: Run s of both groups share what is random, as where the same models are evaluated at two settings.
+            Then it is their differences that vary over seeds, and two runs in each group are needed.
         swaps: Random assignments of documents to groups; the least p is 1 / (swaps + 1).
         level: Of the interval.
         seed: Of the swaps.
 
     Raises:
-        ValueError: Cells or documents of the runs are not the same.
+        ValueError: Cells or documents of the runs are not the same, or matched groups differ in size.
     """
+    if matched and len(base) != len(other):
+        raise ValueError(f"{len(base)} and {len(other)} runs cannot be matched")
     for one in (*base, *other):
         if (one.cells, one.test_set, one.gained.shape) != (base[0].cells, base[0].test_set, base[0].gained.shape):
             raise ValueError("runs have different cells or test documents")
@@ -108,7 +113,7 @@ def compare_groups(
     before, after = first.figures(), second.figures()
     difference = after - before
     p_documents = swap_p(first, second, swaps=swaps, seed=seed)
-    margin, p_seeds = _crossed_test(components(base, other), difference, level)
+    margin, p_seeds = _crossed_test(components(base, other, matched=matched), difference, level)
     p = np.fmax(p_documents, p_seeds)
     return GroupTest(before, after, difference - margin, difference + margin, p_documents, p_seeds, p)
 
