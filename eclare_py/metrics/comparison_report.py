@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from eclare_py.metrics.comparison import Comparison, Difference, Study, cell_name
+from eclare_py.metrics.comparison import Comparison, Difference, Study
 from eclare_py.metrics.page import render_page
 from eclare_py.metrics.per_document import ALL
 from eclare_py.metrics.report_model import ABSENT, Report, Table, figure, pretty
@@ -115,13 +115,16 @@ def _title(comparison: Comparison) -> str:
 
 
 def _listed(differences: Sequence[Difference]) -> str:
-    """`R@10 +0.90, 3-5 +2.10, 6-10 +1.75; P@1 +0.40`: bins stand behind their metric."""
-    metrics: dict[str, list[str]] = {}
+    """`R@10 +0.90 [3-5: +2.10, 6-10: +1.75]; P@1 +0.40`: bins stand behind their metric."""
+    metrics: dict[str, list[Difference]] = {}
     for one in differences:
-        known = metrics.setdefault(one.metric, [])
-        name = pretty(one.metric if one.bin == ALL else cell_name((one.metric, one.bin)) if not known else one.bin)
-        known.append(f"{name} {one.difference:+.2f}")
-    return "; ".join(", ".join(parts) for parts in metrics.values())
+        metrics.setdefault(one.metric, []).append(one)
+    parts = []
+    for metric, group in metrics.items():
+        whole = "".join(f" {one.difference:+.2f}" for one in group if one.bin == ALL)
+        bins = ", ".join(f"{one.bin}: {one.difference:+.2f}" for one in group if one.bin != ALL)
+        parts.append(f"{pretty(metric)}{whole}{f' [{bins}]' if bins else ''}")
+    return "; ".join(parts)
 
 
 def _p(value: float) -> str:

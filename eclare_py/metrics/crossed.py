@@ -19,6 +19,7 @@ from eclare_py.types import IntArray
 
 _ENOUGH_CELLS = 10  # to tell how seed variance differs from cell to cell
 _LEAST_RATIO = 0.01  # of seed variance to what documents explain; by chance it can be 0, which has no logarithm
+_SAME = 1e-4  # variance of the logarithm of seed variances that is none
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
 _ANGLES = _NODES * np.pi / 2
 
@@ -103,12 +104,13 @@ def moderate(parts: Components) -> tuple[DoubleArray, float]:
     ratio = parts.seeds[told] / parts.rest[told]
     logs = np.log(np.maximum(ratio, _LEAST_RATIO)) - special.digamma(parts.spare / 2) + np.log(parts.spare / 2)
     beyond = np.var(logs, ddof=1) - special.polygamma(1, parts.spare / 2)
-    prior = float(parts.spare)
-    if beyond > special.polygamma(1, prior / 2):
-        prior = 2 * optimize.brentq(lambda half: special.polygamma(1, half) - beyond, 1e-6, prior / 2)
-    center = np.exp(np.mean(logs) + special.digamma(prior / 2) - np.log(prior / 2))
+    center, prior = float(np.mean(logs)), float(parts.spare)
+    if beyond > _SAME:
+        half = optimize.brentq(lambda x: special.polygamma(1, x) - beyond, 1e-6, 2 / _SAME)
+        center += special.digamma(half) - np.log(half)
+        prior = min(2 * half, prior)
     seeds = parts.seeds.copy()
-    seeds[told] = (prior * center * parts.rest[told] + parts.spare * parts.seeds[told]) / (prior + parts.spare)
+    seeds[told] = (prior * np.exp(center) * parts.rest[told] + parts.spare * parts.seeds[told]) / (prior + parts.spare)
     return seeds, prior + parts.spare
 
 

@@ -41,6 +41,20 @@ def test_components_are_those_of_a_two_way_analysis() -> None:
         assert (found.documents[cell], found.seeds[cell], found.rest[cell]) == pytest.approx(expected)
 
 
+def test_matched_runs_are_analysed_by_their_differences() -> None:
+    rng = np.random.default_rng(5)
+    first, second = rng.normal(size=(2, 3, 7))
+    groups = [[run(one[None], np.ones((1, 7))) for one in group] for group in (first, second)]
+    found = components(*groups, matched=True)
+    x = 100 * (second - first)
+    x = x - x.mean()
+    seeds = np.var(x.mean(axis=1), ddof=1) / 3
+    rest = np.sum((x - x.mean(axis=0) - x.mean(axis=1, keepdims=True)) ** 2) / (2 * 6) / 7 / 3
+    assert found.spare == 2
+    assert (found.seeds[0], found.rest[0]) == pytest.approx((seeds, rest))
+    assert found.documents[0] == pytest.approx(components(*groups).documents[0])
+
+
 def test_ratios_are_taken_to_first_order() -> None:
     rng = np.random.default_rng(1)
     possible = rng.integers(0, 4, (1, 8)).astype(float)

@@ -107,7 +107,7 @@ def test_false_alarms_stay_near_the_level(seeds: float, paired: float) -> None:
 @pytest.mark.parametrize("runs", [(2, 2), (1, 3), (3, 5)])
 def test_other_numbers_of_runs_hold_the_level_too(runs: tuple[int, int]) -> None:
     result = simulated(3, runs)
-    assert 0.015 < np.mean(result.p < 0.05) < 0.075
+    assert 0 < np.mean(result.p < 0.05) < 0.07  # few degrees of freedom make it careful
     assert families(result.p) <= 0.1
 
 
@@ -118,6 +118,23 @@ def test_a_real_difference_is_found_and_more_seeds_find_smaller_ones() -> None:
     assert np.mean((strong.low <= 40) & (strong.high >= 40)) > 0.93
     few, many = (np.mean(simulated(5, (size, size), effect=0.2).p < 0.05) for size in (2, 6))
     assert few + 0.1 < many
+
+
+def test_matched_runs_share_their_seed() -> None:
+    random = np.random.default_rng(7)
+    shape = (CELLS, DOCUMENTS)
+    seeds = [random.normal(0, 0.5, (CELLS, 1)) + random.normal(0, 1, shape) for _ in range(3)]
+    base, same, better = (
+        [run(one + effect + random.normal(0, 0.03, (CELLS, 1)) + random.normal(0, 0.2, shape)) for one in seeds]
+        for effect in (0.0, 0.0, 0.2)
+    )
+    nothing = compare_groups(base, same, matched=True, swaps=1999)
+    assert 0 < np.mean(nothing.p < 0.05) < 0.07
+    assert families(nothing.p) <= 0.1
+    found = {matched: compare_groups(base, better, matched=matched, swaps=1999).p for matched in (True, False)}
+    assert np.mean(found[True] < 0.05) > 0.9 > 0.1 > np.mean(found[False] < 0.05)
+    with pytest.raises(ValueError, match="3 and 2 runs cannot be matched"):
+        compare_groups(base, better[:2], matched=True)
 
 
 def test_single_runs_are_tested_over_documents_alone() -> None:
