@@ -140,11 +140,19 @@ def match_runs(groups: Mapping[str, Sequence[Run]]) -> dict[str, list[Run]]:
 def caveats(groups: Mapping[str, Sequence[Run]]) -> list[str]:
     """What a reader should know before he trusts a comparison of these groups."""
     notes = []
-    single = [name for name, runs in groups.items() if len(runs) == 1]
-    if len(single) == len(groups):
-        notes.append("One run each: variation over seeds is not covered, and another seed may give another answer.")
-    elif single:
-        notes.append(f"One run only: {', '.join(single)}. Seeds are taken to vary there as in the group beside it.")
+    base, *others = groups
+    alone = [name for name in others if len(groups[base]) == len(groups[name]) == 1]
+    borrowing = [name for name in others if (len(groups[base]) == 1) != (len(groups[name]) == 1)]
+    if alone:
+        notes.append(
+            f"One run each, {', '.join(alone)} against {base}: variation over seeds is not covered, and another "
+            "seed may give another answer."
+        )
+    if borrowing:
+        notes.append(
+            f"One run on one side, {', '.join(borrowing)} against {base}: its seeds are taken to vary as those of the "
+            "other side."
+        )
     runs = [run for group in groups.values() for run in group]
     for key in _BASIS:
         values = {str(run.evaluation.settings[key]) for run in runs if key in run.evaluation.settings}

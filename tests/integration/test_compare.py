@@ -58,8 +58,13 @@ def test_one_group_shows_its_spread(results: list[Path]) -> None:
 
 def test_single_runs_come_with_a_warning(results: list[Path]) -> None:
     result = eclare("compare", results[0], results[3])
-    assert "One run each: variation over seeds is not covered" in result.stderr
-    assert "One run only: graph." in eclare("compare", *results[:4]).stderr
+    assert "One run each, graph against r: variation over seeds is not covered" in result.stderr
+    said = eclare("compare", *results[:4]).stderr
+    assert (
+        said.startswith("One run on one side, graph against r: its seeds are taken to vary as those")
+        and "each" not in said
+    )
+    assert eclare("compare", *results).stderr == ""
     apart = eclare("compare", *results[:3], "--by", "file", "--only", "R*").stdout
     assert "base-1 against base-0" in apart and "base-2 against base-0" in apart and "P@1" not in apart
 
