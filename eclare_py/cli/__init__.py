@@ -1,4 +1,4 @@
-"""The command line, `eclare`: data, train, predict, evaluate, explain, graph, inspect."""
+"""The command line, `eclare`: data, train, predict, evaluate, compare, explain, graph, inspect."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from eclare_py import __version__
-from eclare_py.cli import data, evaluate, explain, graph, inspect, predict, train
+from eclare_py.cli import compare, data, evaluate, explain, graph, inspect, predict, train
 from eclare_py.cli.console import errors
 from eclare_py.errors import EclareError
 
@@ -66,6 +66,7 @@ def root(
     eclare data build debian-related --out data/debian
     eclare train default --data data/debian --out models/debian
     eclare evaluate models/debian --data data/debian --json result.json
+    eclare compare result.json other.json
     eclare explain models/debian --text "tool to edit audio tags"
 
     Exit codes: 0 done, 1 the data, the model, the training or the disk is at fault, 2 the call is, 130 interrupted.
@@ -76,6 +77,7 @@ app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
 app.command("graph")(graph.graph)
 app.command("inspect")(inspect.inspect)

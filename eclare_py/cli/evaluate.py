@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json as json_text
 import os
 import time
 from pathlib import Path
@@ -12,7 +14,7 @@ import typer
 from eclare_py.cli.console import say, show_table
 from eclare_py.cli.options import TailBoost
 from eclare_py.errors import DataError, UsageError
-from eclare_py.metrics.document_scores import score_documents
+from eclare_py.metrics.document_scores import saved_scores
 from eclare_py.metrics.evaluate import evaluate_trial
 from eclare_py.metrics.label_table import LabelTable, check_table_path, label_table
 from eclare_py.metrics.per_document import documents_path
@@ -87,9 +89,10 @@ def evaluate(
     for table in build_report(evaluation, title=title).tables:
         show_table(table)
     say(f"{title}: {len(chosen):,} documents in {seconds:.1f} s, {len(chosen) / seconds:,.0f} per second")
+    evaluation.settings["run"] = _origin(classifier)
     if json is not None:
         evaluation.save(json)
-        score_documents(trial).save(documents_path(json))
+        saved_scores(trial).save(documents_path(json))
         say(f"result written to {json}, document scores to {documents_path(json)}")
     if predictions is not None:
         from eclare_py.cli.predict import write_npz
@@ -154,6 +157,20 @@ def _peak_memory() -> float | None:
     except ImportError:  # not a Unix
         return None
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def _origin(classifier: EclareClassifier) -> dict[str, Any]:
+    """What tells runs apart: recipe, seed, a fingerprint of all its settings but those two, and the training data."""
+    recipe, facts = classifier.pipeline.recipe, classifier.pipeline.facts
+    others = {key: value for key, value in recipe.items() if key not in ("name", "seed")}
+    plain = json_text.dumps(others, sort_keys=True)
+    return {
+        "recipe": recipe.get("name"),
+        "seed": recipe.get("seed"),
+        "settings": hashlib.sha256(plain.encode()).hexdigest()[:16],
+        "data": facts.get("data"),
+        "documents": facts.get("documents"),
+    }
 
 
 def _examples(classifier: EclareClassifier, data: Dataset, ranking: Ranking) -> list[Example]:

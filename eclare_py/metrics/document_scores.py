@@ -11,6 +11,7 @@ import numpy.typing as npt
 from eclare_py.errors import UsageError
 from eclare_py.metrics import propensity as ps
 from eclare_py.metrics import ratios as rt
+from eclare_py.metrics.label_influence import label_count_scores
 from eclare_py.metrics.per_document import ALL, Cell, DocumentScores
 from eclare_py.metrics.ranking import DoubleArray
 from eclare_py.metrics.rare import EDGES, TAIL, ranges, tail_mask
@@ -126,6 +127,17 @@ def score_documents(
         ratio = ratio_of(trial, cell, edges)
         gained[row], possible[row] = ratio.gained, ratio.possible
     return DocumentScores(chosen, gained, possible, trial.test_set)
+
+
+def saved_scores(trial: Trial, edges: Sequence[int] = EDGES) -> DocumentScores:
+    """What is kept beside a result: the default cells, and coverage@10 and macro F1@5 by their influences."""
+    bins = {ALL: np.ones(trial.n_labels, dtype=np.bool_)}
+    bins |= {one.name: one.mask(trial.frequencies) for one in ranges(edges)}
+    scores = score_documents(trial, edges=edges)
+    for metric, k in (("coverage@10", 10), ("macro_F1@5", 5)):
+        counted = label_count_scores(trial.judged, k, bins, test_set=trial.test_set)
+        scores = scores.joined(counted.take([cell for cell in counted.cells if cell[0] == metric]))
+    return scores
 
 
 def ratio_of(trial: Trial, cell: Cell, edges: Sequence[int] = EDGES) -> Ratio:

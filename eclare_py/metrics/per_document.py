@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -52,6 +53,18 @@ class DocumentScores:
         with np.errstate(invalid="ignore", divide="ignore"):
             shares: DoubleArray = 100.0 * self.gained.sum(axis=1) / self.possible.sum(axis=1)
         return shares
+
+    def take(self, cells: Sequence[Cell]) -> DocumentScores:
+        """These cells alone, in this order."""
+        rows = [self.cells.index(cell) for cell in cells]
+        return DocumentScores(tuple(cells), self.gained[rows], self.possible[rows], self.test_set)
+
+    def joined(self, other: DocumentScores) -> DocumentScores:
+        """The cells of both, of the same documents."""
+        gained, possible = (
+            np.concatenate(pair) for pair in ((self.gained, other.gained), (self.possible, other.possible))
+        )
+        return DocumentScores(self.cells + other.cells, gained, possible, self.test_set)
 
     def save(self, path: str | Path) -> None:
         """Write as a compressed npz, atomically; read back by `read_document_scores`."""

@@ -68,7 +68,7 @@ def test_answers_from_another_process_without_torch(tiny: Any, tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "command", ["", "data", "data build", "data import", "data validate", "data info", "train", "predict", "evaluate",
-                "explain", "inspect"],
+                "compare", "explain", "inspect"],
 )  # fmt: skip
 def test_help_shows_an_example(command: str) -> None:
     text = eclare(*command.split(), "--help").stdout
