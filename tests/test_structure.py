@@ -18,7 +18,6 @@ TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 LADDER = (
     ("errors", "types", "kernel_flags"),
     ("quantize",),
-    ("quantize",),
     ("storage",),
     ("config",),
     ("data", "graph", "metrics"),
@@ -27,6 +26,7 @@ LADDER = (
     ("persist",),
     ("estimator",),
     ("hub",),
+    ("report",),
     ("cli", "serve"),
 )
 RUNG = {part: rung for rung, parts in enumerate(LADDER) for part in parts}

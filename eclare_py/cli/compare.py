@@ -51,9 +51,9 @@ def compare(
     eclare compare --group base='base-*.json' --group graph='graph-*.json' --html comparison.html
     eclare compare a.json b.json --by file --only 'R@10*' --only 'PSP@?'
     """
-    from eclare_py.metrics import comparison_report as report
     from eclare_py.metrics.comparison import compare as compare_runs
     from eclare_py.metrics.runs import caveats, find_groups, group_runs, match_runs, read_runs
+    from eclare_py.report import comparison as report
 
     named = find_groups(group or [])
     taken = [path for paths in named.values() for path in paths]
@@ -84,7 +84,7 @@ def compare(
 
 def _show(study: Study) -> None:
     """Tables first, verdicts last, where they are still on the screen."""
-    from eclare_py.metrics import comparison_report as report
+    from eclare_py.report import comparison as report
 
     tables = [report.difference_table(one, study.settings["level"]) for one in study.comparisons]
     for table in (*(tables or [report.figures_table(study)]), report.seeds_table(study)):

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from eclare_py.metrics.report_model import Table
+from eclare_py.report.model import Table
 from eclare_py.storage import render_json
 
 _WIDTH = 110  # where stdout is no terminal

@@ -18,9 +18,9 @@ from eclare_py.metrics.document_scores import saved_scores
 from eclare_py.metrics.evaluate import evaluate_trial
 from eclare_py.metrics.label_table import LabelTable, check_table_path, label_table
 from eclare_py.metrics.per_document import documents_path
-from eclare_py.metrics.report import write_html
-from eclare_py.metrics.report_model import Example, Prediction, build_report
 from eclare_py.metrics.trial import Trial, open_trial
+from eclare_py.report.evaluation import write_html
+from eclare_py.report.model import Example, Prediction, build_report
 
 if TYPE_CHECKING:
     from eclare_py.data.dataset import DataFolder, Dataset

@@ -10,7 +10,7 @@ import typer
 
 from eclare_py.cli.console import say, show_json, show_table
 from eclare_py.errors import UsageError
-from eclare_py.metrics.report_model import Table
+from eclare_py.report.model import Table
 
 if TYPE_CHECKING:
     from eclare_py.rank.explain import Explanation, Neighbour

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eclare_py.cli.console import say, show_table
-from eclare_py.cli.graph_report import graph_page, label_map, neighbour_table, surroundings, tables
 from eclare_py.errors import DataError, UsageError
-from eclare_py.graph.pictures.canvas import check_format, check_matplotlib, save_picture
+from eclare_py.report.graph import graph_page, label_map, neighbour_table, surroundings, tables
+from eclare_py.report.pictures.canvas import check_format, check_matplotlib, save_picture
 from eclare_py.storage import atomic_file, write_json
 
 if TYPE_CHECKING:

@@ -33,7 +33,6 @@ from eclare_py.metrics.label_table import LabelTable, label_table
 from eclare_py.metrics.per_document import DocumentScores, documents_path, read_document_scores
 from eclare_py.metrics.propensity import PROPENSITY, inverse_propensities
 from eclare_py.metrics.rare import FrequencyBin
-from eclare_py.metrics.report import Example, Prediction, write_html
 from eclare_py.metrics.result import METRICS, Evaluation, read_evaluation
 from eclare_py.metrics.trial import Trial, open_trial
 
@@ -42,10 +41,8 @@ __all__ = [
     "PROPENSITY",
     "DocumentScores",
     "Evaluation",
-    "Example",
     "FrequencyBin",
     "LabelTable",
-    "Prediction",
     "Trial",
     "document_scores",
     "documents_path",
@@ -56,5 +53,4 @@ __all__ = [
     "open_trial",
     "read_document_scores",
     "read_evaluation",
-    "write_html",
 ]

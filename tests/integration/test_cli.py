@@ -333,9 +333,9 @@ def test_evaluate_writes_result_page_and_predictions(tiny: Any, tmp_path: Path) 
     assert [one["target"] for one in found["selective"]["first"]["targets"]] == [0.8, 0.9, 0.95, 0.99]
     documents = read_document_scores(documents_path(result))
     assert documents.n_documents == len(tiny.folder.test)
-    assert dict(zip(documents.cells, documents.figures(), strict=True))["P@1", "all"] == pytest.approx(
-        expected.metrics["P@1"], abs=1e-4
-    )
+    kept = dict(zip(documents.cells, documents.figures(), strict=True))
+    for metric in ("P@1", "PSP@5", "R@100", "coverage@10", "macro_F1@5"):
+        assert kept[metric, "all"] == pytest.approx(expected.metrics[metric], abs=1e-4)
     assert "tiny on synthetic" in page.read_text() and tiny.folder.test.texts[0] in page.read_text()
     matrix = sp.load_npz(scores)
     assert matrix.shape == (len(tiny.folder.test), 90)

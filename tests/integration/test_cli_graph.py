@@ -15,8 +15,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from eclare_py.cli.app import app
-from eclare_py.cli.graph_report import tables
 from eclare_py.graph import analyze, summary
+from eclare_py.report.graph import tables
 
 
 def eclare(*arguments: Any, code: int = 0) -> Result:

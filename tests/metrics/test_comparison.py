@@ -10,7 +10,8 @@ import pytest
 
 from eclare_py.errors import UsageError
 from eclare_py.metrics.comparison import Study, compare
-from eclare_py.metrics.comparison_report import (
+from eclare_py.metrics.per_document import Cell, DocumentScores
+from eclare_py.report.comparison import (
     build_page,
     difference_table,
     figures_table,
@@ -18,8 +19,7 @@ from eclare_py.metrics.comparison_report import (
     seeds_table,
     verdict_table,
 )
-from eclare_py.metrics.page import render_page
-from eclare_py.metrics.per_document import Cell, DocumentScores
+from eclare_py.report.page import render_page
 
 CELLS: tuple[Cell, ...] = (("P@1", "all"), ("R@10", "all"), ("R@10", "1-5"), ("R@10", "over 5"), ("R@10", "unseen"))
 

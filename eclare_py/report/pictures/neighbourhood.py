@@ -12,8 +12,8 @@ import numpy.typing as npt
 from eclare_py.errors import UsageError
 from eclare_py.graph.edges import undirected
 from eclare_py.graph.label_graph import LabelGraph
-from eclare_py.graph.pictures.canvas import INK, LINE, MAIN, PALE, SOFT, new_figure, shorten, text_sizes, write
-from eclare_py.graph.pictures.places import place_texts
+from eclare_py.report.pictures.canvas import INK, LINE, MAIN, PALE, SOFT, new_figure, shorten, text_sizes, write
+from eclare_py.report.pictures.places import place_texts
 from eclare_py.types import IntArray
 
 if TYPE_CHECKING:

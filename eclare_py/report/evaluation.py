@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from eclare_py.metrics.page import render_page
-from eclare_py.metrics.report_model import Example, Prediction, Report, build_report
 from eclare_py.metrics.result import Evaluation
+from eclare_py.report.model import Example, Prediction, Report, build_report
+from eclare_py.report.page import render_page
 from eclare_py.storage import atomic_file
 
 __all__ = ["Example", "Prediction", "Report", "build_report", "render_html", "write_html"]

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from eclare_py.metrics.comparison import Comparison, Difference, Study
-from eclare_py.metrics.page import render_page
 from eclare_py.metrics.per_document import ALL
-from eclare_py.metrics.report_model import ABSENT, Report, Table, figure, pretty
+from eclare_py.report.model import ABSENT, Report, Table, figure, pretty
+from eclare_py.report.page import render_page
 from eclare_py.storage import atomic_file
 
 _NOTHING = "nothing"

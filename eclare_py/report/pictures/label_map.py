@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eclare_py.graph.communities import Communities, most_frequent
-from eclare_py.graph.pictures.canvas import HUES, INK, SOFT, new_figure, shorten, text_sizes, write
-from eclare_py.graph.pictures.places import place_texts
 from eclare_py.graph.spanning_tree import euclidean_spanning_tree
+from eclare_py.report.pictures.canvas import HUES, INK, SOFT, new_figure, shorten, text_sizes, write
+from eclare_py.report.pictures.places import place_texts
 from eclare_py.types import IntArray
 
 if TYPE_CHECKING:

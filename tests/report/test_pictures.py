@@ -8,10 +8,10 @@ import scipy.sparse as sp
 from eclare_py.errors import UsageError
 from eclare_py.graph.communities import find_communities
 from eclare_py.graph.label_graph import LabelGraph
-from eclare_py.graph.pictures.canvas import new_figure, save_picture, shorten, to_svg, write
-from eclare_py.graph.pictures.label_map import draw_label_map
-from eclare_py.graph.pictures.neighbourhood import draw_neighbourhood, neighbourhood
-from eclare_py.graph.pictures.places import place_texts
+from eclare_py.report.pictures.canvas import new_figure, save_picture, shorten, to_svg, write
+from eclare_py.report.pictures.label_map import draw_label_map
+from eclare_py.report.pictures.neighbourhood import draw_neighbourhood, neighbourhood
+from eclare_py.report.pictures.places import place_texts
 
 HOSTILE = "a $x_{ <script>\x00\x1b & \ud800 \u4e2d"
 SVG = "{http://www.w3.org/2000/svg}"

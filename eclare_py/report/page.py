@@ -6,8 +6,8 @@ import html
 import re
 from collections.abc import Iterable
 
-from eclare_py.metrics.page_style import STYLE
-from eclare_py.metrics.report_model import ABSENT, Bar, Example, Prediction, Report, Table, Tile
+from eclare_py.report.model import ABSENT, Bar, Example, Prediction, Report, Table, Tile
+from eclare_py.report.style import STYLE
 
 MAX_TEXT = 400
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

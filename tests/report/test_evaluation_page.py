@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eclare_py.metrics import METRICS, Evaluation, Example, Prediction, evaluate, write_html
-from eclare_py.metrics.report import build_report, render_html
+from eclare_py.metrics import METRICS, Evaluation, evaluate
+from eclare_py.report.evaluation import Example, Prediction, build_report, render_html, write_html
 from eclare_py.types import Ranking, as_csr
 
 VOID = {"meta", "rect", "circle"}

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eclare_py.metrics.page import frame, header, picture, section
-from eclare_py.metrics.report_model import ABSENT, Table, Tile, number
+from eclare_py.report.model import ABSENT, Table, Tile, number
+from eclare_py.report.page import frame, header, picture, section
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,7 +69,7 @@ def neighbour_table(pipeline: Pipeline, label: int) -> Table:
 def label_map(pipeline: Pipeline, communities: Communities, seed: int) -> Picture:
     """All labels in the plane, or some thousand of them."""
     from eclare_py.graph.layout import plane_layout, sample_labels
-    from eclare_py.graph.pictures.label_map import draw_label_map
+    from eclare_py.report.pictures.label_map import draw_label_map
 
     texts, frequencies = pipeline.labels.texts, pipeline.frequencies
     labels = sample_labels(frequencies, seed=seed)
@@ -87,7 +87,7 @@ def label_map(pipeline: Pipeline, communities: Communities, seed: int) -> Pictur
 
 def surroundings(pipeline: Pipeline, label: int, seed: int) -> Picture:
     """A label, its neighbours and theirs."""
-    from eclare_py.graph.pictures.neighbourhood import draw_neighbourhood, neighbourhood
+    from eclare_py.report.pictures.neighbourhood import draw_neighbourhood, neighbourhood
 
     around = neighbourhood(pipeline.graph, label)
     note = (
@@ -104,7 +104,7 @@ def surroundings(pipeline: Pipeline, label: int, seed: int) -> Picture:
 
 def graph_page(title: str, found: GraphAnalysis, shown: Sequence[Table], pictures: Sequence[Picture]) -> str:
     """One self-contained HTML page."""
-    from eclare_py.graph.pictures.canvas import to_svg
+    from eclare_py.report.pictures.canvas import to_svg
 
     summary = found.summary
     tiles = [
@@ -187,7 +187,7 @@ def _documents(found: GraphAnalysis) -> Table:
 
 def short(words: str, most: int = _NAME) -> str:
     """A label's text as a table has room for it."""
-    from eclare_py.graph.pictures.canvas import shorten
+    from eclare_py.report.pictures.canvas import shorten
 
     return shorten(words, most)
 
