@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json as json_text
 import os
@@ -17,18 +18,17 @@ from eclare_py.errors import DataError, UsageError
 from eclare_py.metrics.document_scores import saved_scores
 from eclare_py.metrics.evaluate import evaluate_trial
 from eclare_py.metrics.label_table import LabelTable, check_table_path, label_table
-from eclare_py.metrics.per_document import documents_path
+from eclare_py.metrics.per_document import DocumentScores, documents_path, read_document_scores
+from eclare_py.metrics.result import Evaluation, read_evaluation
+from eclare_py.metrics.sections import against_section, extremes_section, intervals_section
 from eclare_py.metrics.trial import Trial, open_trial
-from eclare_py.report.evaluation import write_html
-from eclare_py.report.model import Example, Prediction, build_report
+from eclare_py.report.evaluation import headline_tables, write_html
+from eclare_py.report.pictures.canvas import check_matplotlib
 
 if TYPE_CHECKING:
     from eclare_py.data.dataset import DataFolder, Dataset
     from eclare_py.estimator import EclareClassifier
     from eclare_py.types import Ranking
-
-EXAMPLES = 8  # documents shown on the page
-_SHOWN = 5  # their labels
 
 
 def evaluate(
@@ -51,26 +51,32 @@ def evaluate(
         typer.Option("--labels-table", help="Table of all labels to write, .csv or .parquet: counts, hits, confusions.",
                      show_default=False, dir_okay=False),
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", help="Result file of another model on the same data: what is gained over it.",
+                     show_default=False, dir_okay=False),
+    ] = None,
     tail_boost: TailBoost = None,
 ) -> None:  # fmt: skip
     """Measure the quality of a model, by label frequency too.
 
     Filter pairs (filter_labels_*.txt, most often a document that is the label itself) are never predicted and not
-    counted. The result file has metrics in percent, bins by label frequency, settings that the figures depend on, and
-    the cost. Beside it RESULT.documents.npz keeps what each document adds to each figure, for comparing runs.
+    counted. The result file has metrics in percent with their intervals, bins by label frequency, thresholds,
+    calibration, settings and the cost. Beside it RESULT.documents.npz keeps what each document adds to each figure, for
+    comparing runs. The page shows the same with charts and documents to browse; it needs nothing from elsewhere.
 
     \b
     eclare evaluate models/debian --data data/debian --json result.json --html report.html
     eclare evaluate models/debian --data data/debian --predictions scores.npz --labels-table labels.csv
+    eclare evaluate models/debian --data data/debian --html report.html --against no-graph.json
     eclare evaluate models/debian --data data/debian --tail-boost 1.2
     """
-    if split not in ("tst", "trn"):
-        raise UsageError(f"--split {split} is unknown: choose tst or trn")
-    if labels_table is not None:
-        check_table_path(labels_table)
+    base = _check_call(split, labels_table, html, against)
+    from eclare_py.cli.predict import write_npz
     from eclare_py.data.dataset import load_dataset
-    from eclare_py.estimator import RANKED, EclareClassifier
+    from eclare_py.estimator import EclareClassifier
     from eclare_py.rank.selection import with_score_quality
+    from eclare_py.report.examples import choose_examples
 
     started = time.perf_counter()
     classifier = EclareClassifier.load(model, tail_boost=tail_boost)
@@ -78,33 +84,67 @@ def evaluate(
     folder = load_dataset(data)
     chosen = _chosen(folder, split)
     classifier.check_labels(chosen)
-    classifier.predict(chosen.texts[:1])  # compiles, or reads what was compiled before: not part of the measurement
-    started = time.perf_counter()
-    ranking = classifier.predict(chosen.texts, RANKED, filter_pairs=chosen.filter_pairs)
-    seconds = time.perf_counter() - started
+    ranking, seconds = _answers(classifier, chosen)
     trial = _trial(folder, chosen, ranking)
     evaluation = with_score_quality(evaluate_trial(trial), classifier.pipeline, ranking, chosen.labels)
     evaluation = evaluation.with_cost(_cost(classifier, model, load_seconds, seconds, len(chosen)))
     title = f"{classifier.pipeline.recipe.get('name', model.name)} on {folder.name}"
-    for table in build_report(evaluation, title=title).tables:
+    for table in headline_tables(evaluation):
         show_table(table)
     say(f"{title}: {len(chosen):,} documents in {seconds:.1f} s, {len(chosen) / seconds:,.0f} per second")
-    evaluation.settings["run"] = _origin(classifier)
+    evaluation.settings.update(test_set=trial.test_set, run=_origin(classifier))
+    scores, labels = saved_scores(trial), _label_table(classifier, chosen, trial)
+    evaluation = _with_sections(evaluation, scores, labels, base)
     if json is not None:
         evaluation.save(json)
-        saved_scores(trial).save(documents_path(json))
+        scores.save(documents_path(json))
         say(f"result written to {json}, document scores to {documents_path(json)}")
     if predictions is not None:
-        from eclare_py.cli.predict import write_npz
-
         write_npz(predictions, ranking.to_csr(classifier.n_labels))
         say(f"predictions written to {predictions}")
     if labels_table is not None:
-        _label_table(classifier, chosen, trial).save(labels_table)
+        labels.save(labels_table)
         say(f"table of labels written to {labels_table}")
     if html is not None:
-        write_html(evaluation, html, title=title, examples=_examples(classifier, chosen, ranking))
+        write_html(evaluation, html, title=title, examples=choose_examples(classifier, chosen, ranking))
         say(f"report written to {html}")
+
+
+def _check_call(
+    split: str, labels_table: Path | None, html: Path | None, against: Path | None
+) -> tuple[DocumentScores, str] | None:
+    """Refuse at once what would fail at the end; returns the other run's document scores and its name."""
+    if split not in ("tst", "trn"):
+        raise UsageError(f"--split {split} is unknown: choose tst or trn")
+    if labels_table is not None:
+        check_table_path(labels_table)
+    if html is not None:
+        check_matplotlib()
+    if against is None:
+        return None
+    run = read_evaluation(against).settings.get("run", {})
+    return read_document_scores(documents_path(against)), run.get("recipe") or against.stem
+
+
+def _answers(classifier: EclareClassifier, chosen: Dataset) -> tuple[Ranking, float]:
+    """The best labels of all documents, and the seconds they took."""
+    from eclare_py.estimator import RANKED
+
+    classifier.predict(chosen.texts[:1])  # compiles, or reads what was compiled before: not part of the measurement
+    started = time.perf_counter()
+    ranking = classifier.predict(chosen.texts, RANKED, filter_pairs=chosen.filter_pairs)
+    return ranking, time.perf_counter() - started
+
+
+def _with_sections(
+    evaluation: Evaluation, scores: DocumentScores, labels: LabelTable, base: tuple[DocumentScores, str] | None
+) -> Evaluation:
+    return dataclasses.replace(
+        evaluation,
+        intervals=intervals_section(scores),
+        against={} if base is None else against_section(scores, *base),
+        extremes=extremes_section(labels),
+    )
 
 
 def _chosen(folder: DataFolder, split: str) -> Dataset:
@@ -171,25 +211,3 @@ def _origin(classifier: EclareClassifier) -> dict[str, Any]:
         "data": facts.get("data"),
         "documents": facts.get("documents"),
     }
-
-
-def _examples(classifier: EclareClassifier, data: Dataset, ranking: Ranking) -> list[Example]:
-    """Documents spread over the set, with what was predicted for them and what was missed."""
-    step = max(len(data) // EXAMPLES, 1)
-    found = []
-    for row in range(0, min(step * EXAMPLES, len(data)), step):
-        relevant = set(data.labels[[row]].indices.tolist())
-        shown = ranking.indices[row, :_SHOWN].tolist()
-        scores = ranking.scores[row, :_SHOWN].tolist()
-        found.append(
-            Example(
-                data.texts[row],
-                [
-                    Prediction(data.label_texts[label], score, label in relevant)
-                    for label, score in zip(shown, scores, strict=True)
-                    if label >= 0
-                ],
-                [data.label_texts[label] for label in sorted(relevant - set(shown))],
-            )
-        )
-    return found

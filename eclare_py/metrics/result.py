@@ -19,6 +19,8 @@ METRICS = (
     "R@10", "R@100", "tail_R@10", "coverage@10", "tail_coverage@10", "macro_F1@5", "micro_F1@5", "hit@10", "MRR@10",
 )  # fmt: skip
 
+_SECTIONS = ("settings", "cost", "selective", "calibration", "intervals", "against", "extremes")
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -32,6 +34,9 @@ class Evaluation:
         deciles: The same as `bins` over ranges of frequency with a tenth of the test pairs each.
         selective: What can be automated at which precision (`score_quality.selective_section`); empty where unknown.
         calibration: How far scores are probabilities (`score_quality.calibration_section`); empty where unknown.
+        intervals: Of the figures, over documents (`sections.intervals_section`).
+        against: Differences to another run (`sections.against_section`), where one was given.
+        extremes: Labels that are found best and worst (`sections.extremes_section`).
     """
 
     metrics: dict[str, float]
@@ -41,6 +46,9 @@ class Evaluation:
     deciles: list[FrequencyBin] = field(default_factory=list)
     selective: dict[str, Any] = field(default_factory=dict)
     calibration: dict[str, Any] = field(default_factory=dict)
+    intervals: dict[str, Any] = field(default_factory=dict)
+    against: dict[str, Any] = field(default_factory=dict)
+    extremes: dict[str, Any] = field(default_factory=dict)
 
     def with_cost(self, cost: Mapping[str, Any]) -> Evaluation:
         """The same with measured cost."""
@@ -71,9 +79,9 @@ class Evaluation:
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise DataError(f"metric {name} is {value!r}, expected a number", path=where)
         bins, deciles = (_bins(mapping.get(key, []), key, where) for key in ("bins", "deciles"))
-        rest = {name: mapping.get(name, {}) for name in ("settings", "cost", "selective", "calibration")}
+        rest = {name: mapping.get(name, {}) for name in _SECTIONS}
         if not all(isinstance(one, dict) for one in rest.values()):
-            raise DataError("settings, cost, selective and calibration must be objects", path=where)
+            raise DataError(f"{', '.join(_SECTIONS)} must be objects", path=where)
         metrics = {name: float(value) for name, value in mapping["metrics"].items()}
         return cls(metrics, bins, deciles=deciles, **rest)
 

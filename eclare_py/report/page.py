@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from eclare_py.report.model import ABSENT, Bar, Example, Prediction, Report, Table, Tile
+from eclare_py.report.model import ABSENT, Bar, Chart, Example, Prediction, Report, Table, Tile
 from eclare_py.report.style import STYLE
 
 MAX_TEXT = 400
+_LONG = 45  # letters from which the first column of a table is broken into lines
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -22,7 +23,9 @@ def render_page(report: Report) -> str:
         [
             header(report.title, report.subtitle, report.tiles),
             f"<section>{_chart(report.bars)}</section>" if report.bars else "",
-            *(section(one) for one in (bins, *others) if one.rows),
+            section(bins) if bins.rows else "",
+            _charts(report.charts),
+            *(section(one) for one in others if one.rows),
             f"<section>{_examples(report.examples)}</section>" if report.examples else "",
             f"<section class=facts>{facts}</section>",
         ],
@@ -66,12 +69,22 @@ def text(value: str) -> str:
     return html.escape(_CONTROL.sub(" ", value).encode("utf-8", "replace").decode("utf-8"))
 
 
+def _charts(charts: Iterable[Chart]) -> str:
+    drawn = "".join(
+        f"<figure class='chart{' wide' if one.wide else ''}'><h2>{text(one.title)}</h2>{one.svg}"
+        f"<figcaption>{text(one.note)}</figcaption></figure>"
+        for one in charts
+    )
+    return f"<section class=charts>{drawn}</section>" if drawn else ""
+
+
 def _tile(tile: Tile) -> str:
-    figures = f"<dd class=value>{text(tile.value)}</dd><dd class=meaning>{text(tile.meaning)}</dd>"
+    interval = f"<dd class=interval>{text(tile.interval)}</dd>" if tile.interval else ""
+    figures = f"<dd class=value>{text(tile.value)}</dd>{interval}<dd class=meaning>{text(tile.meaning)}</dd>"
     return f"<div><dt>{text(tile.name)}</dt>{figures}</div>"
 
 
-def _chart(bars: Iterable[Bar]) -> str:
+def _chart(bars: Sequence[Bar]) -> str:
     """Nested bars, one row a bin. The table below it says the same, so readers of the screen get a summary."""
     rows = "".join(_bar(bar) for bar in bars)
     ticks = "".join(f"<span>{tick}</span>" for tick in (0, 25, 50, 75, 100))
@@ -79,7 +92,8 @@ def _chart(bars: Iterable[Bar]) -> str:
     return (
         "<figure><h2>What is found, by how often a label was seen in training</h2><figcaption>"
         "<span><i class='key i'></i>among the first 10</span><span><i class='key o'></i>among the first 100</span>"
-        "<span>share of the test pairs, in percent</span></figcaption>"
+        "<span>share of the test pairs, in percent</span>"
+        f"{'<span><i class=whisker></i>95 % interval</span>' if any(bar.ends for bar in bars) else ''}</figcaption>"
         f"<div class=bars>{rows}{axis}</div></figure>"
     )
 
@@ -90,6 +104,9 @@ def _bar(bar: Bar) -> str:
         for kind, value, y in (("outer", bar.outer, 0), ("inner", bar.inner, 5))
         if value is not None
     )
+    if bar.ends is not None:
+        low, high = (max(0.0, min(end, 100.0)) for end in bar.ends)
+        drawn += f'<rect class=ends x="{low:.2f}" y="11" width="{high - low:.2f}" height="2"/>'
     values = [ABSENT if value is None else f"{value:.1f}" for value in (bar.inner, bar.outer)]
     label = f"{bar.name} train documents: {values[0]} % among the first 10, {values[1]} % among the first 100"
     return (
@@ -116,23 +133,30 @@ def _table(table: Table) -> str:
     head = f"<thead><tr>{head}</tr></thead>" if any(table.head) else ""
     note = f"<p class=note>{text(table.note)}</p>" if table.note else ""
     frame = f'<div class=scroll tabindex=0 role=region aria-label="{text(table.title)}">'
-    return f"{frame}<table><caption>{text(table.title)}</caption>{head}<tbody>{body}</tbody></table></div>{note}"
+    long = any(len(first) > _LONG for first, *_ in table.rows)
+    table_tag = "<table class=long>" if long else "<table>"
+    return f"{frame}{table_tag}<caption>{text(table.title)}</caption>{head}<tbody>{body}</tbody></table></div>{note}"
 
 
-def _examples(examples: Iterable[Example]) -> str:
-    rows = "".join(_example(one) for one in examples)
-    names = ("Document", "Predicted labels, best first (filled: relevant)")
-    head = "".join(f"<th scope=col>{name}</th>" for name in names)
-    caption = "<caption>Examples</caption>"
-    return f"<table class=examples>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+def _examples(examples: Sequence[Example]) -> str:
+    """Documents to open one by one; the first is open."""
+    rows = "".join(_example(one, opened=i == 0) for i, one in enumerate(examples))
+    return f"<div class=examples><h2>{len(examples)} documents</h2>{rows}</div>"
 
 
-def _example(example: Example) -> str:
+def _example(example: Example, *, opened: bool) -> str:
     shown = example.text if len(example.text) <= MAX_TEXT else example.text[: MAX_TEXT - 3] + "..."
     items = "".join(map(_prediction, example.predictions))
-    missed = ", ".join(f"<bdi>{text(one)}</bdi>" for one in example.missed)
-    missed = f"<p class=note>Not among them: {missed}</p>" if missed else ""
-    return f"<tr><th scope=row><bdi>{text(shown)}</bdi></th><td><ol>{items}</ol>{missed}</td></tr>"
+    hits = sum(one.hit for one in example.predictions)
+    parts = [f"<ol>{items}</ol>"]
+    if example.missed:
+        missed = ", ".join(f"<bdi>{text(one)}</bdi>" for one in example.missed)
+        parts.append(f"<p class=note>Not among them: {missed}</p>")
+    if example.why:
+        parts.append(f"<p class=note>Why the first: {text(example.why)}</p>")
+    count = f"<span class=score>{hits} of {hits + len(example.missed)}</span>"
+    summary = f"<summary><bdi>{text(shown)}</bdi>{count}</summary>"
+    return f"<details{' open' if opened else ''}>{summary}{''.join(parts)}</details>"
 
 
 def _prediction(one: Prediction) -> str:

@@ -24,6 +24,7 @@ padding:1.5rem 0;border:solid var(--line);border-width:1px 0}
 .tiles dt{font-size:.85rem;color:var(--soft)}
 .tiles dd{margin:0}
 .tiles .value{order:0;font-size:1.9rem;line-height:1.25;font-weight:600;letter-spacing:-.02em}
+.tiles .interval{font-size:.78rem;color:var(--soft)}
 .tiles .meaning{font-size:.78rem;line-height:1.35;color:var(--soft)}
 figure{margin:0}
 .bars{display:grid;grid-template-columns:auto 1fr auto;gap:.7rem 1rem;align-items:center}
@@ -38,8 +39,10 @@ figure{margin:0}
 .ground{fill:var(--faint)}
 .outer{fill:var(--pale)}
 .inner{fill:var(--main)}
+.ends{fill:var(--ink)}
 figcaption{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;margin-bottom:1.1rem;font-size:.85rem;color:var(--soft)}
 .key{display:inline-block;width:.8rem;height:.8rem;border-radius:2px;margin-right:.45rem;vertical-align:-.05rem}
+.whisker{display:inline-block;width:1rem;height:2px;margin-right:.45rem;vertical-align:.25rem;background:var(--ink)}
 .key.i{background:var(--main)}
 .key.o{background:var(--pale)}
 .scroll{overflow-x:auto}
@@ -54,12 +57,26 @@ thead th{font-size:.8rem;color:var(--soft);vertical-align:bottom}
 tr>:first-child{text-align:left;padding-left:0;white-space:nowrap}
 tr>:last-child{padding-right:0}
 tbody th{font-weight:500}
+.long tr>:first-child{white-space:normal;min-width:14rem}
+.long td.words{min-width:16rem;width:45%}
 td.words{text-align:left;color:var(--soft);width:99%}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:3rem;align-items:start}
 .facts tr>:first-child{white-space:normal;color:var(--soft)}
-.examples td{text-align:left;vertical-align:top}
-.examples tr>:first-child{white-space:normal;width:45%;padding-right:2rem;overflow-wrap:anywhere}
-.examples thead th{text-align:left}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:2.5rem 3rem}
+.chart{min-width:0}
+.chart.wide{grid-column:1/-1}
+.chart svg{display:block;width:100%;height:auto;max-width:34rem}
+.chart.wide svg{max-width:none}
+.chart figcaption{margin:.5rem 0 0}
+details{border-bottom:1px solid var(--line);padding:.55rem 0}
+summary{cursor:pointer;display:grid;grid-template-columns:.6rem 1fr auto;gap:.6rem;overflow-wrap:anywhere}
+summary::-webkit-details-marker{display:none}
+summary::before{content:"\\25b8";color:var(--soft)}
+details[open] summary::before{content:"\\25be"}
+details[open] summary{font-weight:600;margin-bottom:.5rem}
+summary .score{color:var(--soft);font-weight:400;font-size:.85rem;white-space:nowrap}
+details ol{padding-left:1.2rem}
+details .note{padding-left:1.2rem}
 ol{list-style:none;margin:0;padding:0}
 li{display:grid;grid-template-columns:1rem 1fr auto;gap:.6rem;align-items:baseline;overflow-wrap:anywhere}
 li.hit{font-weight:600}
@@ -75,13 +92,9 @@ li.hit svg{fill:var(--main);stroke:var(--main)}
 .row{display:grid;grid-template-columns:1fr auto;gap:.2rem 1rem;margin-bottom:.8rem}
 .plot{order:1;grid-column:1/-1}
 .facts{gap:2rem}
-.examples tr>:first-child{width:auto}
-.examples :is(tr,th,td){display:block;padding-left:0;width:auto}
-.examples tbody th{border:0;padding-bottom:0}
-.examples thead{display:none}
 }
 @media print{main{max-width:none;padding:0}
-section{break-inside:avoid}
+section,.chart,details{break-inside:avoid}
 .picture svg{min-width:0}
 }
 """

@@ -322,7 +322,18 @@ def test_evaluate_writes_result_page_and_predictions(tiny: Any, tmp_path: Path) 
     ).stdout
     assert "Quality by label frequency" in shown and "PSnDCG" in shown
     found = json.loads(result.read_text())
-    assert list(found) == ["metrics", "bins", "settings", "cost", "deciles", "selective", "calibration"]
+    assert list(found) == [
+        "metrics",
+        "bins",
+        "settings",
+        "cost",
+        "deciles",
+        "selective",
+        "calibration",
+        "intervals",
+        "against",
+        "extremes",
+    ]
     assert list(found["metrics"]) == list(METRICS)
     assert found["cost"]["predict_seconds"] >= 0 and found["cost"]["train_seconds"] > 0
     assert found["cost"]["model_MB"] > 0
