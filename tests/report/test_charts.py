@@ -1,4 +1,4 @@
-"""The page of a whole evaluation: intervals, gains, thresholds, extremes, and charts that say what the result file says."""
+"""The page of a whole evaluation: intervals, gains, thresholds, extremes, charts."""
 
 from __future__ import annotations
 
