@@ -58,7 +58,8 @@ def gain_chart(section: Mapping[str, Any]) -> str:
     """What was gained over the other run in each bin of labels, with intervals."""
     names = [one for one in GAINS if any(d["metric"] == one and d["bin"] != ALL for d in section["differences"])]
     figure, panels = _panels(len(names))
-    bins = list(dict.fromkeys(d["bin"] for d in section["differences"] if d["bin"] != ALL))
+    # Rare to frequent, as the first metric has them: bins in which there was something to find.
+    bins = [d["bin"] for d in section["differences"] if d["metric"] == names[0] and d["bin"] != ALL]
     for panel, metric in zip(panels, names, strict=True):
         panel.axvline(0, color=LINE, linewidth=1.2, zorder=1)
         shown = {d["bin"]: d for d in section["differences"] if d["metric"] == metric}

@@ -173,12 +173,13 @@ def _threshold_table(section: Mapping[str, Any], key: str, words: str) -> Table:
 
 def _gain_table(section: Mapping[str, Any]) -> Table:
     rows = tuple(
-        (pretty(one["metric"]), one["bin"], figure(one["base"]), figure(one["other"]), f"{one['difference']:+.2f}",
+        (pretty(one["metric"]), figure(one["base"]), figure(one["other"]), f"{one['difference']:+.2f}",
          "" if one["low"] is None else f"{one['low']:+.2f} to {one['high']:+.2f}", one["verdict"])
         for one in section["differences"]
+        if one["bin"] == ALL
     )  # fmt: skip
-    head = ("", "Labels", section["base"], "this run", "Difference", f"{section['level']:.0%} interval", "")
-    return Table(f"Figures against {section['base']}", head, rows)
+    head = ("", section["base"], "this run", "Difference", f"{section['level']:.0%} interval", "")
+    return Table(f"Figures against {section['base']}", head, rows, "Those of all bins are in the result file.")
 
 
 def _label_table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:

@@ -66,7 +66,7 @@ td.words{text-align:left;color:var(--soft);width:99%}
 .chart{min-width:0}
 .chart.wide{grid-column:1/-1}
 .chart svg{display:block;width:100%;height:auto;max-width:34rem}
-.chart.wide svg{max-width:none}
+.chart.wide svg{max-width:none;min-width:38rem}
 .chart figcaption{margin:.5rem 0 0}
 details{border-bottom:1px solid var(--line);padding:.55rem 0}
 summary{cursor:pointer;display:grid;grid-template-columns:.6rem 1fr auto;gap:.6rem;overflow-wrap:anywhere}
@@ -95,6 +95,6 @@ li.hit svg{fill:var(--main);stroke:var(--main)}
 }
 @media print{main{max-width:none;padding:0}
 section,.chart,details{break-inside:avoid}
-.picture svg{min-width:0}
+.picture svg,.chart.wide svg{min-width:0}
 }
 """
