@@ -71,8 +71,8 @@ def text(value: str) -> str:
 
 def _charts(charts: Iterable[Chart]) -> str:
     drawn = "".join(
-        f"<figure class='chart{' wide' if one.wide else ''}'><h2>{text(one.title)}</h2><div class=scroll>{one.svg}</div>"
-        f"<figcaption>{text(one.note)}</figcaption></figure>"
+        f"<figure class='chart{' wide' if one.wide else ''}'><h2>{text(one.title)}</h2>"
+        f"<div class=scroll>{one.svg}</div><figcaption>{text(one.note)}</figcaption></figure>"
         for one in charts
     )
     return f"<section class=charts>{drawn}</section>" if drawn else ""
