@@ -20,7 +20,8 @@ class Batch:
 
     Attributes:
         documents: (B,) rows of the train set.
-        labels: (l,) ascending ids of the labels at hand: every positive, and the negatives of every document.
+        labels: (l,) ascending ids of the labels at hand: every positive, the negatives of every document, and random
+            ones that fill l up to a multiple.
         positives: (B, l) true where relevant and not ignored.
         ignored: (B, l) true for filter pairs.
     """
@@ -40,13 +41,17 @@ class BatchSource:
         batch_size: Documents per step.
         seed: Seed.
         stage: Name of the stage, so that stages do not repeat each other's order.
+        multiple: Labels at hand are filled up to a multiple of this, as far as there are more. Matrix products are
+            compiled for every new shape: with shapes that come again, a step takes a fifth less.
     """
 
-    def __init__(self, labels: Csr, filter_pairs: IntArray, *, batch_size: int, seed: int, stage: str) -> None:
+    def __init__(
+        self, labels: Csr, filter_pairs: IntArray, *, batch_size: int, seed: int, stage: str, multiple: int = 128
+    ) -> None:
         self.labels = labels
         ones = np.ones(len(filter_pairs), dtype=np.float32)
         self.filters = as_csr(sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
-        self.batch_size = min(batch_size, labels.shape[0])
+        self.batch_size, self.multiple = min(batch_size, labels.shape[0]), multiple
         self.entropy = (seed, *stage.encode())
 
     @property
@@ -69,21 +74,30 @@ class BatchSource:
         for step in range(start, self.steps):
             first, last = (len(order) * bound // self.steps for bound in (step, step + 1))
             chosen = np.sort(order[first:last])
-            hard = None
+            rng, hard = np.random.default_rng((*self.entropy, epoch, step)), None
             if negatives is not None and drawn:
-                rng = np.random.default_rng((*self.entropy, epoch, step))
                 slots = rng.integers(0, negatives.shape[1], size=(len(chosen), drawn))
                 hard = np.take_along_axis(negatives[chosen], slots, axis=1)
-            yield step, self.batch(chosen, hard)
+            yield step, self.batch(chosen, rng, hard)
 
-    def batch(self, documents: IntArray, hard: IntArray | None = None) -> Batch:
+    def batch(self, documents: IntArray, rng: np.random.Generator, hard: IntArray | None = None) -> Batch:
         """The batch of some documents, with hard labels (B, m) where given."""
         relevant, filtered = self.labels[documents], self.filters[documents]
         pool = relevant.indices if hard is None else np.concatenate([relevant.indices, hard[hard >= 0]])
-        at_hand = np.unique(pool).astype(np.int64)
+        at_hand = self._filled(np.unique(pool).astype(np.int64), rng)
         shape = (len(documents), len(at_hand))
         ignored = _mask(filtered, at_hand, shape)
         return Batch(documents, at_hand, _mask(relevant, at_hand, shape) & ~ignored, ignored)
+
+    def _filled(self, at_hand: IntArray, rng: np.random.Generator) -> IntArray:
+        """The labels with random others, up to the next multiple or to all there are."""
+        n_labels = self.labels.shape[1]
+        wanted = min(-(-len(at_hand) // self.multiple) * self.multiple, n_labels)
+        if wanted == n_labels:
+            return np.arange(n_labels, dtype=np.int64)
+        while len(at_hand) < wanted:
+            at_hand = np.union1d(at_hand, rng.integers(0, n_labels, wanted - len(at_hand)))
+        return at_hand
 
 
 def _mask(matrix: Csr, at_hand: IntArray, shape: tuple[int, int]) -> BoolArray:

@@ -14,18 +14,19 @@ import numpy as np, scipy.sparse as sp
 from eclare_py.train.batches import BatchSource
 from eclare_py.types import as_csr
 labels = as_csr(sp.random_array((23, 9), density=0.2, rng=np.random.default_rng(0)))
-source = BatchSource(labels, np.empty((0, 2), dtype=np.int64), batch_size=6, seed=3, stage="ranker")
+source = BatchSource(labels, np.empty((0, 2), dtype=np.int64), batch_size=6, seed=3, stage="ranker", multiple=1)
 negatives = np.arange(23 * 4).reshape(23, 4) % 9
 for step, batch in source.epoch(1, negatives=negatives, drawn=2):
     print(step, batch.documents.tolist(), batch.labels.tolist())
 """
 
 
-def source_of(batch_size=6, seed=3, stage="ranker", pairs=()):
+def source_of(batch_size=6, seed=3, stage="ranker", pairs=(), multiple=1):
     labels = as_csr(sp.random_array((N, L), density=0.2, rng=np.random.default_rng(0)))
     return BatchSource(
-        labels, np.array(pairs, dtype=np.int64).reshape(-1, 2), batch_size=batch_size, seed=seed, stage=stage
-    )
+        labels, np.array(pairs, dtype=np.int64).reshape(-1, 2), batch_size=batch_size, seed=seed, stage=stage,
+        multiple=multiple,
+    )  # fmt: skip
 
 
 NEGATIVES = np.arange(N * 4).reshape(N, 4) % L
@@ -73,7 +74,7 @@ def test_masks_equal_dense_indexing():
     documents = np.unique([0, 4, 7, 11, int(positive_and_filtered[0])])
     hard = np.full((len(documents), 3), -1)
     hard[0, 0], hard[1, 2], hard[2, 1] = 4, 8, 0
-    batch = source.batch(documents, hard)
+    batch = source.batch(documents, np.random.default_rng(0), hard)
     at_hand = np.unique(np.concatenate([np.nonzero(relevant[documents])[1], [4, 8, 0]]))
     assert batch.labels.tolist() == at_hand.tolist()
     np.testing.assert_array_equal(batch.ignored, filtered[documents][:, at_hand])
@@ -83,13 +84,26 @@ def test_masks_equal_dense_indexing():
 
 def test_a_relevant_filter_pair_is_neither_positive_nor_negative():
     labels = as_csr(np.array([[1, 1, 0], [0, 0, 1]], dtype=np.float32))
-    source = BatchSource(labels, np.array([[0, 1]]), batch_size=2, seed=0, stage="surrogate")
-    batch = source.batch(np.array([0, 1]))
+    source = BatchSource(labels, np.array([[0, 1]]), batch_size=2, seed=0, stage="surrogate", multiple=1)
+    batch = source.batch(np.array([0, 1]), np.random.default_rng(0))
     assert batch.positives.tolist() == [[True, False, False], [False, False, True]]
     assert batch.ignored.tolist() == [[False, True, False], [False, False, False]]
 
 
 def test_documents_without_any_label():
-    source = BatchSource(as_csr((4, 3)), np.empty((0, 2), dtype=np.int64), batch_size=2, seed=0, stage="surrogate")
+    source = BatchSource(
+        as_csr((4, 3)), np.empty((0, 2), dtype=np.int64), batch_size=2, seed=0, stage="surrogate", multiple=1
+    )
     for _, batch in source.epoch(0):
         assert batch.labels.shape == (0,) and batch.positives.shape == (2, 0) and batch.ignored.shape == (2, 0)
+
+
+@pytest.mark.parametrize(("multiple", "expected"), [(1, 5), (2, 6), (3, 6), (4, 8), (7, 7), (50, L)])
+def test_labels_are_filled_up_to_a_multiple_by_others(multiple, expected):
+    documents, hard = np.array([4]), np.array([[0, 1, 2, 3, -1]])
+    plain = source_of().batch(documents, np.random.default_rng(0), hard)
+    assert len(plain.labels) == 5
+    filled = source_of(multiple=multiple).batch(documents, np.random.default_rng(0), hard)
+    assert len(filled.labels) == expected and np.all(np.diff(filled.labels) > 0)
+    assert set(plain.labels) <= set(filled.labels.tolist()) <= set(range(L))
+    assert filled.labels[filled.positives[0]].tolist() == plain.labels[plain.positives[0]].tolist()
