@@ -86,6 +86,20 @@ def from_shortlist(shortlist: Ranking, hidden: IntArray | None = None, *, size: 
     return Candidates(indptr, labels[order], shortlist.scores[rows, slots][order], place[rows, slots][order], outside)
 
 
+def from_evidence(indptr: IntArray, labels: IntArray, columns: FloatArray, path: FloatArray | None) -> Candidates:
+    """Pairs of which the evidence is known: it holds their dense part too.
+
+    Args:
+        indptr: (B+1,) pairs of each document.
+        labels: (P,) ascending within a document.
+        columns: (P, F) evidence, the columns of `first_evidence` first.
+        path: (P,) logs of their path scores, where there is a linear ranker.
+    """
+    similarity, order = columns[:, 0] / np.float32(10), np.rint(np.expm1(columns[:, 3])).astype(np.int64)
+    outside = np.full(len(labels), OUTSIDE, dtype=np.float32)
+    return Candidates(indptr, labels, similarity, order, outside if path is None else path)
+
+
 def spread(first: Csr, support: Csr) -> Csr:
     """Support of every label from the labels predicted with it: s(x, m) = sum_l p(l | x) G(l, m).
 

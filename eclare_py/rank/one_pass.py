@@ -1,8 +1,7 @@
 """Ranking document by document in compiled code: what `Ranker.evidence` and `Ranker.logits` do, without their matrices.
 
-Training and explanation want the evidence of all candidates as matrices. An answer wants the best labels alone; here a
-document goes from its shortlist to its ranking while everything about it stays in the processor's cache. Labels are
-looked up in small hash tables, so that nothing is as large as the number of labels.
+A document goes from its shortlist to its ranking, or to the evidence of its candidates, while all about it stays in the
+processor's cache. Labels are looked up in small hash tables, so that nothing is as large as the number of labels.
 """
 
 from __future__ import annotations
@@ -256,16 +255,16 @@ def _relate(
 
 
 @njit(cache=True, nogil=True)
-def _fuse(
-    size: int, text: _Text, labels: LabelArrays, support: SupportArrays, first: Layers, final: Layers, limits: Limits,
-    pairs: _Pairs, logits: FloatArray,
+def _add_graph(
+    size: int, text: _Text, labels: LabelArrays, support: SupportArrays, first: Layers, limits: Limits, pairs: _Pairs,
+    logits: FloatArray,
 ) -> int:  # fmt: skip
-    """Logits of all candidates; returns their number, as the graph adds some."""
+    """Spread the first chances over the graph: more candidates, the choice of finalists, and their last columns.
+
+    Returns:
+        Number of the finalists.
+    """
     columns, width = pairs.columns, _FIRST + _LINEAR * limits.linear
-    _compare(columns, 0, size)
-    _apply(first, columns, 0, size, width, logits)
-    if not limits.graph:
-        return size
     chances = np.empty(size, np.float32)
     for pair in range(size):
         chances[pair] = _chance(logits[pair])
@@ -284,17 +283,14 @@ def _fuse(
     columns[:size, width] = logits[:size]
     if limits.graph_features:
         _relate(size, keys, supports, seeds, chosen, text, labels, support, pairs, width + 1)
-    _apply(final, columns, 0, size, width + 1 + _GRAPH * limits.graph_features, logits)
-    logits[:size] += columns[:size, width]
     return size
 
 
 @njit(cache=True, nogil=True)
-def _rank_document(
-    row: int, documents: Documents, labels: LabelArrays, support: SupportArrays, first: Layers, final: Layers,
-    limits: Limits, ids: IntArray, scores: FloatArray,
-) -> None:  # fmt: skip
-    """Best labels of one document into `ids` and `scores` (k,), which hold padding before."""
+def _weigh(
+    row: int, documents: Documents, labels: LabelArrays, support: SupportArrays, first: Layers, limits: Limits
+) -> tuple[int, _Pairs, FloatArray]:
+    """All candidates of one document with their evidence: how many, in what room, and their logits by `first`."""
     begin, end = documents.term_ptr[row], documents.term_ptr[row + 1]
     terms = _table(2 * (end - begin))
     values = np.empty(terms.shape[0], np.float32)
@@ -312,7 +308,24 @@ def _rank_document(
         _settle(pairs.known, label)
     logits = np.empty(room, np.float32)
     size = _gather(row, documents, text, labels, limits, pairs)
-    size = _fuse(size, text, labels, support, first, final, limits, pairs, logits)
+    _compare(pairs.columns, 0, size)
+    _apply(first, pairs.columns, 0, size, _FIRST + _LINEAR * limits.linear, logits)
+    if limits.graph:
+        size = _add_graph(size, text, labels, support, first, limits, pairs, logits)
+    return size, pairs, logits
+
+
+@njit(cache=True, nogil=True)
+def _rank_document(
+    row: int, documents: Documents, labels: LabelArrays, support: SupportArrays, first: Layers, final: Layers,
+    limits: Limits, ids: IntArray, scores: FloatArray,
+) -> None:  # fmt: skip
+    """Best labels of one document into `ids` and `scores` (k,), which hold padding before."""
+    size, pairs, logits = _weigh(row, documents, labels, support, first, limits)
+    if limits.graph:
+        width = _FIRST + _LINEAR * limits.linear
+        _apply(final, pairs.columns, 0, size, width + 1 + _GRAPH * limits.graph_features, logits)
+        logits[:size] += pairs.columns[:size, width]
     for pair in range(size):
         lifted = logits[pair] + labels.boost[pairs.found[pair]]
         logits[pair] = _chance(np.float32(limits.slope) * lifted + np.float32(limits.offset))
@@ -339,3 +352,28 @@ def rank_documents(
     """Many documents, one thread each; `ids` (B, k) and `scores` (B, k) hold padding before."""
     for row in prange(ids.shape[0]):
         _rank_document(row, documents, labels, support, first, final, limits, ids[row], scores[row])
+
+
+@njit(cache=True, parallel=True)
+def weigh_documents(
+    documents: Documents, labels: LabelArrays, support: SupportArrays, first: Layers, limits: Limits, counts: IntArray,
+    found: IntArray, columns: FloatArray,
+) -> None:  # fmt: skip
+    """The evidence that the final fusion sees of many documents, one thread each.
+
+    Args:
+        documents: B documents.
+        labels: The labels.
+        support: The support graph.
+        first: The first fusion.
+        limits: Sizes.
+        counts: (B,) receives the number of candidates of each document.
+        found: (B, m) receives them, ascending.
+        columns: (B, m, F) receives their evidence.
+    """
+    for row in prange(counts.shape[0]):
+        size, pairs, _ = _weigh(row, documents, labels, support, first, limits)
+        counts[row] = size
+        for new, old in enumerate(np.argsort(pairs.found[:size])):
+            found[row, new] = pairs.found[old]
+            columns[row, new] = pairs.columns[old, : columns.shape[2]]

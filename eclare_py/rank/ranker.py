@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ from eclare_py.quantize import Rows, codes_of
 from eclare_py.rank import one_pass
 from eclare_py.rank.arrays import Documents, LabelArrays, Layers, Limits, SupportArrays
 from eclare_py.rank.calibration import Calibration
-from eclare_py.rank.candidates import Candidates, add_paths, from_shortlist, grow, spread, strongest
+from eclare_py.rank.candidates import Candidates, add_paths, from_evidence, from_shortlist, grow, spread, strongest
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import (
     FIRST_COLUMNS,
@@ -34,6 +34,7 @@ from eclare_py.rank.query import Query
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking
 
 _BLOCK = 1024  # documents ranked at once
+_DERIVED = ("codes", "around", "mutual", "rarity", "boost", "_labels")  # of all but the fusions
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,15 @@ class Ranker:
     first: FusionNetwork | None = None
     final: FusionNetwork | None = None
     calibration: Calibration = field(default_factory=Calibration.none)
+
+    def refitted(
+        self, *, first: FusionNetwork | None, final: FusionNetwork | None = None, calibration: Calibration | None = None
+    ) -> Ranker:
+        """The same ranker with other fusions; what was derived from the labels is not derived again."""
+        other = replace(self, first=first, final=final, calibration=calibration or self.calibration)
+        derived = {name: value for name, value in vars(self).items() if name in _DERIVED}
+        vars(other).update(derived)
+        return other
 
     def shortlist(self, query: Query, hidden: IntArray | None) -> Candidates:
         """Step 1: candidates from the tree and the linear ranker's beam."""
@@ -197,6 +207,23 @@ class Ranker:
             return self.with_graph(query, found, hidden)
         return Evidence(found, self.first_pass(query, found))
 
+    def weigh(self, query: Query, hidden: IntArray | None = None) -> Evidence:
+        """What `evidence` gives, by compiled code: for training, which wants it of thousands of documents."""
+        if not self.uses_graph:
+            return self.evidence(query, hidden)
+        labels, edges, first, _, limits = self._compiled
+        documents = self._documents(query, hidden)
+        most = min(limits.finalists, limits.shortlist + documents.reached.shape[1] + limits.graph_candidates)
+        counts = np.empty(len(query), dtype=np.int64)
+        found = np.empty((len(query), most), dtype=np.int64)
+        columns = np.empty((*found.shape, len(self.final_columns)), dtype=np.float32)
+        one_pass.weigh_documents(documents, labels, edges, first, limits, counts, found, columns)
+        there = np.arange(most) < counts[:, None]
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        kept = columns[there]
+        path = kept[:, len(FIRST_COLUMNS)] if self.linear is not None else None
+        return Evidence(from_evidence(indptr, found[there], kept, path), kept)
+
     def logits(self, evidence: Evidence) -> FloatArray:
         """(P,) fused logits, rare labels lifted by `tail_boost`, calibrated."""
         network = self.final if self.uses_graph else self.first
@@ -237,26 +264,40 @@ class Ranker:
         return Ranking.stack(parts, k)
 
     def _rank_block(self, query: Query, k: int, hidden: IntArray | None) -> Ranking:
-        nearest, reached, terms = self._nearest(query, hidden), self._reached(query), query.terms
-        pointers, labels = _grouped(hidden, len(query))
-        documents = Documents(
-            query.vectors, terms.indptr, terms.indices, terms.data, nearest.indices, nearest.scores, reached.indices,
-            reached.scores, pointers, labels,
-        )  # fmt: skip
+        if self.uses_graph and self.final is None:
+            raise ValueError("the fusion is not fitted yet")
         found = Ranking.empty(len(query), k)
         rank = one_pass.rank_document if len(query) == 1 else one_pass.rank_documents
-        rank(documents, *self._compiled, found.indices, found.scores)
+        rank(self._documents(query, hidden), *self._compiled, found.indices, found.scores)
         return found
+
+    def _documents(self, query: Query, hidden: IntArray | None) -> Documents:
+        nearest, reached, terms = self._nearest(query, hidden), self._reached(query), query.terms
+        return Documents(
+            query.vectors, terms.indptr, terms.indices, terms.data, nearest.indices, nearest.scores, reached.indices,
+            reached.scores, *_grouped(hidden, len(query)),
+        )  # fmt: skip
 
     @cached_property
     def _compiled(self) -> tuple[Any, ...]:
         """The model as the compiled code takes it: labels, support, first and final fusion, limits."""
-        if self.first is None or (self.uses_graph and self.final is None):
+        if self.first is None:
             raise ValueError("the fusion is not fitted yet")
-        config, profile, support = self.config, self.profile, self.support
+        config, support = self.config, self.support
+        edges = SupportArrays(support.indptr, support.indices.astype(np.int32), support.data, self.mutual)
+        layers = [Layers.of(network) for network in (self.first, self.final or self.first)]
+        limits = Limits(
+            config.shortlist, config.graph_candidates, config.seeds, config.finalists, self.linear is not None,
+            self.uses_graph, config.graph_features, *self.calibration.at(config.tail_boost),
+        )  # fmt: skip
+        return self._labels, edges, *layers, limits
+
+    @cached_property
+    def _labels(self) -> LabelArrays:
+        profile = self.profile
         sides = (profile.centroids, self.around.vectors, self.around.centroids)
         vectors, centroids, near_vectors, near_centroids = (self.codes, *map(codes_of, sides))
-        labels = LabelArrays(
+        return LabelArrays(
             *vectors,
             self.scorer.bias,
             *centroids,
@@ -268,13 +309,6 @@ class Ranker:
             terms=profile.terms.indices.astype(np.int32),  # half the memory to wait for
             weights=profile.terms.data,
         )
-        edges = SupportArrays(support.indptr, support.indices.astype(np.int32), support.data, self.mutual)
-        layers = [Layers.of(network) for network in (self.first, self.final or self.first)]
-        limits = Limits(
-            config.shortlist, config.graph_candidates, config.seeds, config.finalists, self.linear is not None,
-            self.uses_graph, config.graph_features, *self.calibration.at(config.tail_boost),
-        )  # fmt: skip
-        return labels, edges, *layers, limits
 
 
 def _grouped(hidden: IntArray | None, n: int) -> tuple[IntArray, IntArray]:

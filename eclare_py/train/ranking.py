@@ -99,11 +99,11 @@ def fit_ranker(
     fit = partial(fit_fusion, names=ranker.first_columns, config=config, seed=seed)
     first, others = _crosswise(fit, shown)
     log("step", log=False, stage="fusion", epoch=1, step=1, loss=0.0)
-    ranker = replace(ranker, first=first)
+    ranker = ranker.refitted(first=first)
     if ranker.uses_graph:
-        told = [_final_pairs(replace(ranker, first=f), half) for f, half in zip(others, halves, strict=True)]
+        told = [_final_pairs(ranker.refitted(first=f), half) for f, half in zip(others, halves, strict=True)]
         final, others = _crosswise(partial(fit, names=ranker.final_columns), told)
-        ranker = replace(ranker, final=final)
+        ranker = ranker.refitted(first=first, final=final)
         # Scores are to be on the scale of answers, whose first fusion is that of both halves: the others are more sure
         # of themselves. That it has seen these documents hardly shows after a final fusion that has not.
         shown = [_final_pairs(ranker, half) for half in halves]
@@ -113,7 +113,7 @@ def fit_ranker(
     relevant = [one for side in shown for one in side.relevant]
     calibration = fit_calibration(found, logits, relevant, ranker.rarity)
     kept = keep_best(found, logits, relevant, ranker.rarity, profile.frequencies, ranker.n_documents)
-    return replace(ranker, calibration=calibration), kept
+    return ranker.refitted(first=first, final=ranker.final, calibration=calibration), kept
 
 
 def _crosswise(fit: Callable[..., FusionNetwork], shown: list[_Pairs]) -> tuple[FusionNetwork, list[FusionNetwork]]:
@@ -161,7 +161,7 @@ def _first_pairs(ranker: Ranker, half: _Half) -> _Pairs:
 
 def _final_pairs(ranker: Ranker, half: _Half) -> _Pairs:
     """All candidates, with the evidence of the graph."""
-    evidence = [ranker.evidence(part, pairs) for part, pairs in half.blocks]
+    evidence = [ranker.weigh(part, pairs) for part, pairs in half.blocks]
     found = [part.found for part in evidence]
     return _Pairs(found, [part.columns for part in evidence], _relevant(found, half.labels))
 

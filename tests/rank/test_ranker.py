@@ -147,6 +147,33 @@ def test_the_compiled_pass_equals_the_matrix_form(linear, hidden, graph):
     np.testing.assert_allclose(ranking.to_csr(40).toarray(), expected.to_csr(40).toarray(), atol=1e-5)
 
 
+@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize("hidden", [None, HIDDEN])
+@pytest.mark.parametrize("graph", [(5, True), (0, True), (5, False), (0, False)])
+def test_compiled_evidence_equals_the_matrix_form(linear, hidden, graph):
+    candidates, features = graph
+    ranker, x = random_ranker(exact=False, linear=linear, graph_candidates=candidates, graph_features=features)
+    expected = ranker.evidence(x, hidden)
+    found = ranker.refitted(first=ranker.first).weigh(x, hidden)  # the last fusion is not asked
+    for name in ("indptr", "labels", "order"):
+        np.testing.assert_array_equal(getattr(found.found, name), getattr(expected.found, name))
+    np.testing.assert_allclose(found.found.similarity, expected.found.similarity, atol=1e-5)
+    np.testing.assert_allclose(found.found.path, expected.found.path, atol=1e-5)
+    assert found.columns.shape == expected.columns.shape
+    np.testing.assert_allclose(found.columns, expected.columns, atol=2e-5)
+
+
+def test_other_fusions_over_the_same_labels():
+    ranker, x = random_ranker(exact=False)
+    before = ranker.rank(x, 5)
+    other = dataclasses.replace(ranker.first, biases=(*ranker.first.biases[:2], ranker.first.biases[2] + 1))
+    refitted = ranker.refitted(first=other, final=ranker.final)
+    assert refitted._labels is ranker._labels and refitted.codes is ranker.codes
+    expected = dataclasses.replace(ranker, first=other).rank(x, 5)
+    np.testing.assert_allclose(refitted.rank(x, 5).scores, expected.scores, atol=1e-6)
+    assert not np.allclose(expected.scores, before.scores)
+
+
 def test_the_linear_ranker_brings_candidates_and_evidence():
     ranker, x = random_ranker(linear=True, exact=False)
     found = ranker.shortlist(x, None)
