@@ -67,7 +67,9 @@ def root(
     eclare train default --data data/debian --out models/debian
     eclare evaluate models/debian --data data/debian --json result.json
     eclare compare result.json other.json
+    eclare compare base-0.json base-1.json other-0.json other-1.json
     eclare explain models/debian --text "tool to edit audio tags"
+    eclare graph models/debian --html graph.html
 
     Exit codes: 0 done, 1 the data, the model, the training or the disk is at fault, 2 the call is, 130 interrupted.
     """

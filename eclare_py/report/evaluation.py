@@ -143,6 +143,9 @@ def headline_tables(evaluation: Evaluation) -> tuple[Table, ...]:
 
 def _detail_tables(evaluation: Evaluation) -> list[Table]:
     tables = []
+    if evaluation.deciles:
+        note = "Ranges of frequency with about a tenth of the test pairs each. Columns as above."
+        tables.append(_bin_table(evaluation.deciles, "Quality by tenths of the test pairs", note))
     if evaluation.against:
         tables.append(_gain_table(evaluation.against))
     if evaluation.selective:
@@ -211,7 +214,13 @@ def _bar(one: FrequencyBin, ends: tuple[float, float] | None) -> Bar:
     return Bar(one.name, counted, one.metrics.get("R@10"), one.metrics.get("R@100"), ends)
 
 
-def _bin_table(bins: Sequence[FrequencyBin]) -> Table:
+_BIN_NOTE = (
+    "R@k is the share of the test pairs of the row, P and PSP share its part of all hits, plain and weighted; "
+    "coverage and F1 run over its labels in test. All in percent."
+)
+
+
+def _bin_table(bins: Sequence[FrequencyBin], title: str = "Quality by label frequency", note: str = _BIN_NOTE) -> Table:
     names = list(bins[0].metrics) if bins else []
     rows = tuple(
         (one.name, number(one.labels), number(one.test_labels), number(one.pairs))
@@ -219,11 +228,7 @@ def _bin_table(bins: Sequence[FrequencyBin]) -> Table:
         for one in bins
     )
     head = ("Train documents", "Labels", "In test", "Pairs", *(pretty(name) for name in names))
-    note = (
-        "R@k is the share of the test pairs of the row, P and PSP share its part of all hits, plain and weighted; "
-        "coverage and F1 run over its labels in test. All in percent."
-    )
-    return Table("Quality by label frequency", head, rows, note)
+    return Table(title, head, rows, note)
 
 
 def _top_table(metrics: Mapping[str, float]) -> Table:

@@ -71,7 +71,7 @@ def test_the_page_shows_every_figure(evaluation: Evaluation, tmp_path: Path) -> 
                  "taglib", "0.910", "(relevant)", "(not relevant)", "flac", "Propensity A", "12.35"):  # fmt: skip
         assert part in words, part
     assert (
-        page.count("svg") == 3 + 2 and page.count("table") == page.count("caption") == 5 and page.count("details") == 1
+        page.count("svg") == 3 + 2 and page.count("table") == page.count("caption") == 6 and page.count("details") == 1
     )
     assert list(tmp_path.iterdir()) == [tmp_path / "r.html"]
 
