@@ -19,9 +19,9 @@ from eclare_py.errors import UsageError
 from eclare_py.graph.cooccurrence import row_blocks
 from eclare_py.graph.edges import edge_cosines, row_ids, select_entries, undirected
 from eclare_py.graph.label_graph import LabelGraph
+from eclare_py.metrics.rare import EDGES, ranges
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
-FREQUENCY_EDGES = (0, 1, 2, 5, 10, 100)  # greatest frequency of each bin; the last one is open
 EVERY = "all"
 _NEAREST, _FARTHEST = 5, 50  # see `random_pairs`
 _ROWS = 4096  # labels whose co-occurrences are counted at once
@@ -179,10 +179,8 @@ class _Bins:
     """Ranges of train frequency, and pairs of labels counted in that of the rarer label."""
 
     def __init__(self, frequencies: IntArray) -> None:
-        self._place = np.searchsorted(np.asarray(FREQUENCY_EDGES), frequencies)
-        bounds = zip((0, *(edge + 1 for edge in FREQUENCY_EDGES)), FREQUENCY_EDGES, strict=False)
-        self.names = [str(high) if low == high else f"{low}-{high}" for low, high in bounds]
-        self.names += [f"over {FREQUENCY_EDGES[-1]}", EVERY]
+        self._place = np.searchsorted(np.asarray(EDGES), frequencies)
+        self.names = [*(one.name for one in ranges()), EVERY]
 
     def count(self, left: IntArray, right: IntArray, weights: FloatArray | None = None) -> _Counts:
         """Pairs in each range, or what they weigh together; last all of them."""

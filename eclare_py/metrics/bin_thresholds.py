@@ -79,13 +79,6 @@ def bins_of(frequencies: IntArray, edges: tuple[int, ...]) -> IntArray:
     return np.searchsorted(np.asarray(edges), frequencies, side="left").astype(np.int64)
 
 
-def bin_names(edges: tuple[int, ...]) -> list[str]:
-    """The ranges as text: 0-5, 6-20, ..., over 1000."""
-    lows = [0, *(edge + 1 for edge in edges)]
-    closed = [f"{low}-{high}" if low < high else str(low) for low, high in zip(lows, edges, strict=False)]
-    return [*closed, f"over {edges[-1]}" if edges else "0 and more"]
-
-
 def _above(scored: Scored) -> float:
     """The next number above all scores."""
     return float(np.nextafter(scored.scores.max(), np.float32(2)))

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eclare_py.metrics.bin_thresholds import BinThresholds, bin_names, bin_thresholds, bins_of
+from eclare_py.metrics.bin_thresholds import BinThresholds, bin_thresholds, bins_of
 from eclare_py.metrics.calibration import Reliability, Split, brier, reliability
+from eclare_py.metrics.rare import ranges
 from eclare_py.metrics.selective import (
     CONFIDENCE,
     TARGETS,
@@ -83,7 +84,7 @@ def _by_bin(test: Scored, validation: Scored, thresholds: BinThresholds) -> dict
     least = thresholds.of(test.frequencies)
     places = bins_of(test.frequencies, thresholds.edges)
     bins = []
-    for number, name in enumerate(bin_names(thresholds.edges)):
+    for number, name in enumerate(one.name for one in ranges(thresholds.edges)):
         part = test.only(places == number)
         bins.append(
             {

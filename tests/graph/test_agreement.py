@@ -20,7 +20,7 @@ VECTORS = sp.csr_array([[3, 4, 0], [0, 2, 0], [0, 0, 1], [1, 0, 0], [1, 0, 0], [
 FREQUENCIES = np.array([1, 12, 12, 200, 101, 0])
 # Documents {0, 1, 3}, {1, 2}, {0, 1}, {4}, {}.
 TEST = sp.csr_array([[1, 1, 0, 1, 0, 0], [0, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 1, 0], [0] * 6])
-NAMES = ["0", "1", "2", "3-5", "6-10", "11-100", "over 100", "all"]
+NAMES = ["unseen", "1", "2", "3-5", "6-10", "11-100", ">100", "all"]
 
 
 def by_name(found):
@@ -31,12 +31,12 @@ def by_name(found):
 def test_texts_by_hand():
     found = by_name(text_agreement(GRAPH, TEXTS, VECTORS, FREQUENCIES))
     assert {name: one.edges for name, one in found.items() if one.edges} == {
-        "1": 1, "11-100": 1, "over 100": 1, "all": 3
+        "1": 1, "11-100": 1, ">100": 1, "all": 3
     }  # fmt: skip
-    assert [found[name].shared_word for name in ("1", "11-100", "over 100")] == [1, 0, 1]
+    assert [found[name].shared_word for name in ("1", "11-100", ">100")] == [1, 0, 1]
     assert found["all"].shared_word == pytest.approx(2 / 3)
     assert found["1"].cosine == pytest.approx(0.8)
-    assert found["11-100"].cosine == 0 and found["over 100"].cosine == 1
+    assert found["11-100"].cosine == 0 and found[">100"].cosine == 1
     assert found["all"].cosine == pytest.approx(0.6)
     assert found["2"].shared_word is None and found["2"].cosine is None
 
@@ -53,7 +53,7 @@ def test_documents_by_hand():
         (0, 0, 0, 0), (1, 1, 2, 1), (0, 0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0), (1, 1, 2, 1), (1, 1, 0, 0), (3, 3, 4, 2)
     ]  # fmt: skip
     assert (found["1"].precision, found["1"].recall) == (1, 0.5)
-    assert (found["over 100"].precision, found["over 100"].recall) == (0, None)
+    assert (found[">100"].precision, found[">100"].recall) == (0, None)
     assert (found["all"].precision, found["all"].recall) == (pytest.approx(2 / 3), 0.5)
 
 

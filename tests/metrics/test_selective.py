@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from eclare_py.metrics.bin_thresholds import bin_names, bin_thresholds, bins_of
+from eclare_py.metrics.bin_thresholds import bin_thresholds, bins_of
 from eclare_py.metrics.selective import Scored, lowest_threshold, precision_bound, risk_coverage, select
 from eclare_py.types import Ranking, as_csr
 
@@ -188,7 +188,6 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends():
 
 
 def test_bins_by_hand():
-    assert bin_names((0, 5, 20)) == ["0", "1-5", "6-20", "over 20"]
     assert bins_of(np.array([[0, 1, 5], [6, 20, 21]]), (0, 5, 20)).tolist() == [[0, 1, 1], [2, 2, 3]]
 
 
