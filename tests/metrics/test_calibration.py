@@ -150,7 +150,7 @@ def test_the_selective_section_says_what_thresholds_give():
             assert row["validation"]["precision"] is None or row["validation"]["precision"] >= row["target"]
         assert len(found[name]["curve"]["risk"]) == len(found[name]["curve"]["share"]) <= 200
     by_bin = found["all"]["targets"][0]["by_bin"]
-    assert [one["name"] for one in by_bin["bins"]] == ["0-5", "6-20", "21-100", "101-1000", "over 1000"]
+    assert [one["name"] for one in by_bin["bins"]] == ["0-5", "6-20", "21-100", "101-1000", ">1000"]
     assert sum(one["kept"] for one in by_bin["bins"]) == by_bin["kept"]
     guarded = found["all"]["targets"][0]["guarded"]
     assert sum(one["common"]["kept"] for one in by_bin["bins"]) == guarded["kept"] < found["all"]["targets"][0]["kept"]
