@@ -40,7 +40,7 @@ def show_table(table: Table) -> None:
     columns = range(len(table.head))
     for place in columns:
         figures = place > 0 and all(_is_figure(row[place]) for row in table.rows)
-        drawn.add_column(Text(table.head[place]), justify="right" if figures else "left")
+        drawn.add_column(Text(table.head[place]), justify="right" if figures else "left", overflow="fold")
     for row in table.rows:
         drawn.add_row(*(Text(printable(cell)) for cell in row))
     output.print(drawn)

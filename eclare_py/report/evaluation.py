@@ -227,7 +227,7 @@ def _bin_table(bins: Sequence[FrequencyBin], title: str = "Quality by label freq
         + tuple(figure(one.metrics.get(name)) for name in names)
         for one in bins
     )
-    head = ("Train documents", "Labels", "In test", "Pairs", *(pretty(name) for name in names))
+    head = ("Train documents", "Labels", "In test", "Pairs", *(pretty(name).replace("@", " @") for name in names))
     return Table(title, head, rows, note)
 
 
