@@ -1,13 +1,8 @@
-"""A frozen sentence-transformers encoder: read from a folder, and offline unless asked.
-
-Loading an encoder never runs code of the folder: weights must be safetensors, and the modules named in modules.json
-must be those of sentence-transformers itself (the library would import others from the folder).
-"""
+"""A frozen sentence-transformers encoder: read from a folder, and offline unless asked."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +10,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from eclare_py.errors import ModelError
+from eclare_py.features.model_folder import READ, find_model, load_model
 from eclare_py.types import FloatArray
-
-_READ = ("*.json", "*.txt", "*.safetensors", "*.model")
-_CODE_RUNNING = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
 
 
 @runtime_checkable
@@ -80,17 +72,13 @@ class SentenceEncoder:
         Raises:
             ModelError: There is no such model here, or loading it could run code.
         """
-        folder = Path(self.model)
-        if not folder.is_dir():
-            folder = _hub_folder(self.model, self.revision, self.local_files_only)
-        check_encoder_folder(folder)
-        return folder
+        return find_model(self.model, revision=self.revision, local_files_only=self.local_files_only)
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the files that are read and the token limit."""
         digest = hashlib.sha256(f"max_length={self.max_length}\n".encode())
-        for path in sorted(path for pattern in _READ for path in self.folder.rglob(pattern)):
+        for path in sorted(path for pattern in READ for path in self.folder.rglob(pattern)):
             with path.open("rb") as file:
                 part = hashlib.file_digest(file, "sha256").hexdigest()
             digest.update(f"{path.relative_to(self.folder).as_posix()} {part}\n".encode())
@@ -98,18 +86,10 @@ class SentenceEncoder:
 
     @cached_property
     def _network(self) -> Any:
-        from sentence_transformers import SentenceTransformer
-
-        network = SentenceTransformer(
-            str(self.folder),
-            device=self.device,
-            local_files_only=True,
-            trust_remote_code=False,
-            model_kwargs={"use_safetensors": True},
-        )
+        network = load_model(self.folder, self.device)
         if self.max_length is not None:
             network.max_seq_length = self.max_length
-        return network.eval()
+        return network
 
     @cached_property
     def dim(self) -> int:
@@ -136,41 +116,3 @@ class SentenceEncoder:
             show_progress_bar=False,
         )
         return np.asarray(vectors, dtype=np.float32)
-
-
-def check_encoder_folder(folder: Path) -> None:
-    """Refuse a model folder that could run code when loaded.
-
-    Raises:
-        ModelError: Names the file at fault.
-    """
-    if not any(folder.rglob("*.safetensors")):
-        raise ModelError(f"{folder} holds no .safetensors weights; convert the model to safetensors first")
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in _CODE_RUNNING and not any(path.parent.glob("*.safetensors")):
-            raise ModelError(f"{path} could run code when loaded; convert it to safetensors")
-    listed = folder / "modules.json"
-    if not listed.is_file():
-        return
-    try:
-        types = [module["type"] for module in json.loads(listed.read_text(encoding="utf-8"))]
-    except (ValueError, TypeError, KeyError) as error:
-        raise ModelError(f"{listed} is damaged: {error!r}; fetch the model again") from error
-    strangers = [kind for kind in types if not str(kind).startswith("sentence_transformers.")]
-    if strangers:
-        raise ModelError(f"{listed} names {strangers[0]!r}, which is code from outside sentence-transformers")
-
-
-def _hub_folder(name: str, revision: str | None, local_files_only: bool) -> Path:
-    """Folder of a hub model in the local cache, downloaded first only if that was asked for."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        found = snapshot_download(
-            name, revision=revision, local_files_only=local_files_only, allow_patterns=list(_READ)
-        )
-    except (LocalEntryNotFoundError, HFValidationError, HfHubHTTPError, OSError) as error:
-        mend = "give the path of a model folder, or allow the download with local_files_only=False"
-        raise ModelError(f"no encoder {name!r} on this machine: {mend}") from error
-    return Path(found)

@@ -18,8 +18,6 @@ class DocumentEncoderConfig:
     term_dropout: float = option(
         0.3, "share of the terms of documents and label texts dropped in training", low=0.0, high=0.9
     )
-    transformer: str = option("", "folder or name of a sentence-transformers model (kinds transformer and both)")
-    cache: str = option("", "folder for its embeddings; empty: inside the training folder")
 
 
 @dataclass(frozen=True)

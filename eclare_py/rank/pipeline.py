@@ -134,12 +134,12 @@ class Pipeline:
     @cached_property
     def sentence_encoder(self) -> SentenceEncoder | None:
         """The frozen sentence encoder, where the recipe has one."""
-        settings = self.recipe["document"]
-        if settings["kind"] == "bag":
+        if self.recipe["document"]["kind"] == "bag":
             return None
         from eclare_py.features.transformer import SentenceEncoder
 
-        return SentenceEncoder(settings["transformer"])
+        settings = self.recipe["transformer"]
+        return SentenceEncoder(settings["model"], max_length=settings["max_length"])
 
     def encode(self, texts: Sequence[str]) -> Query:
         """(B,) texts -> vectors and TF-IDF rows."""

@@ -107,8 +107,11 @@ def _embeddings(
     from eclare_py.features.cache import CachedEncoder
     from eclare_py.features.transformer import SentenceEncoder
 
-    encoder: SentenceEncoder | CachedEncoder = SentenceEncoder(recipe.document.transformer)
-    cache = recipe.document.cache or (str(folder / "embeddings") if folder is not None else "")
+    encoder: SentenceEncoder | CachedEncoder = SentenceEncoder(
+        recipe.transformer.model, batch_size=recipe.transformer.batch_size, max_length=recipe.transformer.max_length,
+        local_files_only=recipe.transformer.local_files_only,
+    )  # fmt: skip
+    cache = recipe.transformer.cache or (str(folder / "embeddings") if folder is not None else "")
     if cache:
         encoder = CachedEncoder(encoder, cache)
     return encoder.encode(train.texts), encoder.encode(held_out.texts), encoder.encode(train.label_texts)

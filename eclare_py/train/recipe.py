@@ -9,6 +9,7 @@ from typing import Literal
 
 from eclare_py.config import apply_overrides, load_config, option, read_recipe
 from eclare_py.features.tfidf import FeatureConfig
+from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.graph.build import GraphConfig
 from eclare_py.index import IndexConfig
 from eclare_py.linear import LinearConfig
@@ -52,6 +53,7 @@ class Recipe:
     )
     seed: int = option(0, "seed of every random choice", low=0)
     features: FeatureConfig = field(default_factory=FeatureConfig)
+    transformer: TransformerConfig = field(default_factory=TransformerConfig)
     graph: GraphConfig = field(default_factory=GraphConfig)
     document: DocumentEncoderConfig = field(default_factory=DocumentEncoderConfig)
     label: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)

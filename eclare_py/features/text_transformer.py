@@ -1,0 +1,146 @@
+"""A sentence-transformers model as a trainable part: texts to tokens, tokens to one vector a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eclare_py.errors import ModelError
+from eclare_py.features.model_folder import find_model, load_model
+from eclare_py.features.tokens import Tokens
+from eclare_py.features.transformer_config import TransformerConfig
+from eclare_py.types import FloatArray
+
+
+class TextTransformer(torch.nn.Module):
+    """Token numbers (B, T) -> vectors (B, t).
+
+    The layers are those of the model named in the settings (Reimers, Gurevych, EMNLP 2019, for the siamese use of
+    such); pooling is done here, so that it can be trained through, cut short or taken from several layers.
+
+    Args:
+        network: A `SentenceTransformer`; its transformer and tokenizer are taken.
+        config: Pooling, length, layers.
+    """
+
+    def __init__(self, network: Any, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config, self.network = config, network
+        self.pooling = config.pooling if config.pooling != "auto" else _own_pooling(network)
+        own = int(network.max_seq_length or 512)
+        self.max_length = own if config.max_length is None else min(own, config.max_length)
+        layers = _layers(self.backbone)
+        if config.layers is not None and config.layers < len(layers):
+            del layers[config.layers :]
+            self.backbone.config.num_hidden_layers = config.layers
+        if self.pooling == "last" and config.last_layers > len(layers):
+            raise ModelError(f"transformer.last_layers={config.last_layers} of a model of {len(layers)} layers")
+        if config.checkpointing:
+            self.backbone.gradient_checkpointing_enable()
+
+    @classmethod
+    def load(cls, config: TransformerConfig, *, folder: str | Path | None = None) -> TextTransformer:
+        """Read the model that the settings name, or the one that lies in `folder`, on the CPU.
+
+        Raises:
+            ModelError: There is no such model, loading it could run code, or it does not fit the settings.
+        """
+        model = str(config.model if folder is None else folder)
+        if not model:
+            raise ModelError("transformer.model is empty: name the folder of a sentence-transformers model")
+        return cls(load_model(find_model(model, local_files_only=config.local_files_only), "cpu"), config)
+
+    @property
+    def backbone(self) -> Any:
+        """The transformer itself."""
+        return self.network[0].auto_model
+
+    @property
+    def dim(self) -> int:
+        """t, length of a vector."""
+        width = int(self.backbone.config.hidden_size)
+        return width * self.config.last_layers if self.pooling == "last" else width
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return next(self.parameters()).device
+
+    def tokens(self, texts: Sequence[str], *, labels: bool = False) -> Tokens:
+        """Token numbers of texts, cut to the longest allowed.
+
+        Args:
+            texts: N texts; characters that are no valid UTF-8 (lone surrogates) are replaced.
+            labels: These are label texts: the prompt of labels goes before them.
+        """
+        prompt = self.config.label_prompt if labels else self.config.document_prompt
+        clean = [prompt + text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        padding = int(self.network.tokenizer.pad_token_id or 0)
+        if not clean:
+            return Tokens.of([], padding)
+        cut = self.network.tokenizer(
+            clean, truncation=True, max_length=self.max_length, padding=False, return_attention_mask=False
+        )
+        return Tokens.of(cut["input_ids"], padding)
+
+    def forward(self, tokens: Tokens) -> Tensor:
+        """Tokens of B texts -> (B, t), unit rows, with gradients."""
+        ids, own = (torch.from_numpy(part).to(self.device) for part in tokens.padded())
+        hidden, mask = self._hidden(ids, own)
+        return torch.nn.functional.normalize(_pool(hidden, mask, self.pooling, self.config.last_layers), dim=1)
+
+    def _hidden(self, ids: Tensor, own: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        """States (B, T, h) after every layer that pooling looks at, the last one last, and which tokens count."""
+        every = self.pooling == "last"
+        out = self.backbone(input_ids=ids, attention_mask=own.long(), output_hidden_states=every)
+        return (tuple(out.hidden_states) if every else (out.last_hidden_state,)), own
+
+    @torch.no_grad()
+    def encode(self, tokens: Tokens) -> FloatArray:
+        """(N, t) float32 unit vectors, without gradients, texts of like length together."""
+        was_training, _ = self.training, self.eval()
+        out = np.zeros((len(tokens), self.dim), dtype=np.float32)
+        for rows in tokens.by_length(self.config.batch_size):
+            out[rows] = self(tokens[rows]).float().cpu().numpy()
+        self.train(was_training)
+        return out
+
+    def save(self, folder: Path) -> None:
+        """Write weights (safetensors), settings and tokenizer, readable by sentence-transformers too."""
+        self.network.save(str(folder), create_model_card=False, safe_serialization=True)
+
+
+def _layers(backbone: Any) -> torch.nn.ModuleList:
+    """The stack of layers, wherever this kind of transformer keeps it."""
+    depth = int(backbone.config.num_hidden_layers)
+    for module in backbone.modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == depth:
+            return module
+    raise ModelError(f"a {type(backbone).__name__} keeps its {depth} layers in no list: it cannot be cut or pooled")
+
+
+def _own_pooling(network: Any) -> str:
+    """The pooling a model was made with; its mean where it does not say."""
+    for module in network:
+        mode = getattr(module, "pooling_mode", None)
+        if mode is not None:
+            if mode not in ("mean", "cls"):
+                raise ModelError(f"the model pools its tokens by {mode!r}; set transformer.pooling to mean or cls")
+            return str(mode)
+    return "mean"
+
+
+def _pool(hidden: tuple[Tensor, ...], own: Tensor, pooling: str, last_layers: int) -> Tensor:
+    """States (B, T, h) of the layers -> (B, t)."""
+    if pooling == "mean":
+        weights = own[..., None].to(hidden[-1].dtype)
+        summed: Tensor = (hidden[-1] * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+        return summed
+    if pooling == "cls":
+        return hidden[-1][:, 0]
+    return torch.cat([state[:, 0] for state in hidden[-last_layers:]], dim=1)
