@@ -17,7 +17,7 @@ TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 
 LADDER = (
     ("errors", "types", "kernel_flags"),
-    ("quantize",),
+    ("quantize", "codebook"),
     ("storage",),
     ("config",),
     ("data", "graph", "metrics"),

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eclare_py.codebook import Groups, from_arrays, sum_groups, to_arrays
 from eclare_py.errors import ModelError
-from eclare_py.model.bag_kernels import sum_rows
-from eclare_py.quantize import Rows, from_arrays, to_arrays
 from eclare_py.storage import State
 from eclare_py.types import Csr, FloatArray
 
@@ -18,13 +17,13 @@ class FrozenEncoder:
     """x = normalize(r + W relu(r) + b), r = x_tfidf E + e_transformer P; the document encoder without dropout.
 
     Attributes:
-        table: (V, d) term embeddings, quantised; (0, d) where only the transformer is used.
+        table: (V, d) term embeddings, one byte for eight numbers; (0, d) where only the transformer is used.
         weight: (d, d) W, applied from the right: relu(r) @ weight.
         bias: (d,).
         projection: (t, d) map of frozen sentence embeddings; (0, d) where there are none.
     """
 
-    table: Rows
+    table: Groups
     weight: FloatArray
     bias: FloatArray
     projection: FloatArray
@@ -37,21 +36,23 @@ class FrozenEncoder:
     @property
     def n_terms(self) -> int:
         """V; 0 where only the transformer is used."""
-        return len(self.table.values)
+        return len(self.table.codes)
 
     def raw(self, rows: Csr, embeddings: FloatArray | None = None) -> FloatArray:
         """(B, V) CSR and (B, t) -> (B, d), the input of the residual block."""
-        out = np.zeros((rows.shape[0], self.dim), dtype=np.float32)
+        out = None
         if self.n_terms:
             if rows.shape[1] != self.n_terms:  # compiled code would read outside the table
                 raise ModelError(
                     f"{rows.shape[1]} features do not fit a table of {self.n_terms}; use one model's parts"
                 )
-            sum_rows(rows.indptr, rows.indices, rows.data, self.table, out)
+            out = sum_groups(rows.indptr, rows.indices, rows.data, self.table, rows.shape[0])
         if len(self.projection):
             if embeddings is None:
                 raise ModelError("this model needs the sentence encoder it was trained with; none was given")
-            out += embeddings @ self.projection
+            frozen = embeddings @ self.projection
+            out = frozen if out is None else out + frozen
+        assert out is not None  # an encoder has at least one of the two parts
         return out
 
     def encode(self, rows: Csr, embeddings: FloatArray | None = None) -> FloatArray:

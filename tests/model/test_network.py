@@ -13,7 +13,6 @@ from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.model.losses import decoupled_softmax
 from eclare_py.model.network import EclareNetwork, LabelSide
-from eclare_py.quantize import rounded
 from eclare_py.storage import State
 from eclare_py.train.fit import freeze
 from eclare_py.types import as_csr
@@ -91,8 +90,8 @@ def test_the_frozen_encoder_equals_the_network(kind):
     network = build(kind)
     rows, embeddings = documents_of(kind)
     encoder = freeze(network)
-    weight = network.bag.weight  # the frozen table has 4 bits a number
-    weight.data = torch.from_numpy(rounded(weight.detach().numpy(), 4))
+    if kind != "transformer":  # the frozen table is coarser than the trained one
+        network.bag.weight.data = torch.from_numpy(encoder.table.dense())
     expected = network.encode_documents(rows, embeddings)
     np.testing.assert_allclose(encoder.encode(rows, embeddings), expected, atol=1e-5)
     again = FrozenEncoder.from_state(encoder.state())

@@ -1,0 +1,184 @@
+"""A matrix of vectors in one byte for every eight numbers: what a sum over many rows can bear.
+
+Each row is scaled to a root mean square of 1 and cut into groups of eight numbers; a group becomes the number of the
+nearest of 256 patterns. One codebook serves all groups of all rows (vector quantisation; product quantisation, Jegou et
+al., TPAMI 2011, has one per group: here it would be eight times as large as what a processor keeps at hand, and the
+dimensions of a trained table are alike). The scale of a row is the one that fits it best to its patterns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, prange
+
+from eclare_py.kernel_flags import SUM_FLAGS
+from eclare_py.types import FloatArray
+
+GROUP = 8  # numbers behind one byte
+_PATTERNS = 256
+_SAMPLE = 100_000  # groups that the codebook is fitted on
+_ROUNDS = 15
+
+
+class Groups(NamedTuple):
+    """A matrix (n, d) as compiled code reads it.
+
+    Attributes:
+        codes: (n, ceil(d / 8)) uint8 number of each group's pattern.
+        scale: (n,) float32 factor of each row; 0 for a row of zeros.
+        patterns: (256, 8) float32.
+        dim: d.
+    """
+
+    codes: npt.NDArray[np.uint8]
+    scale: FloatArray
+    patterns: FloatArray
+    dim: int
+
+    def dense(self, rows: npt.NDArray[np.integer] | slice = slice(None)) -> FloatArray:
+        """(n, d) float32, of all rows or of some."""
+        values = self.patterns[self.codes[rows]].reshape(len(self.codes[rows]), -1)[:, : self.dim]
+        return np.asarray(values * self.scale[rows][:, None], dtype=np.float32)
+
+
+def group(matrix: FloatArray, *, seed: int = 0) -> Groups:
+    """The nearest patterns of a matrix (n, d), after fitting them to it.
+
+    Args:
+        matrix: Finite values.
+        seed: Picks the rows that the patterns are fitted on.
+
+    Raises:
+        ValueError: A value is not finite.
+    """
+    n, dim = matrix.shape
+    if not np.isfinite(matrix).all():
+        row = int(np.argmin(np.isfinite(matrix).all(axis=1)))
+        raise ValueError(f"row {row} holds NaN or infinity and cannot be quantised")
+    size = np.sqrt(np.einsum("ij,ij->i", matrix, matrix) / max(dim, 1)).astype(np.float32)
+    padded = -(-dim // GROUP)
+    scaled = np.zeros((n, padded * GROUP), dtype=np.float32)
+    scaled[:, :dim] = matrix / np.where(size > 0, size, 1)[:, None]
+    patterns = _fit(scaled[size > 0].reshape(-1, GROUP), seed)
+    codes = _nearest(scaled.reshape(-1, GROUP), patterns).reshape(n, padded)
+    fitted = patterns[codes].reshape(n, padded * GROUP)[:, :dim] if n else scaled[:, :dim]
+    square = np.einsum("ij,ij->i", fitted, fitted)
+    scale = np.maximum(np.einsum("ij,ij->i", fitted, matrix) / np.where(square > 0, square, 1), 0).astype(np.float32)
+    codes[scale == 0] = 0  # as they come back from the disk, which leaves such rows out
+    return Groups(codes, scale, patterns, dim)
+
+
+def _fit(groups: FloatArray, seed: int) -> FloatArray:
+    """(256, 8) patterns by k-means; fewer groups than patterns are patterns themselves."""
+    rng = np.random.default_rng(seed)
+    sample = groups[rng.choice(len(groups), min(_SAMPLE, len(groups)), replace=False)]
+    patterns = np.zeros((_PATTERNS, GROUP), dtype=np.float32)
+    start = sample[: min(_PATTERNS, len(sample))]
+    patterns[: len(start)] = start
+    for _ in range(_ROUNDS if len(sample) > _PATTERNS else 0):
+        owner = _nearest(sample, patterns).astype(np.int64)
+        counts = np.bincount(owner, minlength=_PATTERNS)
+        sums = np.stack([np.bincount(owner, sample[:, j], _PATTERNS) for j in range(GROUP)], axis=1)
+        patterns[counts > 0] = (sums[counts > 0] / counts[counts > 0, None]).astype(np.float32)
+    # Half precision is what the disk holds; rounded here, a model answers the same before and after it was saved.
+    return patterns.astype(np.float16).astype(np.float32)
+
+
+@njit(parallel=True, cache=True, fastmath=SUM_FLAGS)
+def _nearest(groups: FloatArray, patterns: FloatArray) -> npt.NDArray[np.uint8]:
+    """Number of the pattern nearest to each group, the first of equals: least |p|^2 / 2 - <g, p>."""
+    flat = np.ascontiguousarray(patterns.T)
+    halves = np.zeros(patterns.shape[0], np.float32)
+    for k in range(patterns.shape[0]):
+        for j in range(patterns.shape[1]):
+            halves[k] += np.float32(0.5) * patterns[k, j] * patterns[k, j]
+    found = np.empty(groups.shape[0], np.uint8)
+    for i in prange(groups.shape[0]):
+        distance = halves.copy()
+        for j in range(flat.shape[0]):
+            value = groups[i, j]
+            for k in range(flat.shape[1]):
+                distance[k] -= value * flat[j, k]
+        found[i] = np.argmin(distance)
+    return found
+
+
+@njit(parallel=True, cache=True, fastmath=SUM_FLAGS)
+def _sum_many(
+    indptr: np.ndarray, indices: np.ndarray, values: FloatArray, codes: npt.NDArray[np.uint8], scale: FloatArray,
+    patterns: FloatArray, out: FloatArray,
+) -> None:  # fmt: skip
+    for row in prange(len(indptr) - 1):
+        _sum_row(indptr[row], indptr[row + 1], indices, values, codes, scale, patterns, out[row])
+
+
+@njit(cache=True, nogil=True, fastmath=SUM_FLAGS)
+def _sum_row(
+    start: int, stop: int, indices: np.ndarray, values: FloatArray, codes: npt.NDArray[np.uint8], scale: FloatArray,
+    patterns: FloatArray, out: FloatArray,
+) -> None:  # fmt: skip
+    out[:] = 0.0
+    for entry in range(start, stop):
+        term = indices[entry]
+        value = values[entry] * scale[term]
+        for k in range(codes.shape[1]):
+            pattern = patterns[codes[term, k]]
+            for j in range(GROUP):
+                out[GROUP * k + j] += value * pattern[j]
+
+
+def sum_groups(
+    indptr: np.ndarray, indices: np.ndarray, values: FloatArray, table: Groups, n_rows: int
+) -> FloatArray:
+    """(B, d) out[i] = sum_j values[j] * table[indices[j]] over the entries j of row i of a CSR matrix.
+
+    Indices must be rows of the table: compiled code does not check.
+    """
+    out = np.empty((n_rows, table.codes.shape[1] * GROUP), dtype=np.float32)
+    if n_rows == 1:
+        _sum_row(indptr[0], indptr[1], indices, values, table.codes, table.scale, table.patterns, out[0])
+    else:
+        _sum_many(indptr, indices, values, table.codes, table.scale, table.patterns, out)
+    return out[:, : table.dim]
+
+
+def to_arrays(name: str, groups: Groups) -> dict[str, npt.NDArray[Any]]:
+    """Codes, scales and patterns for the disk; rows of zeros are left out."""
+    return {
+        name: groups.codes[groups.scale > 0],
+        f"{name}_scale": groups.scale,
+        f"{name}_patterns": groups.patterns.astype(np.float16),
+    }
+
+
+def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], name: str, dim: int) -> Groups:
+    """What `to_arrays` was given.
+
+    Args:
+        arrays: The arrays.
+        name: The name given there.
+        dim: Length d of the vectors.
+
+    Raises:
+        ValueError: An array is missing, or types and shapes do not fit; says which.
+    """
+    for part in (name, f"{name}_scale", f"{name}_patterns"):
+        if part not in arrays:
+            raise ValueError(f"array {part} is missing")
+    packed, scale, patterns = arrays[name], arrays[f"{name}_scale"], arrays[f"{name}_patterns"]
+    if scale.dtype != np.float32 or scale.ndim != 1 or (len(scale) and not scale.min() >= 0):
+        raise ValueError(f"{name}_scale must be one row of float32, none below 0")
+    if patterns.shape != (_PATTERNS, GROUP) or not np.isfinite(patterns.astype(np.float32)).all():
+        raise ValueError(f"{name}_patterns is {patterns.dtype} {patterns.shape}, expected {_PATTERNS} of {GROUP}")
+    width = -(-dim // GROUP)
+    if packed.dtype != np.uint8 or packed.shape != (int((scale > 0).sum()), width):
+        raise ValueError(f"{name} is {packed.dtype} {packed.shape}, no codes of {len(scale)} rows of {dim} numbers")
+    codes = packed
+    if not (scale > 0).all():
+        codes = np.zeros((len(scale), width), dtype=np.uint8)
+        codes[scale > 0] = packed
+    return Groups(codes, scale, np.ascontiguousarray(patterns, dtype=np.float32), dim)
