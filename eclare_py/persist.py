@@ -131,9 +131,10 @@ def load_pipeline(path: str | Path) -> Pipeline | LinearPipeline:
 def model_sizes(path: str | Path) -> dict[str, int]:
     """Bytes of each part of a model folder on disk, largest first."""
     sizes: dict[str, int] = {}
-    for file in sorted(Path(path).iterdir()):
-        if file.is_file() and file.name != MANIFEST and not file.name.startswith("."):
-            sizes[file.stem] = sizes.get(file.stem, 0) + file.stat().st_size
+    for part in sorted(Path(path).iterdir()):
+        if part.name != MANIFEST and not part.name.startswith("."):
+            files = [part] if part.is_file() else [file for file in part.rglob("*") if file.is_file()]
+            sizes[part.stem] = sizes.get(part.stem, 0) + sum(file.stat().st_size for file in files)
     return dict(sorted(sizes.items(), key=lambda item: -item[1]))
 
 

@@ -13,7 +13,7 @@ from eclare_py import EclareClassifier
 from eclare_py.errors import ModelError, UsageError
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.features.transformer import SentenceEncoder
-from eclare_py.persist import load_pipeline
+from eclare_py.persist import load_pipeline, model_sizes
 from eclare_py.rank.linear_pipeline import LinearPipeline
 from tests.tiny import arrays_of, python
 
@@ -68,11 +68,19 @@ def test_every_resolution_trains_the_same_weights(tiny: Any) -> None:
     assert np.abs(tuned - frozen).max() > 1e-3
 
 
+@pytest.fixture(scope="module")
+def whole(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Arrays of a model whose training nobody stopped."""
+    folder = tmp_path_factory.mktemp("xr") / "whole"
+    trained(tiny, overrides={"training.checkpoint_seconds": 0}).save(folder)
+    return arrays_of(folder)
+
+
 @pytest.mark.parametrize("stop", [("level1", 3), ("level2", 2)])
-def test_killed_and_resumed_it_ends_as_if_undisturbed(tiny: Any, tmp_path: Path, stop: tuple[str, int]) -> None:
+def test_killed_and_resumed_it_ends_as_if_undisturbed(
+    tiny: Any, tmp_path: Path, whole: dict[str, str], stop: tuple[str, int]
+) -> None:
     overrides = {"training.checkpoint_seconds": 0}
-    whole = trained(tiny, overrides=overrides)
-    whole.save(tmp_path / "whole")
 
     def listener(event: str, values: dict[str, Any]) -> None:
         if event == "step" and (values["stage"], values["step"]) == stop:
@@ -87,7 +95,7 @@ def test_killed_and_resumed_it_ends_as_if_undisturbed(tiny: Any, tmp_path: Path,
     )  # fmt: skip
     assert any(note.get("resumed", {}).get("stage") == stop[0] for note in notes)
     again.save(tmp_path / "again")
-    assert arrays_of(tmp_path / "again") == arrays_of(tmp_path / "whole")
+    assert arrays_of(tmp_path / "again") == whole
 
 
 @pytest.mark.parametrize(
@@ -107,6 +115,7 @@ def test_saved_and_loaded_it_answers_the_same(tiny: Any, tmp_path: Path) -> None
     classifier.save(tmp_path / "model")
     again = EclareClassifier.load(tmp_path / "model")
     np.testing.assert_array_equal(again.predict(texts, 9).scores, classifier.predict(texts, 9).scores)
+    assert model_sizes(tmp_path / "model")["transformer"] > 1e7
     again.save(tmp_path / "model")  # over itself
     assert EclareClassifier.load(tmp_path / "model").describe() == classifier.describe()
     with pytest.raises(UsageError, match="method xr_transformer"):
@@ -126,5 +135,6 @@ def test_from_the_command_line(tiny: Any, tmp_path: Path) -> None:
     done = python(*call, *words, cwd=tmp_path)
     assert done.returncode == 0 and "of 8 clusters" in done.stderr, done.stderr
     (tmp_path / "texts.txt").write_text("some text\n")
-    done = python("-m", "eclare_py.cli", "predict", "model", "--input", "texts.txt", cwd=tmp_path)
-    assert done.returncode == 0 and done.stdout, done.stderr
+    for command in (["predict", "model", "--input", "texts.txt"], ["inspect", "model"]):
+        done = python("-m", "eclare_py.cli", *command, cwd=tmp_path)
+        assert done.returncode == 0 and done.stdout, done.stderr
