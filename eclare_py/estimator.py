@@ -79,7 +79,8 @@ class EclareClassifier:
         pipeline = load_pipeline(path)
         if tail_boost is not None:
             if isinstance(pipeline, LinearPipeline):
-                raise UsageError("tail_boost is of the fusion; this model is of the method linear, which has none")
+                method = pipeline.recipe.get("method")
+                raise UsageError(f"tail_boost is of the fusion; this model is of the method {method}, which has none")
             pipeline = pipeline.at(tail_boost)
         classifier._pipeline = pipeline
         return classifier
@@ -205,8 +206,8 @@ class EclareClassifier:
 
         if isinstance(self.pipeline, LinearPipeline):
             raise UsageError(
-                "this model is of the method linear: it has no label vectors or graph to explain a score by; "
-                "train the recipe default or eclare"
+                f"this model is of the method {self.pipeline.recipe.get('method')}: it has no label vectors or graph "
+                "to explain a score by; train the recipe default or eclare"
             )
         return explain(self.pipeline, text, label, top=top)
 

@@ -66,7 +66,8 @@ def graph(
     classifier = EclareClassifier.load(model)
     pipeline = classifier.pipeline
     if not isinstance(pipeline, Pipeline):
-        raise UsageError("this model is of the method linear: it has no label graph; train the recipe default")
+        method = pipeline.recipe.get("method")
+        raise UsageError(f"this model is of the method {method}: it has no label graph; train the recipe default")
     row = None if label is None else find_label(pipeline.labels, label)
     texts = pipeline.labels.texts
     test_labels = None if data is None else _test_labels(classifier, data)

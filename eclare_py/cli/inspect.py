@@ -72,8 +72,8 @@ def _parts(facts: dict[str, Any]) -> dict[str, Any]:
         "label tree": f"{tree['leaves']:,} leaves on {tree['levels']} levels, {tree['beam']:,} searched",
         "linear weights": facts["weights"],
     }
-    if facts["recipe"].get("method") == "linear":
-        return {"trees": tree["trees"], **shown}
+    if facts["recipe"].get("method") in ("linear", "xr_transformer"):
+        return {"trees": tree["trees"], **shown, "columns of sentence vectors": facts["dense_columns"]}
     return {
         "dimensions": facts["dim"],
         "label graph": f"{facts['graph']['kind']}, {facts['graph']['edges']:,} edges",

@@ -1,4 +1,4 @@
-"""A trained XR-Linear model as it answers: texts in, ranked labels out."""
+"""A trained XR-Linear model as it answers: texts in, ranked labels out; with sentence vectors, an XR-Transformer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from eclare_py.features.dense_columns import DenseColumns
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.graph.edges import select_entries
 from eclare_py.linear.model import LinearRanker
@@ -20,7 +21,7 @@ _BLOCK = 8192  # texts ranked at once
 
 @dataclass(frozen=True)
 class LinearPipeline:
-    """All parts of a trained model of the method `linear`.
+    """All parts of a trained model of the methods `linear` and `xr_transformer`.
 
     Attributes:
         recipe: The recipe as plain data.
@@ -30,6 +31,7 @@ class LinearPipeline:
         n_documents: N.
         labels: Names of the labels.
         facts: What is known of the training.
+        dense: Sentence vectors that stand beside the TF-IDF, or None.
     """
 
     recipe: dict[str, Any]
@@ -39,6 +41,7 @@ class LinearPipeline:
     n_documents: int
     labels: LabelTable
     facts: dict[str, Any] = field(default_factory=dict)
+    dense: DenseColumns | None = None
 
     @property
     def n_labels(self) -> int:
@@ -58,6 +61,8 @@ class LinearPipeline:
 
     def _rank_block(self, texts: Sequence[str], k: int, hidden: IntArray | None) -> Ranking:
         rows = self.features.transform_one(texts[0]) if len(texts) == 1 else self.features.transform(texts)
+        if self.dense is not None:
+            rows = self.dense.append(rows, texts)
         hides = hidden is not None and len(hidden)
         spare = int(np.bincount(hidden[:, 0]).max()) if hides else 0  # type: ignore[index]
         rankings = [tree.rank(rows, k + spare) for tree in self.trees]
@@ -75,6 +80,7 @@ class LinearPipeline:
             "recipe": self.recipe,
             "labels": self.n_labels,
             "features": self.features.n_features,
+            "dense_columns": 0 if self.dense is None else self.dense.dim,
             "tree": {
                 "trees": len(self.trees),
                 "levels": len(levels) - 1,

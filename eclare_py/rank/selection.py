@@ -48,7 +48,9 @@ def choose_thresholds(pipeline: Pipeline | LinearPipeline, precision: float, k: 
     scored = held_out_scores(pipeline, k)
     if scored is None:
         reason = (
-            "is of the method linear" if isinstance(pipeline, LinearPipeline) else "was saved before there were any"
+            f"is of the method {pipeline.recipe.get('method')}"
+            if isinstance(pipeline, LinearPipeline)
+            else "was saved before there were any"
         )
         raise ModelError(
             f"this model has no held-out scores to choose a threshold from: it {reason}; train the recipe default or "

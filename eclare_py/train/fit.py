@@ -36,6 +36,7 @@ from eclare_py.train.precision import in_bfloat16
 from eclare_py.train.prepare import Prepared, prepare
 from eclare_py.train.ranking import complete, fit_ranker, validate
 from eclare_py.train.recipe import Recipe
+from eclare_py.train.xr_transformer import train_xr_transformer
 from eclare_py.types import FloatArray, IntArray
 
 _BLOCK = 8192  # documents encoded at once
@@ -89,6 +90,8 @@ def train(
         if recipe.method == "linear":
             target = torch.device("cpu")
             pipeline = train_linear(dataset, recipe, log)
+        elif recipe.method == "xr_transformer":
+            pipeline = train_xr_transformer(dataset, recipe, log, folder=folder, resume=resume, device=target)
         else:
             pipeline = assemble(train_network(dataset, recipe, log=log, folder=folder, resume=resume, device=device))
         facts: dict[str, Any] = {"train_seconds": round(time.perf_counter() - started, 1), "device": str(target)}
@@ -153,7 +156,7 @@ def _open(
         checkpoint.check_same(point, to_mapping(recipe), prepared.fingerprint)
         network.load_state_dict({name: value.to(device) for name, value in point.network.items()})
         network.per_label = point.cursor.stage != "surrogate"
-        _restore_adam(session.optimizer, point.optimizer)
+        checkpoint.restore_optimizer(session.optimizer, point.optimizer)
         session.cursor, session.best, session.negatives = point.cursor, point.best, point.negatives
         session.best_state = point.best_network
         log("note", resumed=vars(point.cursor))
@@ -250,7 +253,7 @@ def _save(session: Session) -> None:
         session.folder / "checkpoint",
         Checkpoint(
             session.cursor, to_mapping(session.recipe), session.prepared.fingerprint, session.network.state_dict(),
-            _adam_state(session.optimizer), negatives, session.best, session.best_state,
+            checkpoint.optimizer_state(session.optimizer), negatives, session.best, session.best_state,
         ),
     )  # fmt: skip
 
@@ -337,20 +340,3 @@ def _label_side(network: EclareNetwork) -> dict[str, np.ndarray]:
 
 def _numpy(tensor: torch.Tensor) -> np.ndarray:
     return np.ascontiguousarray(tensor.detach().cpu().numpy())
-
-
-def _adam_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Adam's moments under flat names."""
-    return {
-        f"{index}/{name}": value if isinstance(value, torch.Tensor) else torch.tensor(value)
-        for index, moments in optimizer.state_dict()["state"].items()
-        for name, value in moments.items()
-    }
-
-
-def _restore_adam(optimizer: torch.optim.Optimizer, flat: dict[str, torch.Tensor]) -> None:
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for key, value in flat.items():
-        index, name = key.split("/", 1)
-        state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from eclare_py import load_dataset
@@ -21,18 +21,23 @@ INTERRUPTED = 130
 OUT, RESULTS = Path("build/experiments"), Path("experiments/results")
 
 
-def main(*experiments: Experiment, words: Sequence[str] | None = None) -> None:
+def main(
+    *experiments: Experiment,
+    words: Sequence[str] | None = None,
+    part: Callable[[DataFolder], DataFolder] = lambda folder: folder,
+) -> None:
     """Run experiments; those that are given together share trained networks.
 
     Args:
         experiments: Which.
         words: Words of the command line; those of the process without it.
+        part: What of a data set is used; all of it without.
 
     Raises:
         SystemExit: A wrong call, or cells that failed.
     """
     arguments = parse(experiments, words)
-    folders = load(arguments.data)
+    folders = {folder.name: folder for folder in map(part, load(arguments.data).values())}
     store, failed = Store(arguments.out), []
     if not arguments.summary:
         cells: list[Cell] = []
