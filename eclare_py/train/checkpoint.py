@@ -114,3 +114,21 @@ def _flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in mapping.items():
         found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return found
+
+
+def adam_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Adam's moments under flat names."""
+    return {
+        f"{index}/{name}": value if isinstance(value, torch.Tensor) else torch.tensor(value)
+        for index, moments in optimizer.state_dict()["state"].items()
+        for name, value in moments.items()
+    }
+
+
+def restore_adam(optimizer: torch.optim.Optimizer, flat: dict[str, torch.Tensor]) -> None:
+    """Give an optimiser the moments that `adam_state` took."""
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in flat.items():
+        index, name = key.split("/", 1)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

@@ -79,7 +79,7 @@ def run_stage(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: Sta
         KeyboardInterrupt: Ctrl-C, with a checkpoint behind it.
     """
     log("stage", name=run.name, epochs=run.epochs, steps=run.source.steps)
-    with _patient_interrupt() as interrupted:
+    with patient_interrupt() as interrupted:
         while run.cursor.epoch < run.epochs:
             epoch = run.cursor.epoch
             if run.mine is not None and run.negatives is None:
@@ -157,7 +157,7 @@ def _stop_if(interrupted: threading.Event, run: StageRun) -> None:
 
 
 @contextmanager
-def _patient_interrupt() -> Iterator[threading.Event]:
+def patient_interrupt() -> Iterator[threading.Event]:
     """Ctrl-C sets the event instead of stopping in the middle of an update; a second one stops at once."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():

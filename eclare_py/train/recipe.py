@@ -14,6 +14,7 @@ from eclare_py.index import IndexConfig
 from eclare_py.linear import LinearConfig
 from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
 from eclare_py.rank.config import RankConfig
+from eclare_py.train.elias.config import EliasConfig
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ class Recipe:
     """Everything that decides what a model becomes, given the data."""
 
     name: str = option("eclare", "what the model is called")
-    method: Literal["fusion", "linear"] = option(
-        "fusion", "label vectors and the fusion over them, or the linear ranker alone (XR-Linear)"
+    method: Literal["fusion", "linear", "elias"] = option(
+        "fusion",
+        "label vectors and the fusion over them, the linear ranker alone (XR-Linear), or a learned index (ELIAS)",
     )
     seed: int = option(0, "seed of every random choice", low=0)
     features: FeatureConfig = field(default_factory=FeatureConfig)
@@ -58,6 +60,7 @@ class Recipe:
     index: IndexConfig = field(default_factory=IndexConfig)
     linear: LinearConfig = field(default_factory=LinearConfig)
     rank: RankConfig = field(default_factory=RankConfig)
+    elias: EliasConfig = field(default_factory=EliasConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
 
