@@ -4,7 +4,7 @@ A model folder holds, beside `manifest.json`:
 - a pair NAME.safetensors, NAME.json for each of features, encoder, scorer, profile, tree, graph, support, network,
   documents, calibration, and for linear, first and final (the fusion networks) and held_out where the model has them;
 - of the method `linear`: features, labels_seen and linear0 ..; of gated clusters: features, encoder, clusters,
-  classifiers;
+  classifiers, and pairs and mixture where a second ranking follows;
 - `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
 - `events.jsonl`, the log of the training, where there is one.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from eclare_py.linear.config import LinearConfig
 from eclare_py.linear.model import LinearRanker
+from eclare_py.linear.pairs import PairClassifiers, fit_pairs
 from eclare_py.linear.training import fit_linear
 from eclare_py.linear.tree import pifa_tree, projected_means
 
-__all__ = ["LinearConfig", "LinearRanker", "fit_linear", "pifa_tree", "projected_means"]
+__all__ = ["LinearConfig", "LinearRanker", "PairClassifiers", "fit_linear", "fit_pairs", "pifa_tree", "projected_means"]

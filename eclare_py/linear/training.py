@@ -93,6 +93,14 @@ def fit_linear(
     return ranker
 
 
+def train_children(
+    documents: Csr, seen: Csr, positives: Csr, ignored: Csr, child_ptr: IntArray, config: LinearConfig, seed: int
+) -> Chunks:
+    """One level alone: (N, P) documents of every parent, (N, n) positives and ignored documents of its children."""
+    level = _Level(_columns(seen)[:2], _columns(_ones(positives)), _columns(ignored)[:2], child_ptr)
+    return _train_level(documents, level, config, seed)
+
+
 def child_pointers(tree: LabelTree) -> list[IntArray]:
     """For every level (P+1,) the children of its P parents: the root above the first, labels under the last."""
     found = [np.array([0, tree.level_size(0)], dtype=np.int64)]

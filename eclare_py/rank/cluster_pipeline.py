@@ -12,6 +12,7 @@ from eclare_py.index import LabelTree, gated_search
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.quantize import Rows, codes_of
 from eclare_py.rank.filtered import spare, without
+from eclare_py.rank.pair_ranker import PairRanker
 from eclare_py.rank.pipeline import LabelTable
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import query_blocks
@@ -43,6 +44,7 @@ class ClusterPipeline:
         n_documents: N.
         labels: Names of the labels.
         facts: What is known of the training.
+        pairs: Second ranking of what the index finds (ELIAS++), or None.
     """
 
     recipe: dict[str, Any]
@@ -57,6 +59,7 @@ class ClusterPipeline:
     n_documents: int
     labels: LabelTable
     facts: dict[str, Any] = field(default_factory=dict)
+    pairs: PairRanker | None = None
 
     @property
     def n_labels(self) -> int:
@@ -101,7 +104,12 @@ class ClusterPipeline:
 
     def rank_query(self, query: Query, k: int, hidden: IntArray | None = None) -> Ranking:
         """`rank` of documents that are encoded already."""
-        ranking = self.search(query, k + spare(hidden))
+        wanted = k + spare(hidden)
+        if self.pairs is None:
+            ranking = self.search(query, wanted)
+        else:
+            found = self.search(query, max(wanted, self.pairs.depth))
+            ranking = self.pairs.rerank(found, query, self.frequencies, wanted)
         if hidden is None or not len(hidden):
             return ranking
         return Ranking.from_csr(without(ranking.to_csr(self.n_labels), hidden), k)
@@ -121,7 +129,7 @@ class ClusterPipeline:
             "features": self.features.n_features,
             "dim": self.encoder.dim,
             "tree": {"levels": 1, "leaves": self.index.n_leaves, "beam": self.beam},
-            "weights": 0,
+            "weights": 0 if self.pairs is None else len(self.pairs.classifiers.chunks.values),
             "clusters": {
                 "gate": self.index.score, "slots": len(self.index.label_order), "shortlist": self.shortlist,
             },

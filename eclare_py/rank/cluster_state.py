@@ -13,6 +13,7 @@ from eclare_py.index import GATES, LabelTree
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.quantize import codes_of, from_arrays, to_arrays
 from eclare_py.rank.cluster_pipeline import ClusterPipeline
+from eclare_py.rank.pair_ranker import PairRanker
 from eclare_py.rank.pipeline import LabelTable
 from eclare_py.storage import State
 
@@ -30,11 +31,14 @@ def cluster_states(pipeline: ClusterPipeline) -> dict[str, State]:
     except ValueError as error:
         raise ModelError(f"vectors: {error}; train again") from error
     meta = {"beam": pipeline.beam, "shortlist": pipeline.shortlist, "n_documents": pipeline.n_documents}
+    meta["pairs"] = int(pipeline.pairs is not None)
+    more = {} if pipeline.pairs is None else pipeline.pairs.states()
     return {
         "features": pipeline.features.state(),
         "encoder": pipeline.encoder.state(),
         "clusters": pipeline.index.state(),
         "classifiers": State(vectors | {"bias": pipeline.bias, "frequencies": pipeline.frequencies}, meta),
+        **more,
     }
 
 
@@ -78,8 +82,12 @@ def cluster_pipeline(
         raise ModelError(f"classifiers: frequencies must be those of {n_labels} labels; {_MEND}")
     if frequencies.min() < 0 or frequencies.max() > n_documents:
         raise ModelError(f"classifiers: frequencies must be from 0 to {n_documents}; {_MEND}")
+    pairs = None
+    if state.meta.get("pairs"):
+        width = dim + features.n_features
+        pairs = PairRanker.from_states(read("pairs"), read("mixture"), n_labels=n_labels, n_features=width)
     return ClusterPipeline(
-        recipe, features, encoder, index, vectors, bias, beam, shortlist, frequencies, n_documents, labels, facts
+        recipe, features, encoder, index, vectors, bias, beam, shortlist, frequencies, n_documents, labels, facts, pairs
     )
 
 

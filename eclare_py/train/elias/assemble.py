@@ -10,12 +10,13 @@ from eclare_py.model.elias import EliasNetwork
 from eclare_py.quantize import rounded
 from eclare_py.rank.cluster_pipeline import ClusterPipeline
 from eclare_py.rank.pipeline import LabelTable
+from eclare_py.train.elias.ranker import add_ranker
 from eclare_py.train.elias.session import EliasSession
 from eclare_py.train.freezing import as_array, freeze_documents
 
 
 def assemble_elias(session: EliasSession) -> ClusterPipeline:
-    """Freeze encoder, index and classifiers."""
+    """Freeze encoder, index and classifiers; ELIAS++ then learns to rank what these find."""
     prepared, recipe, network = session.prepared, session.recipe, session.network
     session.log("stage", name="index", epochs=1, steps=1)
     held_out, train = prepared.held_out, prepared.train
@@ -25,12 +26,13 @@ def assemble_elias(session: EliasSession) -> ClusterPipeline:
         "labels": train.n_labels,
         "features": prepared.features.n_features,
     }
-    return ClusterPipeline(
+    pipeline = ClusterPipeline(
         to_mapping(recipe), prepared.features, freeze_documents(network.documents), export_index(network),
         rounded(np.float32(network.scale) * as_array(network.labels.vectors.weight)), as_array(network.labels.bias),
         recipe.elias.beam, recipe.elias.shortlist, train.label_frequencies + held_out.label_frequencies,
         train.n_documents + held_out.n_documents, LabelTable(train.label_texts, train.label_ids), facts,
     )  # fmt: skip
+    return add_ranker(session, pipeline) if recipe.elias.ranker else pipeline
 
 
 def export_index(network: EliasNetwork) -> LabelTree:

@@ -92,9 +92,9 @@ def judge(session: EliasSession, stage: str) -> None:
     shown = slice(None, None, -(-prepared.held_out.n_documents // _JUDGED))
     embeddings = None if prepared.embeddings is None else prepared.embeddings[1][shown]
     vectors = network.vectors(prepared.held_out_rows[shown], embeddings)
-    ranking = network.search(vectors, beam=settings.beam, shortlist=settings.shortlist, k=100)
+    ranking = network.search(vectors, beam=settings.beam, shortlist=settings.shortlist, k=50)
     judged = Judged.of(ranking, prepared.held_out.labels[shown])
-    figures: dict[str, Any] = {"ndcg_at_5": ndcg(judged, 5).share, "recall_at_100": recall(judged, 100).share}
+    figures: dict[str, Any] = {"ndcg_at_5": ndcg(judged, 5).share, "recall_at_50": recall(judged, 50).share}
     epoch = session.cursor.epoch
     percent: dict[str, Any] = {name: round(100 * value, 3) for name, value in figures.items()}
     session.log("validation", stage=stage, epoch=epoch, **percent)
