@@ -54,7 +54,7 @@ def _run_group(cells: list[Cell], folder: DataFolder, store: Store, display: Dis
     first = cells[0]
     dataset = first.change.apply(folder.train, first.seed)
     display.begin(first.title)
-    if first.recipe.method == "linear":
+    if first.recipe.method != "fusion":
         for cell in cells:
             clock = Clock()
             pipeline = train(dataset, cell.recipe, device=device, listener=display)

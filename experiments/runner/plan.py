@@ -127,9 +127,9 @@ class Cell:
 def network_recipe(recipe: Recipe) -> Recipe:
     """The recipe with the settings that the network does not depend on at their defaults.
 
-    The index counts where negatives are mined with it. A model of the method linear has no network to share.
+    The index counts where negatives are mined with it. A model of another method than the fusion is trained as a whole.
     """
-    if recipe.method == "linear":
+    if recipe.method != "fusion":
         return recipe
     plain = Recipe()
     mined = recipe.training.ranker_epochs > 0

@@ -13,7 +13,7 @@ from eclare_py.linear import projected_means
 from eclare_py.train.elias.session import FIXED, LEARNED, WARM, EliasSession, build_graph, optimizer_of
 from eclare_py.types import Csr, FloatArray, IntArray
 
-_TEMPERATURE = 0.05  # of the softmax over clusters at the start, on cosines
+TEMPERATURE = 0.05  # on cosines: of the softmax over clusters at the start, and of the warm-up on texts
 _BLOCK = 2048
 
 
@@ -22,15 +22,18 @@ def start_stage(session: EliasSession, stage: str) -> None:
 
     The warm stage clusters labels by TF-IDF, stage 1 by TF-IDF and the encoder side by side (PIFA both). Stage 2 takes
     the pattern of its slots from where stage 1 sends the documents; only the indices survive, weights start anew, and
-    so do the label classifiers. Deviation: cluster classifiers start at the clusters' centroids instead of at random.
+    so do the label classifiers. Deviations: cluster classifiers start at the clusters' centroids instead of at random,
+    and label texts may join the clustering.
     """
     settings, prepared, network = session.recipe.elias, session.prepared, session.network
     vectors = network.vectors(prepared.rows, None if prepared.embeddings is None else prepared.embeddings[0])
     if stage != LEARNED:
         means = unit_rows(projected_means(prepared.rows, prepared.train.labels, seed=session.recipe.seed))
         centroids = label_centroids(vectors, prepared.train.labels)
-        points = means if stage == WARM else np.concatenate([centroids, means], axis=1)
-        home = balanced_kmeans(points, max_leaf=settings.max_leaf, seed=session.recipe.seed)
+        points = [means] if stage == WARM else [centroids, means]
+        if settings.cluster_texts:
+            points.append(label_texts(session))
+        home = balanced_kmeans(np.concatenate(points, axis=1), max_leaf=settings.max_leaf, seed=session.recipe.seed)
         n_clusters = int(home.max()) + 1
         pattern = home_pattern(home, n_clusters)
         _start_gates(session, cluster_means(centroids, home, n_clusters))
@@ -42,7 +45,8 @@ def start_stage(session: EliasSession, stage: str) -> None:
         pattern = network.graph.slots
     learned = stage == LEARNED and settings.learned
     network.graph = build_graph(prepared, session.recipe, pattern, learned=learned).to(session.device)
-    if stage != FIXED or not settings.warm_epochs:
+    # Stage 1 goes on with the classifiers of a warm-up that had an index.
+    if stage != FIXED or not settings.warm_epochs or settings.warm == "text":
         start_labels(session)
     session.optimizer = optimizer_of(network, session.recipe, stage)
 
@@ -64,12 +68,19 @@ def visited(session: EliasSession, vectors: FloatArray) -> Csr:
 
 def start_labels(session: EliasSession) -> None:
     """Label classifiers at their start: along the vectors of the label texts, or zero."""
-    settings, prepared, network = session.recipe.elias, session.prepared, session.network
+    settings, network = session.recipe.elias, session.network
     vectors = None
     if settings.label_start == "text":
-        texts = network.vectors(prepared.label_rows, None if prepared.embeddings is None else prepared.embeddings[2])
-        vectors = torch.from_numpy(texts * np.float32(settings.label_gain / settings.scale)).to(session.device)
+        vectors = torch.from_numpy(label_texts(session) * np.float32(settings.label_gain / settings.scale)).to(
+            session.device
+        )
     network.labels.restart(vectors, settings.label_bias)
+
+
+def label_texts(session: EliasSession) -> FloatArray:
+    """(L, d) unit vectors of the label texts as the encoder stands."""
+    prepared = session.prepared
+    return session.network.vectors(prepared.label_rows, None if prepared.embeddings is None else prepared.embeddings[2])
 
 
 def cluster_means(centroids: FloatArray, home: IntArray, n_clusters: int) -> FloatArray:
@@ -83,7 +94,7 @@ def _start_gates(session: EliasSession, means: FloatArray) -> None:
     network = session.network
     network.clusters = torch.nn.Linear(means.shape[1], len(means)).to(session.device)
     with torch.no_grad():
-        network.clusters.weight.copy_(torch.from_numpy(means / np.float32(_TEMPERATURE * network.scale)))
+        network.clusters.weight.copy_(torch.from_numpy(means / np.float32(TEMPERATURE * network.scale)))
         network.clusters.bias.zero_()
 
 

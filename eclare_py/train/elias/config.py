@@ -21,7 +21,11 @@ class EliasConfig:
     beta: float = option(
         100.0, "factor on the softmax over the slots of a cluster: about how many labels it may hold in full", low=1e-3
     )
-    warm_epochs: int = option(2, "epochs on clusters of TF-IDF, before labels are clustered by the encoder", low=0)
+    cluster_texts: bool = option(True, "cluster labels by their texts too; labels without documents have nothing else")
+    warm: Literal["text", "index"] = option(
+        "text", "warm-up: encoder alone, documents against label texts in the batch, or all of it on clusters of TF-IDF"
+    )
+    warm_epochs: int = option(4, "epochs before labels are clustered by the encoder", low=0)
     fixed_epochs: int = option(5, "epochs of stage 1, on a fixed tree", low=1)
     learned_epochs: int = option(6, "epochs of stage 2, on the learned index; 0 leaves the stage out", low=0)
     learned: bool = option(True, "learn the index in stage 2; false keeps the tree and trains on, for comparison")
@@ -31,8 +35,8 @@ class EliasConfig:
     label_start: Literal["text", "zero"] = option(
         "text", "label classifiers at the start of a stage: vectors of the label texts, or zeros"
     )
-    label_gain: float = option(8.0, "logit of a label whose text is the document, at the start", low=0.0)
-    label_bias: float = option(-5.0, "label bias at the start")
+    label_gain: float = option(12.0, "logit of a label whose text is the document, at the start", low=0.0)
+    label_bias: float = option(-7.0, "label bias at the start")
     batch_size: int = option(256, "documents per step", low=1)
     table_rate: float = option(0.05, "learning rate of the embedding table (row-wise Adagrad)", low=0.0)
     label_rate: float = option(0.02, "learning rate of the label classifiers (row-wise Adagrad)", low=0.0)

@@ -6,17 +6,19 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from eclare_py.data.dataset import Dataset
+from eclare_py.index import exact_search
 from eclare_py.metrics.judged import Judged
 from eclare_py.metrics.ratios import ndcg, recall
 from eclare_py.rank.cluster_pipeline import ClusterPipeline
 from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.elias.assemble import assemble_elias
-from eclare_py.train.elias.clusters import start_stage
+from eclare_py.train.elias.clusters import label_texts, start_stage
 from eclare_py.train.elias.session import STAGES, EliasSession, open_session
-from eclare_py.train.elias.stage import Stage
+from eclare_py.train.elias.stage import Stage, on_texts
 from eclare_py.train.events import EventLog
 from eclare_py.train.loop import patient_interrupt
 from eclare_py.train.prepare import prepare
@@ -92,7 +94,11 @@ def judge(session: EliasSession, stage: str) -> None:
     shown = slice(None, None, -(-prepared.held_out.n_documents // _JUDGED))
     embeddings = None if prepared.embeddings is None else prepared.embeddings[1][shown]
     vectors = network.vectors(prepared.held_out_rows[shown], embeddings)
-    ranking = network.search(vectors, beam=settings.beam, shortlist=settings.shortlist, k=50)
+    if on_texts(settings, stage):
+        texts = label_texts(session)
+        ranking = exact_search(vectors, label_vectors=texts, label_bias=np.zeros(len(texts), dtype=np.float32), k=50)
+    else:
+        ranking = network.search(vectors, beam=settings.beam, shortlist=settings.shortlist, k=50)
     judged = Judged.of(ranking, prepared.held_out.labels[shown])
     figures: dict[str, Any] = {"ndcg_at_5": ndcg(judged, 5).share, "recall_at_50": recall(judged, 50).share}
     epoch = session.cursor.epoch

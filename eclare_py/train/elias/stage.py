@@ -7,10 +7,15 @@ import time
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from eclare_py.errors import TrainingError
+from eclare_py.model.losses import decoupled_softmax
 from eclare_py.model.shortlist_loss import members, shortlist_loss
-from eclare_py.train.elias.session import LEARNED, EliasSession
+from eclare_py.train.batches import BatchSource
+from eclare_py.train.elias.clusters import TEMPERATURE
+from eclare_py.train.elias.config import EliasConfig
+from eclare_py.train.elias.session import LEARNED, WARM, EliasSession
 from eclare_py.types import Csr, IntArray, as_csr
 
 
@@ -31,6 +36,9 @@ class Stage:
         self.labels, self.filters = as_csr(train.labels), as_csr(_matrix(ones, pairs, train.labels.shape))
         self.n_documents = train.n_documents
         self.steps = -(-self.n_documents // self.settings.batch_size)
+        self.source = BatchSource(
+            train.labels, train.filter_pairs, batch_size=self.settings.batch_size, seed=session.recipe.seed, stage=name
+        )
         self.entropy = (session.recipe.seed, *name.encode())
         self.saved_at = time.monotonic()
 
@@ -65,9 +73,21 @@ class Stage:
 
     def step(self, chosen: IntArray, step: int) -> float:
         """One update; returns the loss, and leaves the parameters alone where it is not finite."""
-        session, settings, network = self.session, self.settings, self.session.network
+        session, settings = self.session, self.settings
         torch.manual_seed(int(np.random.SeedSequence((*self.entropy, session.cursor.epoch, step)).generate_state(1)[0]))
-        prepared, relevant = session.prepared, self.labels[chosen]
+        loss = self.text_loss(chosen, step) if on_texts(settings, self.name) else self.index_loss(chosen)
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            return value
+        session.optimizer.zero_grad()
+        loss.backward()
+        self._update(step)
+        return value
+
+    def index_loss(self, chosen: IntArray) -> Tensor:
+        """The loss of ELIAS over the shortlists of some documents."""
+        prepared, network, settings = self.session.prepared, self.session.network, self.settings
+        relevant = self.labels[chosen]
         encoded = network.encode(
             prepared.rows[chosen], None if prepared.embeddings is None else prepared.embeddings[0][chosen]
         )
@@ -76,16 +96,27 @@ class Stage:
         clusters = network.forced(gates, parents, settings.beam, settings.extra_clusters)
         found = network.score(encoded, gates, clusters, settings.shortlist)
         weight = settings.learned_weight if self.name == LEARNED else settings.fixed_weight
-        loss = shortlist_loss(
+        return shortlist_loss(
             found, members(relevant, found.labels), members(self.filters[chosen], found.labels), weight=weight
         )
-        value = float(loss.detach())
-        if not np.isfinite(value):
-            return value
-        session.optimizer.zero_grad()
-        loss.backward()
-        self._update(step)
-        return value
+
+    def text_loss(self, chosen: IntArray, step: int) -> Tensor:
+        """Documents against the label texts of the batch: what stands in for a pre-trained encoder.
+
+        Our deviation: ELIAS starts from BERT. A bag of embeddings starts from nothing, and the index's loss alone shows
+        it too few labels to learn which words mean the same.
+        """
+        prepared, network = self.session.prepared, self.session.network
+        rng = np.random.default_rng((*self.entropy, self.session.cursor.epoch, step))
+        batch, embeddings = self.source.batch(chosen, rng), prepared.embeddings or (None, None, None)
+        documents, texts = (
+            network.encode(rows[ids], None if frozen is None else frozen[ids]) / network.scale
+            for rows, frozen, ids in (
+                (prepared.rows, embeddings[0], batch.documents), (prepared.label_rows, embeddings[2], batch.labels),
+            )
+        )  # fmt: skip
+        masks = torch.from_numpy(batch.positives), torch.from_numpy(batch.ignored)
+        return decoupled_softmax(documents @ texts.T / TEMPERATURE, *(mask.to(documents.device) for mask in masks))
 
     def _update(self, step: int) -> None:
         session, settings = self.session, self.settings
@@ -110,6 +141,11 @@ class Stage:
         if interrupted.is_set():
             self.session.save()
             raise KeyboardInterrupt
+
+
+def on_texts(settings: EliasConfig, stage: str) -> bool:
+    """Whether a stage trains the encoder alone, on label texts."""
+    return stage == WARM and settings.warm == "text"
 
 
 def schedule(progress: float, warm_up: float) -> float:
