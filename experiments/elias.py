@@ -2,6 +2,7 @@
 
     python experiments/elias.py --data build/debian build/yso
     python experiments/elias.py --data build/debian --variants all --seeds 0
+    python experiments/elias.py --part --data build/debian     # three in ten train documents, minutes instead of hours
 
 Both train the same stages from the same start, search the same number of clusters and score the same number of labels;
 they differ in what a cluster holds. Where cores are shared, threads cost more than they give: set OMP_NUM_THREADS=1.
@@ -9,9 +10,11 @@ they differ in what a cluster holds. Where cores are shared, threads cost more t
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
-from runner import Experiment, Results, Variant, main, plots
+from runner import Change, Experiment, Results, Variant, main, plots
 
 FIXED, LEARNED = "fixed tree", "learned index"
 SHOWN = ("P@1", "P@5", "nDCG@5", "PSP@5", "R@10", "R@100", "tail_R@10")
@@ -60,5 +63,13 @@ EXPERIMENT = Experiment(
     ),
 )
 
+PART = replace(
+    EXPERIMENT,
+    name="elias_part",
+    variants=tuple(replace(one, change=Change("documents", 0.3)) for one in EXPERIMENT.variants),
+    notes=f"{EXPERIMENT.notes} Trained on three in ten of the train documents.",
+)
+
 if __name__ == "__main__":
-    main(EXPERIMENT)
+    words = [word for word in sys.argv[1:] if word != "--part"]
+    main(PART if "--part" in sys.argv else EXPERIMENT, words=words)
