@@ -61,12 +61,13 @@ def graph(
     from eclare_py.graph.analysis import analyze
     from eclare_py.graph.communities import find_communities
     from eclare_py.rank.explain import find_label
+    from eclare_py.rank.models import method_of
     from eclare_py.rank.pipeline import Pipeline
 
     classifier = EclareClassifier.load(model)
     pipeline = classifier.pipeline
     if not isinstance(pipeline, Pipeline):
-        method = pipeline.recipe.get("method")
+        method = method_of(pipeline)
         raise UsageError(f"this model is of the method {method}: it has no label graph; train the recipe default")
     row = None if label is None else find_label(pipeline.labels, label)
     texts = pipeline.labels.texts

@@ -66,7 +66,7 @@ def _model(path: Path, estimate: bool) -> dict[str, dict[str, Any]]:
 
 
 def _parts(facts: dict[str, Any]) -> dict[str, Any]:
-    """What the model consists of; a model of the linear method has no vectors and no graph."""
+    """What the model consists of; a model of the linear method has no vectors, one of clusters no graph."""
     tree = facts["tree"]
     shown = {
         "label tree": f"{tree['leaves']:,} leaves on {tree['levels']} levels, {tree['beam']:,} searched",
@@ -74,6 +74,11 @@ def _parts(facts: dict[str, Any]) -> dict[str, Any]:
     }
     if facts["recipe"].get("method") in ("linear", "xr_transformer"):
         return {"trees": tree["trees"], **shown, "columns of sentence vectors": facts["dense_columns"]}
+    if "clusters" in facts:
+        clusters = facts["clusters"]
+        shown["label tree"] = f"{tree['leaves']:,} clusters, {tree['beam']:,} searched, gate {clusters['gate']}"
+        slots = {"slots": f"{clusters['slots']:,}, up to {clusters['shortlist']:,} labels scored"}
+        return {"dimensions": facts["dim"], **shown, **slots}
     return {
         "dimensions": facts["dim"],
         "label graph": f"{facts['graph']['kind']}, {facts['graph']['edges']:,} edges",

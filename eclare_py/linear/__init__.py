@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from eclare_py.linear.config import LinearConfig
 from eclare_py.linear.model import LinearRanker
+from eclare_py.linear.pairs import PairClassifiers, fit_pairs
 from eclare_py.linear.training import fit_level, fit_linear
-from eclare_py.linear.tree import pifa_tree
+from eclare_py.linear.tree import pifa_tree, projected_means
 
-__all__ = ["LinearConfig", "LinearRanker", "fit_level", "fit_linear", "pifa_tree"]
+__all__ = [
+    "LinearConfig",
+    "LinearRanker",
+    "PairClassifiers",
+    "fit_level",
+    "fit_linear",
+    "fit_pairs",
+    "pifa_tree",
+    "projected_means",
+]

@@ -118,6 +118,11 @@ def fit_level(
     positives = _relevances(targets) if config.cost_sensitive else _ones(targets)
     ignored = sp.csr_array(targets.shape, dtype=np.float32)
     level = _Level(_columns(seen)[:2], _columns(positives), _columns(ignored)[:2], child_ptr)
+def train_children(
+    documents: Csr, seen: Csr, positives: Csr, ignored: Csr, child_ptr: IntArray, config: LinearConfig, seed: int
+) -> Chunks:
+    """One level alone: (N, P) documents of every parent, (N, n) positives and ignored documents of its children."""
+    level = _Level(_columns(seen)[:2], _columns(_ones(positives)), _columns(ignored)[:2], child_ptr)
     return _train_level(documents, level, config, seed)
 
 

@@ -15,6 +15,7 @@ from eclare_py.index import IndexConfig
 from eclare_py.linear import LinearConfig
 from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
 from eclare_py.rank.config import RankConfig
+from eclare_py.train.elias.config import EliasConfig
 from eclare_py.train.resolution_config import ResolutionConfig
 
 
@@ -49,10 +50,10 @@ class Recipe:
     """Everything that decides what a model becomes, given the data."""
 
     name: str = option("eclare", "what the model is called")
-    method: Literal["fusion", "linear", "xr_transformer"] = option(
+    method: Literal["fusion", "linear", "xr_transformer", "elias"] = option(
         "fusion",
-        "label vectors and the fusion over them, the linear ranker alone (XR-Linear), or the linear ranker on TF-IDF "
-        "and the vectors of a transformer tuned for it (XR-Transformer)",
+        "label vectors and the fusion over them, the linear ranker alone (XR-Linear), the linear ranker on TF-IDF and "
+        "the vectors of a transformer tuned for it (XR-Transformer), or a learned index (ELIAS)",
     )
     seed: int = option(0, "seed of every random choice", low=0)
     features: FeatureConfig = field(default_factory=FeatureConfig)
@@ -64,6 +65,7 @@ class Recipe:
     linear: LinearConfig = field(default_factory=LinearConfig)
     resolutions: ResolutionConfig = field(default_factory=ResolutionConfig)
     rank: RankConfig = field(default_factory=RankConfig)
+    elias: EliasConfig = field(default_factory=EliasConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
 
