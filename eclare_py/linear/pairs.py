@@ -13,7 +13,7 @@ import numpy as np
 from eclare_py.errors import ModelError, UsageError
 from eclare_py.linear.chunks import Chunks
 from eclare_py.linear.config import LinearConfig
-from eclare_py.linear.training import train_children
+from eclare_py.linear.training import fit_level
 from eclare_py.linear.walks import multiply_chunks
 from eclare_py.storage import State
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
@@ -94,8 +94,8 @@ def fit_pairs(
     pairs = np.empty((0, 2), dtype=np.int64) if filter_pairs is None else filter_pairs
     ignored = Csr((np.ones(len(pairs), np.float32), (pairs[:, 0], pairs[:, 1])), shape=labels.shape)
     own = as_csr(labels != 0)
-    chunks = train_children(
-        as_csr(documents), as_csr(own + as_csr(picked != 0)), own, ignored,
-        np.arange(labels.shape[1] + 1, dtype=np.int64), config, seed,
+    chunks = fit_level(
+        as_csr(documents), as_csr(own + as_csr(picked != 0)), own, np.arange(labels.shape[1] + 1, dtype=np.int64), config,
+        ignored=ignored, seed=seed,
     )  # fmt: skip
     return PairClassifiers(chunks, config.power)

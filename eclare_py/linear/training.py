@@ -94,8 +94,9 @@ def fit_linear(
 
 
 def fit_level(
-    documents: Csr, seen: Csr, targets: Csr, child_ptr: IntArray, config: LinearConfig, *, seed: int = 0
-) -> Chunks:
+    documents: Csr, seen: Csr, targets: Csr, child_ptr: IntArray, config: LinearConfig, *, ignored: Csr | None = None,
+    seed: int = 0,
+) -> Chunks:  # fmt: skip
     """The classifiers of one level alone.
 
     Args:
@@ -104,6 +105,7 @@ def fit_level(
         targets: (N, n) labels under each child; positive where there are any.
         child_ptr: (P+1,) children of every parent.
         config: Loss and costs; with `cost_sensitive` a positive weighs by its share of the document's labels.
+        ignored: (N, n) documents that are neither positive nor negative for a child.
         seed: Order of the documents in the descent.
 
     Raises:
@@ -116,13 +118,8 @@ def fit_level(
             f"{children} children"
         )
     positives = _relevances(targets) if config.cost_sensitive else _ones(targets)
-    ignored = sp.csr_array(targets.shape, dtype=np.float32)
-    level = _Level(_columns(seen)[:2], _columns(positives), _columns(ignored)[:2], child_ptr)
-def train_children(
-    documents: Csr, seen: Csr, positives: Csr, ignored: Csr, child_ptr: IntArray, config: LinearConfig, seed: int
-) -> Chunks:
-    """One level alone: (N, P) documents of every parent, (N, n) positives and ignored documents of its children."""
-    level = _Level(_columns(seen)[:2], _columns(_ones(positives)), _columns(ignored)[:2], child_ptr)
+    unclear = sp.csr_array(targets.shape, dtype=np.float32) if ignored is None else ignored
+    level = _Level(_columns(seen)[:2], _columns(positives), _columns(unclear)[:2], child_ptr)
     return _train_level(documents, level, config, seed)
 
 

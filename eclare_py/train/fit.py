@@ -325,7 +325,3 @@ def _label_side(network: EclareNetwork) -> dict[str, np.ndarray]:
         for name, value in network.state_dict().items()
         if name.startswith(("label_encoder.", "log_scale")) and not name.endswith("accumulator")
     }
-
-
-def _numpy(tensor: torch.Tensor) -> np.ndarray:
-    return np.ascontiguousarray(tensor.detach().cpu().numpy())

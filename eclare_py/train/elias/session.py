@@ -15,7 +15,7 @@ from eclare_py.model.bag import BagOfEmbeddings
 from eclare_py.model.document_encoder import DocumentEncoder
 from eclare_py.model.elias import EliasNetwork
 from eclare_py.train import checkpoint
-from eclare_py.train.checkpoint import Checkpoint, Cursor, adam_state, restore_adam
+from eclare_py.train.checkpoint import Checkpoint, Cursor, optimizer_state, restore_optimizer
 from eclare_py.train.events import EventLog
 from eclare_py.train.prepare import Prepared
 from eclare_py.train.recipe import Recipe
@@ -45,7 +45,7 @@ class EliasSession:
             return
         point = Checkpoint(
             self.cursor, to_mapping(self.recipe), self.prepared.fingerprint, self.network.state_dict(),
-            adam_state(self.optimizer), None, self.best, self.best_state,
+            optimizer_state(self.optimizer), None, self.best, self.best_state,
         )  # fmt: skip
         checkpoint.save(self.folder / "checkpoint", point)
 
@@ -68,7 +68,7 @@ def open_session(
     if point is not None:
         checkpoint.check_same(point, to_mapping(recipe), prepared.fingerprint)
         network.load_state_dict({name: value.to(device) for name, value in point.network.items()})
-        restore_adam(session.optimizer, point.optimizer)
+        restore_optimizer(session.optimizer, point.optimizer)
         session.cursor, session.best, session.best_state = point.cursor, point.best, point.best_network
         log("note", resumed=vars(point.cursor))
     return session
