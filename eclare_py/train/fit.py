@@ -32,6 +32,7 @@ from eclare_py.train.indexing import build_linear, build_scorer, encode_train, l
 from eclare_py.train.linear import train_linear
 from eclare_py.train.loop import Rates, StageRun, run_stage
 from eclare_py.train.mining import mine
+from eclare_py.train.moments import flat_moments, restore_moments
 from eclare_py.train.precision import in_bfloat16
 from eclare_py.train.prepare import Prepared, prepare
 from eclare_py.train.ranking import complete, fit_ranker, validate
@@ -153,7 +154,7 @@ def _open(
         checkpoint.check_same(point, to_mapping(recipe), prepared.fingerprint)
         network.load_state_dict({name: value.to(device) for name, value in point.network.items()})
         network.per_label = point.cursor.stage != "surrogate"
-        _restore_adam(session.optimizer, point.optimizer)
+        restore_moments(session.optimizer, point.optimizer)
         session.cursor, session.best, session.negatives = point.cursor, point.best, point.negatives
         session.best_state = point.best_network
         log("note", resumed=vars(point.cursor))
@@ -250,7 +251,7 @@ def _save(session: Session) -> None:
         session.folder / "checkpoint",
         Checkpoint(
             session.cursor, to_mapping(session.recipe), session.prepared.fingerprint, session.network.state_dict(),
-            _adam_state(session.optimizer), negatives, session.best, session.best_state,
+            flat_moments(session.optimizer), negatives, session.best, session.best_state,
         ),
     )  # fmt: skip
 
@@ -337,20 +338,3 @@ def _label_side(network: EclareNetwork) -> dict[str, np.ndarray]:
 
 def _numpy(tensor: torch.Tensor) -> np.ndarray:
     return np.ascontiguousarray(tensor.detach().cpu().numpy())
-
-
-def _adam_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Adam's moments under flat names."""
-    return {
-        f"{index}/{name}": value if isinstance(value, torch.Tensor) else torch.tensor(value)
-        for index, moments in optimizer.state_dict()["state"].items()
-        for name, value in moments.items()
-    }
-
-
-def _restore_adam(optimizer: torch.optim.Optimizer, flat: dict[str, torch.Tensor]) -> None:
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for key, value in flat.items():
-        index, name = key.split("/", 1)
-        state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

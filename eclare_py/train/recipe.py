@@ -14,6 +14,7 @@ from eclare_py.graph.build import GraphConfig
 from eclare_py.index import IndexConfig
 from eclare_py.linear import LinearConfig
 from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
+from eclare_py.model.lightxml_config import LightXmlConfig
 from eclare_py.rank.config import RankConfig
 
 
@@ -48,8 +49,8 @@ class Recipe:
     """Everything that decides what a model becomes, given the data."""
 
     name: str = option("eclare", "what the model is called")
-    method: Literal["fusion", "linear"] = option(
-        "fusion", "label vectors and the fusion over them, or the linear ranker alone (XR-Linear)"
+    method: Literal["fusion", "linear", "lightxml"] = option(
+        "fusion", "label vectors and the fusion over them, the linear ranker alone (XR-Linear), or LightXML"
     )
     seed: int = option(0, "seed of every random choice", low=0)
     features: FeatureConfig = field(default_factory=FeatureConfig)
@@ -59,6 +60,7 @@ class Recipe:
     label: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
     linear: LinearConfig = field(default_factory=LinearConfig)
+    lightxml: LightXmlConfig = field(default_factory=LightXmlConfig)
     rank: RankConfig = field(default_factory=RankConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
