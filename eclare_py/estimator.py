@@ -14,7 +14,7 @@ from eclare_py.metrics.evaluate import evaluate
 from eclare_py.metrics.filters import drop_filter_pairs
 from eclare_py.metrics.result import Evaluation
 from eclare_py.persist import load_pipeline, save_pipeline
-from eclare_py.rank.linear_pipeline import LinearPipeline
+from eclare_py.rank.models import Model, method_of
 from eclare_py.rank.pipeline import Pipeline
 from eclare_py.rank.selection import choose_thresholds, with_score_quality
 from eclare_py.types import IntArray, Ranking
@@ -47,7 +47,7 @@ class EclareClassifier:
         self.recipe = recipe
         self.overrides = overrides
         self.device = device
-        self._pipeline: Pipeline | LinearPipeline | None = None
+        self._pipeline: Model | None = None
 
     @classmethod
     def from_recipe(
@@ -73,13 +73,15 @@ class EclareClassifier:
 
         Raises:
             ModelError: The folder is no model, or is damaged.
-            UsageError: A `tail_boost` that is no number from 0, or for a model of the linear method.
+            UsageError: A `tail_boost` that is no number from 0, or for a model that is not of the fusion.
         """
         classifier = cls()
         pipeline = load_pipeline(path)
         if tail_boost is not None:
-            if isinstance(pipeline, LinearPipeline):
-                raise UsageError("tail_boost is of the fusion; this model is of the method linear, which has none")
+            if not isinstance(pipeline, Pipeline):
+                raise UsageError(
+                    f"tail_boost is of the fusion; this model is of the method {method_of(pipeline)}, which has none"
+                )
             pipeline = pipeline.at(tail_boost)
         classifier._pipeline = pipeline
         return classifier
@@ -140,7 +142,7 @@ class EclareClassifier:
         return self
 
     @property
-    def pipeline(self) -> Pipeline | LinearPipeline:
+    def pipeline(self) -> Model:
         """The trained parts.
 
         Raises:
@@ -203,12 +205,13 @@ class EclareClassifier:
         """
         from eclare_py.rank.explain import explain
 
-        if isinstance(self.pipeline, LinearPipeline):
+        pipeline = self.pipeline
+        if not isinstance(pipeline, Pipeline):
             raise UsageError(
-                "this model is of the method linear: it has no label vectors or graph to explain a score by; "
-                "train the recipe default or eclare"
+                f"this model is of the method {method_of(pipeline)}: it has no label vectors or graph to explain a "
+                "score by; train the recipe default or eclare"
             )
-        return explain(self.pipeline, text, label, top=top)
+        return explain(pipeline, text, label, top=top)
 
     def evaluate(
         self, data: DataFolder | Dataset, *, train: Dataset | None = None, ranking: Ranking | None = None

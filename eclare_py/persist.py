@@ -3,6 +3,8 @@
 A model folder holds, beside `manifest.json`:
 - a pair NAME.safetensors, NAME.json for each of features, encoder, scorer, profile, tree, graph, support, network,
   documents, calibration, and for linear, first and final (the fusion networks) and held_out where the model has them;
+- of the method `linear`: features, labels_seen and linear0 ..; of gated clusters: features, encoder, clusters,
+  classifiers;
 - `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
 - `events.jsonl`, the log of the training, where there is one.
 
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +32,14 @@ from eclare_py.linear import LinearConfig, LinearRanker
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.quantize import Rows, codes_of, from_arrays, to_arrays
 from eclare_py.rank.calibration import Calibration
+from eclare_py.rank.cluster_pipeline import ClusterPipeline
+from eclare_py.rank.cluster_state import cluster_pipeline, cluster_states
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.fusion import FusionNetwork
 from eclare_py.rank.held_out import HeldOut
 from eclare_py.rank.linear_pipeline import LinearPipeline
+from eclare_py.rank.models import Model
 from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments
 from eclare_py.rank.ranker import LabelScorer, Ranker
 from eclare_py.storage import (
@@ -56,7 +62,7 @@ HELD_OUT = "held_out"
 _MEND = "restore the folder from its source or train again"
 
 
-def save_pipeline(pipeline: Pipeline | LinearPipeline, path: str | Path, *, log: str | Path | None = None) -> None:
+def save_pipeline(pipeline: Model, path: str | Path, *, log: str | Path | None = None) -> None:
     """Write a model, all or nothing; an earlier model at `path` is replaced, anything else there is refused.
 
     Args:
@@ -74,7 +80,7 @@ def save_pipeline(pipeline: Pipeline | LinearPipeline, path: str | Path, *, log:
         "labels": pipeline.n_labels,
         "documents": pipeline.facts.get("documents", 0),
     }
-    if isinstance(pipeline, Pipeline):
+    if not isinstance(pipeline, LinearPipeline):
         extra["dim"] = pipeline.encoder.dim
     with atomic_folder(path, kind=KIND, extra=extra) as folder:
         for name, state in _states(pipeline).items():
@@ -86,7 +92,7 @@ def save_pipeline(pipeline: Pipeline | LinearPipeline, path: str | Path, *, log:
             shutil.copyfile(log, folder / LOG)
 
 
-def load_pipeline(path: str | Path) -> Pipeline | LinearPipeline:
+def load_pipeline(path: str | Path) -> Model:
     """Read a model that `save_pipeline` wrote, after checking every file against the manifest and the parts together.
 
     Raises:
@@ -101,6 +107,8 @@ def load_pipeline(path: str | Path) -> Pipeline | LinearPipeline:
     if recipe.get("method") == "linear":
         return _linear_pipeline(folder, recipe, features, table, facts)
     encoder = _encoder(folder, features)
+    if (folder / "clusters.json").exists():
+        return cluster_pipeline(partial(read_state, folder), recipe, features, encoder, table, facts)
     scorer, n_documents = _scorer(folder, n_labels, encoder.dim)
     profile = _profile(folder, n_labels, encoder.dim, features.n_features, n_documents)
     graph = LabelGraph.from_state(read_state(folder, "graph"))
@@ -141,7 +149,9 @@ def _linear_pipeline(
     return LinearPipeline(recipe, features, trees, frequencies, n_documents, table, facts)
 
 
-def _states(pipeline: Pipeline | LinearPipeline) -> dict[str, State]:
+def _states(pipeline: Model) -> dict[str, State]:
+    if isinstance(pipeline, ClusterPipeline):
+        return cluster_states(pipeline)
     if isinstance(pipeline, LinearPipeline):
         seen = State({"frequencies": pipeline.frequencies}, {"n_documents": pipeline.n_documents})
         trees = {f"linear{i}": tree.state() for i, tree in enumerate(pipeline.trees)}

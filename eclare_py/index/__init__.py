@@ -5,11 +5,13 @@ from __future__ import annotations
 from eclare_py.index.beam import beam_search, candidates, exact_search, labels_scored, search, search_counted
 from eclare_py.index.clustering import balanced_kmeans
 from eclare_py.index.config import IndexConfig
+from eclare_py.index.gated import GATES, gate_scores, gated_search, top_clusters
 from eclare_py.index.representations import label_centroids, label_representations
 from eclare_py.index.routing import centroid_routers, label_targets, mass_routers
 from eclare_py.index.tree import LabelTree, build_tree
 
 __all__ = [
+    "GATES",
     "IndexConfig",
     "LabelTree",
     "balanced_kmeans",
@@ -18,6 +20,8 @@ __all__ = [
     "candidates",
     "centroid_routers",
     "exact_search",
+    "gate_scores",
+    "gated_search",
     "label_centroids",
     "label_representations",
     "label_targets",
@@ -25,4 +29,5 @@ __all__ = [
     "mass_routers",
     "search",
     "search_counted",
+    "top_clusters",
 ]

@@ -6,7 +6,8 @@ import numpy as np
 
 from eclare_py.errors import UsageError
 from eclare_py.index import kernels, selection
-from eclare_py.index.tree import SCORES, LabelTree
+from eclare_py.index.gated import GATES, gated_beam, gated_search
+from eclare_py.index.tree import SUMS, LabelTree
 from eclare_py.quantize import Rows, plain
 from eclare_py.types import FloatArray, IntArray, Ranking
 
@@ -17,7 +18,8 @@ def beam_search(tree: LabelTree, x: FloatArray, *, beam: int, quantized: bool = 
     """The leaves with the best paths (PECOS' beam search; methods.md 4.4 calls it a masked product).
 
     With p = <x, router> + bias of a node, a path scores the sum of log-sigmoids of p (`tree.score` is `log-sigmoid`),
-    the sum of p (`dot`) or the p of its last node (`last`). On every level the `beam` best are kept, ties by node id.
+    the sum of p (`dot`) or the p of its last node (`last`); with a gate, its `gate_scores`. On every
+    level the `beam` best are kept, ties by node id.
 
     Args:
         tree: The index.
@@ -35,10 +37,12 @@ def beam_search(tree: LabelTree, x: FloatArray, *, beam: int, quantized: bool = 
     if beam < 1:
         raise UsageError(f"beam={beam} must be at least 1")
     beam = min(beam, tree.n_leaves)
+    if tree.score in GATES:
+        return gated_beam(tree, x, beam=beam)
     leaves = np.empty((len(x), beam), dtype=np.int64)
     scores = np.empty((len(x), beam), dtype=np.float32)
     routers = tree.router_codes if quantized else plain(tree.routers)
-    arrays = (tree.level_ptr, tree.child_ptr, routers, tree.bias, SCORES.index(tree.score))
+    arrays = (tree.level_ptr, tree.child_ptr, routers, tree.bias, SUMS.index(tree.score))
     if len(x) == 1:  # no threads: less overhead, and safe to call from several Python threads
         kernels.descend(*arrays, x[0], beam, leaves[0], scores[0])
     else:
@@ -79,7 +83,7 @@ def search(
     k: int,
     codes: Rows | None = None,
 ) -> Ranking:
-    """The k best labels by <x, v_l> + bias_l among those in the beam's leaves; see `search_counted`."""
+    """The k best labels by their score among those in the beam's leaves; see `search_counted`."""
     return search_counted(tree, x, beam=beam, label_vectors=label_vectors, label_bias=label_bias, k=k, codes=codes)[0]
 
 
@@ -93,9 +97,10 @@ def search_counted(
     k: int,
     codes: Rows | None = None,
 ) -> tuple[Ranking, IntArray]:
-    """Search, and say what it cost.
+    """Search by <x, v_l> + bias_l, and say what it cost.
 
-    All labels are scored where there are fewer than `tree.exact_below`, or where the beam holds every leaf anyway.
+    With a gate a label scores sigmoid(<x, v_l> + bias_l) times its best path, see `gated_search`. Without one all
+    labels are scored where there are fewer than `tree.exact_below`, or where the beam holds every leaf anyway.
 
     Args:
         tree: The index.
@@ -117,6 +122,8 @@ def search_counted(
     x, vectors, bias = _scorer(x, label_vectors, label_bias, k)
     if len(vectors) != tree.n_labels:
         raise UsageError(f"{len(vectors)} label vectors for a tree of {tree.n_labels} labels")
+    if tree.score in GATES:
+        return gated_search(tree, x, beam=beam, label_vectors=vectors, label_bias=bias, k=k, codes=codes)
     if tree.n_labels < tree.exact_below or beam >= tree.n_leaves:
         ranking = exact_search(x, label_vectors=vectors, label_bias=bias, k=k)
         return ranking, np.full(len(x), tree.n_labels, dtype=np.int64)

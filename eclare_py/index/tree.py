@@ -11,12 +11,15 @@ import numpy as np
 from eclare_py.errors import ModelError, UsageError
 from eclare_py.index.clustering import balanced_order, cluster_bounds, clusters_for
 from eclare_py.index.config import IndexConfig
+from eclare_py.index.gated import GATES
 from eclare_py.index.routing import centroid_routers
+from eclare_py.index.tree_checks import check_tree
 from eclare_py.quantize import Rows, codes_of
 from eclare_py.storage import State
 from eclare_py.types import FloatArray, IntArray
 
-SCORES = ("log-sigmoid", "dot", "last")  # numbered as kernels.LOG_SIGMOID, DOT, LAST
+SUMS = ("log-sigmoid", "dot", "last")  # numbered as kernels.LOG_SIGMOID, DOT, LAST
+SCORES = (*SUMS, *GATES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +32,16 @@ class LabelTree:
         level_ptr: (T+1,) nodes of level t are `level_ptr[t]` .. `level_ptr[t+1] - 1`.
         child_ptr: (M-C+1,) children of the inner node i are nodes `child_ptr[i]` .. `child_ptr[i+1] - 1`.
         leaf_ptr: (C+1,) labels of leaf c are `label_order[leaf_ptr[c]:leaf_ptr[c+1]]`.
-        label_order: (L,) permutation of the labels that puts those of one leaf side by side.
+        label_order: (n,) label in each slot: a permutation of the labels that puts those of one leaf side by side,
+            n = L; or, with a gate as score, any labels, each at most once in a leaf.
         routers: (M, d) vector of each node.
         bias: (M,) added to the node's product.
-        score: `log-sigmoid`, `dot` or `last`, see `beam_search`.
-        exact_below: With fewer labels than this `search` scores them all.
+        score: `log-sigmoid`, `dot` or `last`, see `beam_search`; or, for a single level, a gate (`softmax` or
+            `sigmoid`, see `gated.gate_scores`): a factor of the labels' scores.
+        exact_below: With fewer labels than this `search` scores them all (not with a gate).
+        edges: (n,) weight in 0..1 of each slot, a factor of the path with a gate; None: all 1.
+        label_count: L where it is not the number of slots.
+        sharpness: Factor on the softmax of the gate.
     """
 
     level_ptr: IntArray
@@ -44,6 +52,9 @@ class LabelTree:
     bias: FloatArray
     score: str = "log-sigmoid"
     exact_below: int = 0
+    edges: FloatArray | None = None
+    label_count: int | None = None
+    sharpness: float = 1.0
 
     @property
     def n_levels(self) -> int:
@@ -53,12 +64,17 @@ class LabelTree:
     @property
     def n_labels(self) -> int:
         """Number of labels L."""
-        return len(self.label_order)
+        return len(self.label_order) if self.label_count is None else self.label_count
 
     @property
     def n_leaves(self) -> int:
         """Number of leaves C."""
         return len(self.leaf_ptr) - 1
+
+    @cached_property
+    def slot_edges(self) -> FloatArray:
+        """(n,) weight of each slot."""
+        return np.ones(len(self.label_order), dtype=np.float32) if self.edges is None else self.edges
 
     @cached_property
     def router_codes(self) -> Rows:
@@ -85,7 +101,13 @@ class LabelTree:
         return np.repeat(np.arange(len(counts)), counts)
 
     def node_of_label(self, level: int = -1) -> IntArray:
-        """(L,) the node above each label, numbered inside the level; the last level by default."""
+        """(L,) the node above each label, numbered inside the level; the last level by default.
+
+        Raises:
+            UsageError: Labels may sit in several leaves.
+        """
+        if self.label_count is not None:
+            raise UsageError("labels of this tree may sit in several leaves: none has a node of its own")
         level = range(self.n_levels)[level]
         nodes = np.arange(self.n_leaves)
         for below in range(self.n_levels - 1, level, -1):
@@ -135,7 +157,14 @@ class LabelTree:
         """Plain arrays and settings, for saving."""
         arrays = {name: getattr(self, name) for name in ("level_ptr", "child_ptr", "leaf_ptr", "label_order")}
         arrays |= {"routers": self.routers, "bias": self.bias}
-        return State(arrays=arrays, meta={"score": self.score, "exact_below": self.exact_below})
+        meta: dict[str, int | float | str] = {"score": self.score, "exact_below": self.exact_below}
+        if self.edges is not None:
+            arrays["edges"] = self.edges
+        if self.label_count is not None:
+            meta["labels"] = self.label_count
+        if self.score in GATES:
+            meta["sharpness"] = self.sharpness
+        return State(arrays=arrays, meta=meta)
 
     @classmethod
     def from_state(cls, state: State) -> LabelTree:
@@ -157,8 +186,12 @@ class LabelTree:
             raise ModelError(f"label tree: score {score!r} is not one of {', '.join(SCORES)}")
         if isinstance(exact_below, bool) or not isinstance(exact_below, int) or exact_below < 0:
             raise ModelError(f"label tree: exact_below {exact_below!r} is not a number of labels")
-        tree = cls(**integers, routers=routers, bias=bias, score=str(score), exact_below=exact_below)
-        _check(tree)
+        tree = cls(
+            **integers, routers=routers, bias=bias, score=str(score), exact_below=exact_below,
+            edges=state.arrays.get("edges"), label_count=state.meta.get("labels"),
+            sharpness=state.meta.get("sharpness", 1.0),
+        )  # fmt: skip
+        check_tree(tree)
         return tree
 
 
@@ -185,8 +218,8 @@ def build_tree(
     step = config.branching.bit_length() - 1
     if config.branching < 2 or config.branching != 1 << step:
         raise UsageError(f"branching={config.branching} must be a power of two from 2 on")
-    if config.score not in SCORES:
-        raise UsageError(f"score={config.score!r} must be one of {', '.join(SCORES)}")
+    if config.score not in SUMS:
+        raise UsageError(f"score={config.score!r} must be one of {', '.join(SUMS)}")
     if config.max_leaf < 2:
         raise UsageError(f"max_leaf={config.max_leaf} must be at least 2")
     n_labels = len(representations)
@@ -215,25 +248,3 @@ def _stored(state: State, name: str) -> np.ndarray:
     if name not in state.arrays:
         raise ModelError(f"label tree: array {name} is missing")
     return state.arrays[name]
-
-
-def _check(tree: LabelTree) -> None:
-    """Refuse arrays that are not a tree; compiled loops would read outside of them."""
-    level_ptr, child_ptr, leaf_ptr = tree.level_ptr, tree.child_ptr, tree.leaf_ptr
-    if len(level_ptr) < 2 or level_ptr[0] != 0 or np.any(np.diff(level_ptr) < 1):
-        raise ModelError("label tree: level_ptr must start at 0 and increase")
-    nodes, inner = int(level_ptr[-1]), int(level_ptr[-2])
-    if len(child_ptr) != inner + 1 or np.any(np.diff(child_ptr) < 1):
-        raise ModelError(f"label tree: child_ptr must increase over {inner} inner nodes")
-    if not np.array_equal(child_ptr[level_ptr[:-1]], level_ptr[1:]):
-        raise ModelError("label tree: child_ptr does not match the levels")
-    if len(leaf_ptr) != nodes - inner + 1 or leaf_ptr[0] != 0 or np.any(np.diff(leaf_ptr) < 0):
-        raise ModelError(f"label tree: leaf_ptr must start at 0 and not decrease over {nodes - inner} leaves")
-    if leaf_ptr[-1] != tree.n_labels or tree.n_labels == 0:
-        raise ModelError(f"label tree: leaf_ptr ends at {leaf_ptr[-1]}, but there are {tree.n_labels} labels")
-    if not np.array_equal(np.sort(tree.label_order), np.arange(tree.n_labels)):
-        raise ModelError("label tree: label_order is not a permutation of the labels")
-    if tree.routers.ndim != 2 or len(tree.routers) != nodes or tree.bias.shape != (nodes,):
-        raise ModelError(f"label tree: routers {tree.routers.shape} and bias {tree.bias.shape} for {nodes} nodes")
-    if not (np.isfinite(tree.routers).all() and np.isfinite(tree.bias).all()):
-        raise ModelError("label tree: routers hold NaN or infinity")

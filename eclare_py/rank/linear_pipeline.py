@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from eclare_py.features.tfidf import TfidfFeatures
-from eclare_py.graph.edges import select_entries
 from eclare_py.linear.model import LinearRanker
+from eclare_py.rank.filtered import spare, without
 from eclare_py.rank.pipeline import LabelTable
 from eclare_py.rank.ranker import query_blocks
 from eclare_py.types import Csr, IntArray, Ranking, as_csr
@@ -59,13 +57,12 @@ class LinearPipeline:
     def _rank_block(self, texts: Sequence[str], k: int, hidden: IntArray | None) -> Ranking:
         rows = self.features.transform_one(texts[0]) if len(texts) == 1 else self.features.transform(texts)
         hides = hidden is not None and len(hidden)
-        spare = int(np.bincount(hidden[:, 0]).max()) if hides else 0  # type: ignore[index]
-        rankings = [tree.rank(rows, k + spare) for tree in self.trees]
+        rankings = [tree.rank(rows, k + spare(hidden)) for tree in self.trees]
         if len(rankings) == 1 and not hides:
             return rankings[0]
         scores: Csr = as_csr(sum(ranking.to_csr(self.n_labels) for ranking in rankings)) / len(rankings)
         if hides:
-            scores = _without(scores, hidden)  # type: ignore[arg-type]
+            scores = without(scores, hidden)  # type: ignore[arg-type]
         return Ranking.from_csr(scores, k)
 
     def describe(self) -> dict[str, Any]:
@@ -84,10 +81,3 @@ class LinearPipeline:
             "weights": sum(len(level.values) for tree in self.trees for level in tree.levels),
             "facts": self.facts,
         }
-
-
-def _without(scores: Csr, hidden: IntArray) -> Csr:
-    """The (B, L) matrix without the entries of some pairs."""
-    rows = np.repeat(np.arange(scores.shape[0], dtype=np.int64), np.diff(scores.indptr))
-    kept = ~np.isin(rows * scores.shape[1] + scores.indices, hidden[:, 0] * scores.shape[1] + hidden[:, 1])
-    return select_entries(scores, kept)

@@ -12,20 +12,20 @@ from eclare_py.metrics.result import Evaluation
 from eclare_py.metrics.score_quality import calibration_section, selective_section
 from eclare_py.metrics.selective import CONFIDENCE, Scored
 from eclare_py.rank.held_out import DEPTH
-from eclare_py.rank.linear_pipeline import LinearPipeline
+from eclare_py.rank.models import Model, method_of
 from eclare_py.rank.pipeline import Pipeline
 from eclare_py.types import PADDING, Csr, IntArray, Ranking
 
 
-def held_out_scores(pipeline: Pipeline | LinearPipeline, k: int = DEPTH) -> Scored | None:
+def held_out_scores(pipeline: Model, k: int = DEPTH) -> Scored | None:
     """The model's scores of its H held-out documents, the k best of each and at most `DEPTH`; None where unknown."""
-    if isinstance(pipeline, LinearPipeline) or pipeline.held_out is None:
+    if not isinstance(pipeline, Pipeline) or pipeline.held_out is None:
         return None
     ranker = pipeline.ranker
     return pipeline.held_out.scored(ranker.calibration, ranker.config.tail_boost, k)
 
 
-def choose_thresholds(pipeline: Pipeline | LinearPipeline, precision: float, k: int = DEPTH) -> BinThresholds | None:
+def choose_thresholds(pipeline: Model, precision: float, k: int = DEPTH) -> BinThresholds | None:
     """Thresholds by label frequency at which the k best labels of documents reach a precision, most likely.
 
     They are guarded: of the precision on the held-out documents the lower bound at `CONFIDENCE` has to reach it.
@@ -47,9 +47,8 @@ def choose_thresholds(pipeline: Pipeline | LinearPipeline, precision: float, k: 
         raise UsageError(f"precision={precision} must be above 0 and at most 1")
     scored = held_out_scores(pipeline, k)
     if scored is None:
-        reason = (
-            "is of the method linear" if isinstance(pipeline, LinearPipeline) else "was saved before there were any"
-        )
+        method = method_of(pipeline)
+        reason = "was saved before there were any" if isinstance(pipeline, Pipeline) else f"is of the method {method}"
         raise ModelError(
             f"this model has no held-out scores to choose a threshold from: it {reason}; train the recipe default or "
             "eclare with this version"
@@ -75,7 +74,7 @@ def keep_above(ranking: Ranking, thresholds: BinThresholds | None, frequencies: 
 
 
 def with_score_quality(
-    evaluation: Evaluation, pipeline: Pipeline | LinearPipeline, ranking: Ranking, labels: Csr
+    evaluation: Evaluation, pipeline: Model, ranking: Ranking, labels: Csr
 ) -> Evaluation:
     """An evaluation with the sections `selective` and `calibration` of the ten best labels of each document.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from eclare_py.data.dataset import Dataset
 from eclare_py.estimator import EclareClassifier
 from eclare_py.rank.explain import Explanation
-from eclare_py.rank.linear_pipeline import LinearPipeline
+from eclare_py.rank.pipeline import Pipeline
 from eclare_py.report.model import Example, Prediction
 from eclare_py.types import Ranking
 
@@ -37,7 +37,7 @@ def _example(classifier: EclareClassifier, data: Dataset, ranking: Ranking, row:
     ]
     missed = [data.label_texts[label] for label in sorted(relevant - set(shown))]
     why = ""
-    if shown and not isinstance(classifier.pipeline, LinearPipeline):
+    if shown and isinstance(classifier.pipeline, Pipeline):
         why = in_a_sentence(classifier.explain(data.texts[row], shown[0], top=_WORDS))
     return Example(data.texts[row], predictions, missed, why)
 

@@ -20,7 +20,7 @@ from eclare_py.metrics.ratios import recall
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.model.network import EclareNetwork, LabelSide
 from eclare_py.quantize import quantize
-from eclare_py.rank.linear_pipeline import LinearPipeline
+from eclare_py.rank.models import Model
 from eclare_py.rank.pipeline import LabelTable, Pipeline
 from eclare_py.rank.query import Query
 from eclare_py.train import checkpoint
@@ -67,7 +67,7 @@ def train(
     resume: bool = False,
     device: str = "auto",
     listener: Listener | None = None,
-) -> Pipeline | LinearPipeline:
+) -> Model:
     """Train a model.
 
     Args:
@@ -84,7 +84,7 @@ def train(
     """
     started = time.perf_counter()
     with EventLog(None if folder is None else folder / "events.jsonl", listener) as log:
-        pipeline: Pipeline | LinearPipeline
+        pipeline: Model
         target = choose_device(device)
         log("start", recipe=to_mapping(recipe))
         if recipe.method == "linear":

@@ -13,8 +13,7 @@ from eclare_py import Dataset, Ranking, evaluate
 from eclare_py.config import to_mapping
 from eclare_py.data import DataFolder
 from eclare_py.errors import EclareError
-from eclare_py.rank.linear_pipeline import LinearPipeline
-from eclare_py.rank.pipeline import Pipeline
+from eclare_py.rank.models import Model
 from eclare_py.train.events import EventLog
 from eclare_py.train.fit import assemble, train, train_network
 from runner.plan import Cell, network_recipe
@@ -94,7 +93,7 @@ class Clock:
 
 def _finish(
     cell: Cell,
-    pipeline: Pipeline | LinearPipeline,
+    pipeline: Model,
     dataset: Dataset,
     folder: DataFolder,
     store: Store,
@@ -132,7 +131,7 @@ def _finish(
     display.done(cell.title, result.metrics)
 
 
-def _predict(pipeline: Pipeline | LinearPipeline, folder: DataFolder) -> tuple[Ranking, Clock]:
+def _predict(pipeline: Model, folder: DataFolder) -> tuple[Ranking, Clock]:
     test: Any = folder.test
     pipeline.rank(test.texts[:_WARM_UP], RANKED)
     clock = Clock()

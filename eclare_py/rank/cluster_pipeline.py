@@ -1,0 +1,129 @@
+"""A trained model over gated clusters of labels (ELIAS, LightXML) as it answers: texts in, ranked labels out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from eclare_py.features.tfidf import TfidfFeatures
+from eclare_py.index import LabelTree, gated_search
+from eclare_py.model.frozen import FrozenEncoder
+from eclare_py.quantize import Rows, codes_of
+from eclare_py.rank.filtered import spare, without
+from eclare_py.rank.pipeline import LabelTable
+from eclare_py.rank.query import Query
+from eclare_py.rank.ranker import query_blocks
+from eclare_py.types import FloatArray, IntArray, Ranking
+
+if TYPE_CHECKING:
+    from eclare_py.features.transformer import SentenceEncoder
+
+_BLOCK = 4096  # texts ranked at once
+
+
+@dataclass(frozen=True)
+class ClusterPipeline:
+    """All parts of a trained model whose labels sit in gated clusters.
+
+    A label scores sigmoid(<x, v_l> + b_l) times its best path, see `index.gated_search`; x is the encoder's vector.
+    What training put between the two (a scale, a linear map) is folded into the vectors.
+
+    Attributes:
+        recipe: The recipe as plain data; `method` says which method it is.
+        features: TF-IDF of texts.
+        encoder: Document encoder.
+        index: One level of clusters with the gate `softmax` or `sigmoid`; labels may sit in several.
+        vectors: (L, d) label classifiers, rounded to their codes.
+        bias: (L,).
+        beam: Clusters visited for a document.
+        shortlist: Most labels scored for a document.
+        frequencies: (L,) train frequencies.
+        n_documents: N.
+        labels: Names of the labels.
+        facts: What is known of the training.
+    """
+
+    recipe: dict[str, Any]
+    features: TfidfFeatures
+    encoder: FrozenEncoder
+    index: LabelTree
+    vectors: FloatArray
+    bias: FloatArray
+    beam: int
+    shortlist: int
+    frequencies: IntArray
+    n_documents: int
+    labels: LabelTable
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_labels(self) -> int:
+        """L."""
+        return len(self.labels.texts)
+
+    @cached_property
+    def codes(self) -> Rows:
+        """The label classifiers by their codes."""
+        return codes_of(self.vectors)
+
+    @cached_property
+    def sentence_encoder(self) -> SentenceEncoder | None:
+        """The frozen sentence encoder, where the recipe has one."""
+        settings = self.recipe["document"]
+        if settings["kind"] == "bag":
+            return None
+        from eclare_py.features.transformer import SentenceEncoder
+
+        return SentenceEncoder(settings["transformer"])
+
+    def encode(self, texts: Sequence[str]) -> Query:
+        """(B,) texts -> vectors and TF-IDF rows."""
+        sentences = self.sentence_encoder
+        embeddings = None if sentences is None else sentences.encode(list(texts))
+        terms = self.features.transform_one(texts[0]) if len(texts) == 1 else self.features.transform(texts)
+        return Query(self.encoder.encode(terms, embeddings), terms)
+
+    def rank(self, texts: Sequence[str], k: int = 10, *, hidden: IntArray | None = None) -> Ranking:
+        """The k most probable labels of each text.
+
+        Args:
+            texts: (B,) texts.
+            k: Labels wanted; rows are padded where the clusters visited hold fewer.
+            hidden: (F, 2) filter pairs (row, label) that must not come up.
+        """
+        parts = [
+            self.rank_query(self.encode(texts[rows]), k, pairs)
+            for rows, pairs in query_blocks(len(texts), hidden, _BLOCK)
+        ]
+        return Ranking.stack(parts, k)
+
+    def rank_query(self, query: Query, k: int, hidden: IntArray | None = None) -> Ranking:
+        """`rank` of documents that are encoded already."""
+        ranking = self.search(query, k + spare(hidden))
+        if hidden is None or not len(hidden):
+            return ranking
+        return Ranking.from_csr(without(ranking.to_csr(self.n_labels), hidden), k)
+
+    def search(self, query: Query, k: int) -> Ranking:
+        """The k labels with the best probabilities by the index alone."""
+        return gated_search(
+            self.index, query.vectors, beam=self.beam, label_vectors=self.vectors, label_bias=self.bias, k=k,
+            shortlist=self.shortlist, codes=self.codes,
+        )[0]  # fmt: skip
+
+    def describe(self) -> dict[str, Any]:
+        """Sizes, settings and training facts of the model as plain data."""
+        return {
+            "recipe": self.recipe,
+            "labels": self.n_labels,
+            "features": self.features.n_features,
+            "dim": self.encoder.dim,
+            "tree": {"levels": 1, "leaves": self.index.n_leaves, "beam": self.beam},
+            "weights": 0,
+            "clusters": {
+                "gate": self.index.score, "slots": len(self.index.label_order), "shortlist": self.shortlist,
+            },
+            "facts": self.facts,
+        }  # fmt: skip

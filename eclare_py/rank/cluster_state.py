@@ -1,0 +1,90 @@
+"""Saving and loading the parts of a `ClusterPipeline`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from eclare_py.errors import ModelError
+from eclare_py.features.tfidf import TfidfFeatures
+from eclare_py.index import GATES, LabelTree
+from eclare_py.model.frozen import FrozenEncoder
+from eclare_py.quantize import codes_of, from_arrays, to_arrays
+from eclare_py.rank.cluster_pipeline import ClusterPipeline
+from eclare_py.rank.pipeline import LabelTable
+from eclare_py.storage import State
+
+_MEND = "restore the folder from its source or train again"
+
+
+def cluster_states(pipeline: ClusterPipeline) -> dict[str, State]:
+    """What is saved, by part.
+
+    Raises:
+        ModelError: A label classifier is not finite.
+    """
+    try:
+        vectors = to_arrays("vectors", codes_of(pipeline.vectors))
+    except ValueError as error:
+        raise ModelError(f"vectors: {error}; train again") from error
+    meta = {"beam": pipeline.beam, "shortlist": pipeline.shortlist, "n_documents": pipeline.n_documents}
+    return {
+        "features": pipeline.features.state(),
+        "encoder": pipeline.encoder.state(),
+        "clusters": pipeline.index.state(),
+        "classifiers": State(vectors | {"bias": pipeline.bias, "frequencies": pipeline.frequencies}, meta),
+    }
+
+
+def cluster_pipeline(
+    read: Callable[[str], State],
+    recipe: dict[str, Any],
+    features: TfidfFeatures,
+    encoder: FrozenEncoder,
+    labels: LabelTable,
+    facts: dict[str, Any],
+) -> ClusterPipeline:
+    """Build the pipeline from its saved parts.
+
+    Args:
+        read: Gives a part by name.
+        recipe: The recipe as plain data.
+        features: TF-IDF of texts.
+        encoder: Document encoder.
+        labels: Names of the labels.
+        facts: What is known of the training.
+
+    Raises:
+        ModelError: A part is missing, damaged, or does not fit the others.
+    """
+    index, state = LabelTree.from_state(read("clusters")), read("classifiers")
+    n_labels, dim = len(labels.texts), encoder.dim
+    if index.score not in GATES or index.n_labels != n_labels or index.routers.shape[1] != dim:
+        raise ModelError(
+            f"clusters: the index has the score {index.score!r} over {index.n_labels} labels of "
+            f"{index.routers.shape[1]} dimensions, the model {n_labels} of {dim}; {_MEND}"
+        )
+    beam, shortlist, n_documents = (_count(state, name) for name in ("beam", "shortlist", "n_documents"))
+    try:
+        vectors = from_arrays(state.arrays, "vectors", dim).dense()
+    except ValueError as error:
+        raise ModelError(f"classifiers: {error}; {_MEND}") from error
+    bias, frequencies = state.arrays.get("bias"), state.arrays.get("frequencies")
+    if len(vectors) != n_labels or bias is None or bias.dtype != np.float32 or bias.shape != (n_labels,):
+        raise ModelError(f"classifiers: vectors and bias must be those of {n_labels} labels; {_MEND}")
+    if frequencies is None or frequencies.dtype != np.int64 or frequencies.shape != (n_labels,):
+        raise ModelError(f"classifiers: frequencies must be those of {n_labels} labels; {_MEND}")
+    if frequencies.min() < 0 or frequencies.max() > n_documents:
+        raise ModelError(f"classifiers: frequencies must be from 0 to {n_documents}; {_MEND}")
+    return ClusterPipeline(
+        recipe, features, encoder, index, vectors, bias, beam, shortlist, frequencies, n_documents, labels, facts
+    )
+
+
+def _count(state: State, name: str) -> int:
+    value = state.meta.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ModelError(f"classifiers: {name} is {value!r}, expected a whole number from 1; {_MEND}")
+    return value
