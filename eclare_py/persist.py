@@ -6,6 +6,7 @@ A model folder holds, beside `manifest.json`:
 - of the method `linear`: features, labels_seen and linear0 ..; of gated clusters: features, encoder, clusters,
   classifiers;
 - `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
+- `transformer/`, a sentence-transformers model, where a linear ranker has dense columns;
 - `events.jsonl`, the log of the training, where there is one.
 
 Loading needs neither torch nor scikit-learn.
@@ -17,7 +18,7 @@ import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,9 @@ import numpy.typing as npt
 from eclare_py import __version__
 from eclare_py.config import load_config
 from eclare_py.errors import ConfigError, ModelError
+from eclare_py.features.dense_columns import DenseColumns
 from eclare_py.features.tfidf import TfidfFeatures
+from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.index import LabelTree
 from eclare_py.linear import LinearConfig, LinearRanker
@@ -59,6 +62,8 @@ from eclare_py.types import Csr, FloatArray, IntArray
 KIND = "model"
 LOG = "events.jsonl"
 HELD_OUT = "held_out"
+TRANSFORMER = "transformer"
+T = TypeVar("T")
 _MEND = "restore the folder from its source or train again"
 
 
@@ -85,6 +90,8 @@ def save_pipeline(pipeline: Model, path: str | Path, *, log: str | Path | None =
     with atomic_folder(path, kind=KIND, extra=extra) as folder:
         for name, state in _states(pipeline).items():
             write_state(folder, name, state)
+        if isinstance(pipeline, LinearPipeline) and pipeline.dense is not None:
+            pipeline.dense.save(folder / TRANSFORMER)
         write_json(folder / "labels.json", {"texts": pipeline.labels.texts, "ids": pipeline.labels.ids})
         write_json(folder / "recipe.json", pipeline.recipe, indent=1)
         write_json(folder / "facts.json", pipeline.facts, indent=1)
@@ -104,7 +111,7 @@ def load_pipeline(path: str | Path) -> Model:
     table = _label_table(folder, labels)
     n_labels = len(table.texts)
     features = TfidfFeatures.from_state(read_state(folder, "features"))
-    if recipe.get("method") == "linear":
+    if recipe.get("method") in ("linear", "xr_transformer"):
         return _linear_pipeline(folder, recipe, features, table, facts)
     encoder = _encoder(folder, features)
     if (folder / "clusters.json").exists():
@@ -141,19 +148,30 @@ def model_sizes(path: str | Path) -> dict[str, int]:
 def _linear_pipeline(
     folder: Path, recipe: dict[str, Any], features: TfidfFeatures, table: LabelTable, facts: dict[str, Any]
 ) -> LinearPipeline:
-    config = _linear_config(folder, recipe)
-    trees = [_linear(folder, f"linear{i}", config, len(table.texts), features.n_features) for i in range(config.trees)]
+    config = _section(folder, recipe, LinearConfig, "linear")
     state = read_state(folder, "labels_seen")
+    dense = None
+    if "dense" in state.meta:
+        dim = _count(folder, "labels_seen", state, "dense")
+        # Nothing of the transformer is read before the first text is.
+        transformer = _section(folder, recipe, TransformerConfig, "transformer")
+        dense = DenseColumns(transformer, dim, config.dense_weight, folder=folder / TRANSFORMER)
+    n_features = features.n_features + (0 if dense is None else dense.dim)
+    trees = [_linear(folder, f"linear{i}", config, len(table.texts), n_features) for i in range(config.trees)]
     n_documents = _count(folder, "labels_seen", state, "n_documents")
     frequencies = _frequencies(folder, "labels_seen", state, len(table.texts), n_documents)
-    return LinearPipeline(recipe, features, trees, frequencies, n_documents, table, facts)
+    if dense is not None and any(tree.n_features != n_features for tree in trees):
+        raise ModelError(f"{folder}: the trees do not have the {dense.dim} dense columns of the model; {_MEND}")
+    return LinearPipeline(recipe, features, trees, frequencies, n_documents, table, facts, dense)
+
 
 
 def _states(pipeline: Model) -> dict[str, State]:
     if isinstance(pipeline, ClusterPipeline):
         return cluster_states(pipeline)
     if isinstance(pipeline, LinearPipeline):
-        seen = State({"frequencies": pipeline.frequencies}, {"n_documents": pipeline.n_documents})
+        dense = {} if pipeline.dense is None else {"dense": pipeline.dense.dim}
+        seen = State({"frequencies": pipeline.frequencies}, {"n_documents": pipeline.n_documents, **dense})
         trees = {f"linear{i}": tree.state() for i, tree in enumerate(pipeline.trees)}
         return {"features": pipeline.features.state(), "labels_seen": seen, **trees}
     ranker, documents = pipeline.ranker, pipeline.documents
@@ -290,9 +308,9 @@ def _frequencies(folder: Path, part: str, state: State, n_labels: int, n_documen
     return frequencies
 
 
-def _linear_config(folder: Path, recipe: dict[str, Any]) -> LinearConfig:
+def _section(folder: Path, recipe: dict[str, Any], kind: type[T], name: str) -> T:
     try:
-        return load_config(LinearConfig, recipe.get("linear", {}), str(folder / "recipe.json"))
+        return load_config(kind, recipe.get(name, {}), str(folder / "recipe.json"))
     except ConfigError as error:
         raise ModelError(f"{error}; {_MEND}") from error
 
@@ -316,11 +334,7 @@ def _ranker(
     n_documents: int,
     n_features: int,
 ) -> Ranker:
-    source = str(folder / "recipe.json")
-    try:
-        config = load_config(RankConfig, recipe.get("rank", {}), source)
-    except ConfigError as error:
-        raise ModelError(f"{error}; {_MEND}") from error
+    config = _section(folder, recipe, RankConfig, "rank")
     shape = (len(scorer.vectors), len(scorer.vectors))
     support = csr_from_arrays(read_state(folder, "support").arrays, "support", "support graph", shape=shape)
     support = Csr(support, dtype=np.float32)
@@ -328,7 +342,8 @@ def _ranker(
         raise ModelError(f"{folder / 'support.safetensors'}: weights must be above 0 and finite; {_MEND}")
     linear = None
     if config.linear:
-        linear = _linear(folder, "linear", _linear_config(folder, recipe), len(scorer.vectors), n_features)
+        settings = _section(folder, recipe, LinearConfig, "linear")
+        linear = _linear(folder, "linear", settings, len(scorer.vectors), n_features)
     ranker = Ranker(scorer, profile, graph.normalized, support, config, n_documents, linear)
     ranker = replace(
         ranker,

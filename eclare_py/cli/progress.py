@@ -52,7 +52,7 @@ class TrainingProgress:
             self._complete()
 
     def _stage(self, values: dict[str, Any]) -> None:
-        title = _TITLES.get(values["name"], values["name"])
+        title = values.get("title") or _TITLES.get(values["name"], values["name"])
         if not errors.is_terminal:
             say(f"stage {values['name']}: {title}")
             return
@@ -80,6 +80,9 @@ def describe(event: str, values: dict[str, Any]) -> str:
             return f"{values['stage']}: epoch {values['epoch']} of {values['of']}, loss {values['loss']:.4f}"
         case "validation" if "recall_at_50" in values:
             return f"{values['stage']}: epoch {values['epoch']}, held-out R@50 {values['recall_at_50']:.2f}"
+        case "validation" if "clusters" in values:
+            figures = ", ".join(f"{name} {figure:.2f}" for name, figure in values["metrics"].items())
+            return f"{values['stage']}: epoch {values['epoch']}, held-out {figures} of {values['clusters']:,} clusters"
         case "validation":
             shown = {name: figure for name, figure in values["metrics"].items() if name in ("P@1", "PSP@5", "R@100")}
             figures = ", ".join(f"{name} {figure:.2f}" for name, figure in shown.items())

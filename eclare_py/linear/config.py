@@ -27,5 +27,9 @@ class LinearConfig:
     threshold: float = option(0.1, "weights smaller than this are dropped", low=0.0)
     tolerance: float = option(0.1, "stop of the coordinate descent", low=1e-8)
     rounds: int = option(100, "most passes over a node's documents", low=1)
+    dense: bool = option(
+        False, "put the vector of `transformer` beside the TF-IDF of a text; the method xr_transformer always does"
+    )
+    dense_weight: float = option(1.0, "factor on these vectors, which like the TF-IDF are of length one", low=0.0)
     beam: int = option(10, "nodes kept per level in search", low=1)
     power: int = option(3, "p of the score exp(-max(0, 1 - v)^p) of a squared hinge", low=1, high=8)

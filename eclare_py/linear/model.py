@@ -74,10 +74,11 @@ class LinearRanker:
         kept = Beam(*(np.zeros((documents.shape[0], 1), kind) for kind in (np.int64, np.float32, np.float32)))
         for depth, chunks in enumerate(self.levels):
             size = last if last is not None and depth == len(self.levels) - 1 else beam
-            kept = self._step(documents, chunks, kept, min(size, chunks.n_children), walk)
+            kept = self.step(documents, chunks, kept, min(size, chunks.n_children), walk)
         return kept
 
-    def _step(self, documents: Csr, chunks: Chunks, above: Beam, size: int, walk: str) -> Beam:
+    def step(self, documents: Csr, chunks: Chunks, above: Beam, size: int, walk: str = "choose") -> Beam:
+        """The best `size` children of the nodes of a beam, by the weights of their level."""
         filled = above.nodes >= 0
         counts = filled.sum(axis=1)
         rows = np.repeat(np.arange(len(filled)), counts)

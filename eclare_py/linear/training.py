@@ -93,6 +93,34 @@ def fit_linear(
     return ranker
 
 
+def fit_level(
+    documents: Csr, seen: Csr, targets: Csr, child_ptr: IntArray, config: LinearConfig, *, seed: int = 0
+) -> Chunks:
+    """The classifiers of one level alone.
+
+    Args:
+        documents: (N, V) features with ascending columns.
+        seen: (N, P) which documents the children of each parent are told from each other on.
+        targets: (N, n) labels under each child; positive where there are any.
+        child_ptr: (P+1,) children of every parent.
+        config: Loss and costs; with `cost_sensitive` a positive weighs by its share of the document's labels.
+        seed: Order of the documents in the descent.
+
+    Raises:
+        UsageError: Shapes do not fit each other.
+    """
+    parents, children = len(child_ptr) - 1, int(child_ptr[-1])
+    if seen.shape != (documents.shape[0], parents) or targets.shape != (documents.shape[0], children):
+        raise UsageError(
+            f"seen {seen.shape} and targets {targets.shape} for {documents.shape[0]} documents, {parents} parents and "
+            f"{children} children"
+        )
+    positives = _relevances(targets) if config.cost_sensitive else _ones(targets)
+    ignored = sp.csr_array(targets.shape, dtype=np.float32)
+    level = _Level(_columns(seen)[:2], _columns(positives), _columns(ignored)[:2], child_ptr)
+    return _train_level(documents, level, config, seed)
+
+
 def child_pointers(tree: LabelTree) -> list[IntArray]:
     """For every level (P+1,) the children of its P parents: the root above the first, labels under the last."""
     found = [np.array([0, tree.level_size(0)], dtype=np.int64)]

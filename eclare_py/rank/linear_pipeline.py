@@ -1,4 +1,4 @@
-"""A trained XR-Linear model as it answers: texts in, ranked labels out."""
+"""A trained XR-Linear model as it answers: texts in, ranked labels out; with sentence vectors, an XR-Transformer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from eclare_py.features.dense_columns import DenseColumns
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.linear.model import LinearRanker
 from eclare_py.rank.filtered import spare, without
@@ -18,7 +19,7 @@ _BLOCK = 8192  # texts ranked at once
 
 @dataclass(frozen=True)
 class LinearPipeline:
-    """All parts of a trained model of the method `linear`.
+    """All parts of a trained model of the methods `linear` and `xr_transformer`.
 
     Attributes:
         recipe: The recipe as plain data.
@@ -28,6 +29,7 @@ class LinearPipeline:
         n_documents: N.
         labels: Names of the labels.
         facts: What is known of the training.
+        dense: Sentence vectors that stand beside the TF-IDF, or None.
     """
 
     recipe: dict[str, Any]
@@ -37,6 +39,7 @@ class LinearPipeline:
     n_documents: int
     labels: LabelTable
     facts: dict[str, Any] = field(default_factory=dict)
+    dense: DenseColumns | None = None
 
     @property
     def n_labels(self) -> int:
@@ -56,6 +59,8 @@ class LinearPipeline:
 
     def _rank_block(self, texts: Sequence[str], k: int, hidden: IntArray | None) -> Ranking:
         rows = self.features.transform_one(texts[0]) if len(texts) == 1 else self.features.transform(texts)
+        if self.dense is not None:
+            rows = self.dense.append(rows, texts)
         hides = hidden is not None and len(hidden)
         rankings = [tree.rank(rows, k + spare(hidden)) for tree in self.trees]
         if len(rankings) == 1 and not hides:
@@ -72,6 +77,7 @@ class LinearPipeline:
             "recipe": self.recipe,
             "labels": self.n_labels,
             "features": self.features.n_features,
+            "dense_columns": 0 if self.dense is None else self.dense.dim,
             "tree": {
                 "trees": len(self.trees),
                 "levels": len(levels) - 1,

@@ -32,11 +32,11 @@ from eclare_py.train.indexing import build_linear, build_scorer, encode_train, l
 from eclare_py.train.linear import train_linear
 from eclare_py.train.loop import Rates, StageRun, run_stage
 from eclare_py.train.mining import mine
-from eclare_py.train.moments import flat_moments, restore_moments
 from eclare_py.train.precision import in_bfloat16
 from eclare_py.train.prepare import Prepared, prepare
 from eclare_py.train.ranking import complete, fit_ranker, validate
 from eclare_py.train.recipe import Recipe
+from eclare_py.train.xr_transformer import train_xr_transformer
 from eclare_py.types import FloatArray, IntArray
 
 _BLOCK = 8192  # documents encoded at once
@@ -90,6 +90,8 @@ def train(
         if recipe.method == "linear":
             target = torch.device("cpu")
             pipeline = train_linear(dataset, recipe, log)
+        elif recipe.method == "xr_transformer":
+            pipeline = train_xr_transformer(dataset, recipe, log, folder=folder, resume=resume, device=target)
         else:
             pipeline = assemble(train_network(dataset, recipe, log=log, folder=folder, resume=resume, device=device))
         facts: dict[str, Any] = {"train_seconds": round(time.perf_counter() - started, 1), "device": str(target)}
@@ -154,7 +156,7 @@ def _open(
         checkpoint.check_same(point, to_mapping(recipe), prepared.fingerprint)
         network.load_state_dict({name: value.to(device) for name, value in point.network.items()})
         network.per_label = point.cursor.stage != "surrogate"
-        restore_moments(session.optimizer, point.optimizer)
+        checkpoint.restore_optimizer(session.optimizer, point.optimizer)
         session.cursor, session.best, session.negatives = point.cursor, point.best, point.negatives
         session.best_state = point.best_network
         log("note", resumed=vars(point.cursor))
@@ -251,7 +253,7 @@ def _save(session: Session) -> None:
         session.folder / "checkpoint",
         Checkpoint(
             session.cursor, to_mapping(session.recipe), session.prepared.fingerprint, session.network.state_dict(),
-            flat_moments(session.optimizer), negatives, session.best, session.best_state,
+            checkpoint.optimizer_state(session.optimizer), negatives, session.best, session.best_state,
         ),
     )  # fmt: skip
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +20,6 @@ from eclare_py.model.network import EclareNetwork
 from eclare_py.train.batches import Batch, BatchSource
 from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.events import EventLog
-from eclare_py.train.interrupt import patient_interrupt
 from eclare_py.types import Csr, FloatArray, IntArray
 
 
@@ -151,3 +154,23 @@ def _stop_if(interrupted: threading.Event, run: StageRun) -> None:
     if interrupted.is_set():
         _save(run)
         raise KeyboardInterrupt
+
+
+@contextmanager
+def patient_interrupt() -> Iterator[threading.Event]:
+    """Ctrl-C sets the event instead of stopping in the middle of an update; a second one stops at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    old: Any = signal.signal(signal.SIGINT, handle)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, old)

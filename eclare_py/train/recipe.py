@@ -16,6 +16,7 @@ from eclare_py.linear import LinearConfig
 from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
 from eclare_py.model.lightxml_config import LightXmlConfig
 from eclare_py.rank.config import RankConfig
+from eclare_py.train.resolution_config import ResolutionConfig
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,10 @@ class Recipe:
     """Everything that decides what a model becomes, given the data."""
 
     name: str = option("eclare", "what the model is called")
-    method: Literal["fusion", "linear", "lightxml"] = option(
-        "fusion", "label vectors and the fusion over them, the linear ranker alone (XR-Linear), or LightXML"
+    method: Literal["fusion", "linear", "xr_transformer", "lightxml"] = option(
+        "fusion",
+        "label vectors and the fusion over them, the linear ranker alone (XR-Linear), the linear ranker on TF-IDF "
+        "and the vectors of a transformer tuned for it (XR-Transformer), or LightXML",
     )
     seed: int = option(0, "seed of every random choice", low=0)
     features: FeatureConfig = field(default_factory=FeatureConfig)
@@ -61,6 +64,7 @@ class Recipe:
     index: IndexConfig = field(default_factory=IndexConfig)
     linear: LinearConfig = field(default_factory=LinearConfig)
     lightxml: LightXmlConfig = field(default_factory=LightXmlConfig)
+    resolutions: ResolutionConfig = field(default_factory=ResolutionConfig)
     rank: RankConfig = field(default_factory=RankConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 

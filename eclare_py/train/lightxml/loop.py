@@ -12,9 +12,9 @@ import torch
 from eclare_py.errors import TrainingError
 from eclare_py.model.lightxml import masked_bce
 from eclare_py.train.events import EventLog
-from eclare_py.train.interrupt import patient_interrupt
 from eclare_py.train.lightxml.candidates import Candidates, best_groups, labels_of, settle
 from eclare_py.train.lightxml.session import STAGE, Session
+from eclare_py.train.loop import patient_interrupt
 from eclare_py.train.precision import in_bfloat16
 from eclare_py.types import Csr, FloatArray, IntArray
 

@@ -22,7 +22,6 @@ from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog
 from eclare_py.train.lightxml.candidates import Groups, split_filtered
 from eclare_py.train.lightxml.sides import Side, make_side
-from eclare_py.train.moments import flat_moments, restore_moments
 from eclare_py.train.prepare import fingerprint
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import Csr, FloatArray, IntArray
@@ -109,7 +108,7 @@ class Session:
             self.folder / "checkpoint",
             Checkpoint(
                 self.cursor, to_mapping(self.recipe), self.fingerprint, dict(self.tensors()),
-                flat_moments(self.optimizer), None, {"averaged": count}, means,
+                checkpoint.optimizer_state(self.optimizer), None, {"averaged": count}, means,
             ),
         )  # fmt: skip
 
@@ -169,7 +168,7 @@ def _go_on(session: Session, log: EventLog) -> None:
         return
     checkpoint.check_same(point, to_mapping(session.recipe), session.fingerprint)
     session.restore(point.network)
-    restore_moments(session.optimizer, point.optimizer)
+    checkpoint.restore_optimizer(session.optimizer, point.optimizer)
     session.cursor = point.cursor
     session.average = (point.best_network, int(point.best["averaged"]))
     log("note", resumed=vars(point.cursor))
