@@ -6,7 +6,7 @@ A model folder holds, beside `manifest.json`:
 - of the method `linear`: features, labels_seen and linear0 ..; of gated clusters: features, encoder, clusters,
   classifiers;
 - `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
-- `transformer/`, a sentence-transformers model, where a linear ranker has dense columns;
+- `transformer/`, a sentence-transformers model, where a linear ranker has dense columns or clusters are over its vectors;
 - `events.jsonl`, the log of the training, where there is one.
 
 Loading needs neither torch nor scikit-learn.
@@ -90,8 +90,9 @@ def save_pipeline(pipeline: Model, path: str | Path, *, log: str | Path | None =
     with atomic_folder(path, kind=KIND, extra=extra) as folder:
         for name, state in _states(pipeline).items():
             write_state(folder, name, state)
-        if isinstance(pipeline, LinearPipeline) and pipeline.dense is not None:
-            pipeline.dense.save(folder / TRANSFORMER)
+        transformer = _transformer(pipeline)
+        if transformer is not None:
+            transformer.save(folder / TRANSFORMER)
         write_json(folder / "labels.json", {"texts": pipeline.labels.texts, "ids": pipeline.labels.ids})
         write_json(folder / "recipe.json", pipeline.recipe, indent=1)
         write_json(folder / "facts.json", pipeline.facts, indent=1)
@@ -113,9 +114,10 @@ def load_pipeline(path: str | Path) -> Model:
     features = TfidfFeatures.from_state(read_state(folder, "features"))
     if recipe.get("method") in ("linear", "xr_transformer"):
         return _linear_pipeline(folder, recipe, features, table, facts)
-    encoder = _encoder(folder, features)
     if (folder / "clusters.json").exists():
-        return cluster_pipeline(partial(read_state, folder), recipe, features, encoder, table, facts)
+        vectors = _encoder(folder, features) if (folder / "encoder.json").exists() else _own_vectors(folder, recipe)
+        return cluster_pipeline(partial(read_state, folder), recipe, features, vectors, table, facts)
+    encoder = _encoder(folder, features)
     scorer, n_documents = _scorer(folder, n_labels, encoder.dim)
     profile = _profile(folder, n_labels, encoder.dim, features.n_features, n_documents)
     graph = LabelGraph.from_state(read_state(folder, "graph"))
@@ -164,6 +166,20 @@ def _linear_pipeline(
         raise ModelError(f"{folder}: the trees do not have the {dense.dim} dense columns of the model; {_MEND}")
     return LinearPipeline(recipe, features, trees, frequencies, n_documents, table, facts, dense)
 
+
+
+def _transformer(pipeline: Model) -> DenseColumns | None:
+    """The transformer that is saved with a model, if any."""
+    if isinstance(pipeline, LinearPipeline):
+        return pipeline.dense
+    return pipeline.encoder if isinstance(pipeline.encoder, DenseColumns) else None
+
+
+def _own_vectors(folder: Path, recipe: dict[str, Any]) -> DenseColumns:
+    """The transformer whose vectors are those of the documents; nothing of it is read before the first text is."""
+    dim = _count(folder, "classifiers", read_state(folder, "classifiers"), "dense")
+    config = _section(folder, recipe, TransformerConfig, "transformer")
+    return DenseColumns(config, dim, 1.0, folder=folder / TRANSFORMER)
 
 
 def _states(pipeline: Model) -> dict[str, State]:

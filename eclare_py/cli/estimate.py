@@ -34,8 +34,8 @@ def estimate_training(train: Dataset, recipe: Recipe) -> dict[str, Any]:
     """
     from eclare_py.features.tfidf import TfidfFeatures
 
-    if recipe.method == "linear":
-        raise UsageError("there is no estimate for the method linear: it trains in seconds to minutes, just try it")
+    if recipe.method != "fusion":
+        raise UsageError(f"there is no estimate for the method {recipe.method}: try it on a part of the documents")
     features = TfidfFeatures.fit(train.texts, train.label_texts, config=recipe.features)
     terms_per_text = _mean_terms(features, train.texts)
     terms_per_label = _mean_terms(features, train.label_texts)

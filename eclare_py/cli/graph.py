@@ -61,12 +61,15 @@ def graph(
     from eclare_py.graph.analysis import analyze
     from eclare_py.graph.communities import find_communities
     from eclare_py.rank.explain import find_label
+    from eclare_py.rank.models import method_of
     from eclare_py.rank.pipeline import Pipeline
 
     classifier = EclareClassifier.load(model)
     pipeline = classifier.pipeline
     if not isinstance(pipeline, Pipeline):
-        raise UsageError("this model is of the method linear: it has no label graph; train the recipe default")
+        raise UsageError(
+            f"this model is of the method {method_of(pipeline)}: it has no label graph; train the recipe default"
+        )
     row = None if label is None else find_label(pipeline.labels, label)
     texts = pipeline.labels.texts
     test_labels = None if data is None else _test_labels(classifier, data)

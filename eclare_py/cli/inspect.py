@@ -66,20 +66,21 @@ def _model(path: Path, estimate: bool) -> dict[str, dict[str, Any]]:
 
 
 def _parts(facts: dict[str, Any]) -> dict[str, Any]:
-    """What the model consists of; a model of the linear method has no vectors and no graph."""
-    tree = facts["tree"]
-    shown = {
-        "label tree": f"{tree['leaves']:,} leaves on {tree['levels']} levels, {tree['beam']:,} searched",
-        "linear weights": facts["weights"],
-    }
-    if facts["recipe"].get("method") == "linear":
-        return {"trees": tree["trees"], **shown}
-    return {
-        "dimensions": facts["dim"],
-        "label graph": f"{facts['graph']['kind']}, {facts['graph']['edges']:,} edges",
-        "support graph": f"{facts['support']['edges']:,} edges",
-        **shown,
-    }
+    """What the model consists of; which parts there are depends on the method."""
+    tree, shown = facts["tree"], {}
+    if "trees" in tree:
+        shown["trees"] = tree["trees"]
+    if "dim" in facts:
+        shown["dimensions"] = facts["dim"]
+    if "graph" in facts:
+        shown["label graph"] = f"{facts['graph']['kind']}, {facts['graph']['edges']:,} edges"
+    if "support" in facts:
+        shown["support graph"] = f"{facts['support']['edges']:,} edges"
+    if "clusters" in facts:
+        shown["gate of the leaves"] = facts["clusters"]["gate"]
+    levels = f"{tree['levels']} level" + ("" if tree["levels"] == 1 else "s")
+    shown["label tree"] = f"{tree['leaves']:,} leaves on {levels}, {tree['beam']:,} searched"
+    return {**shown, "linear weights": facts["weights"]}
 
 
 def _data(path: Path, recipe: str | None, overrides: list[str] | None) -> dict[str, dict[str, Any]]:

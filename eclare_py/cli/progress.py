@@ -13,6 +13,7 @@ _TITLES = {
     "prepare": "reading, features, label graph",
     "surrogate": "encoders",
     "ranker": "re-ranker",
+    "lightxml": "generator and discriminator",
     "index": "label tree",
     "linear": "linear ranker",
     "fusion": "fusion",

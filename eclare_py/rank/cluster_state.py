@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from eclare_py.errors import ModelError
+from eclare_py.features.dense_columns import DenseColumns
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.index import GATES, LabelTree
 from eclare_py.model.frozen import FrozenEncoder
@@ -30,9 +31,12 @@ def cluster_states(pipeline: ClusterPipeline) -> dict[str, State]:
     except ValueError as error:
         raise ModelError(f"vectors: {error}; train again") from error
     meta = {"beam": pipeline.beam, "shortlist": pipeline.shortlist, "n_documents": pipeline.n_documents}
+    encoder = pipeline.encoder
+    if isinstance(encoder, DenseColumns):
+        meta["dense"] = encoder.dim  # the transformer itself lies in a folder of its own
     return {
         "features": pipeline.features.state(),
-        "encoder": pipeline.encoder.state(),
+        **({} if isinstance(encoder, DenseColumns) else {"encoder": encoder.state()}),
         "clusters": pipeline.index.state(),
         "classifiers": State(vectors | {"bias": pipeline.bias, "frequencies": pipeline.frequencies}, meta),
     }
@@ -42,7 +46,7 @@ def cluster_pipeline(
     read: Callable[[str], State],
     recipe: dict[str, Any],
     features: TfidfFeatures,
-    encoder: FrozenEncoder,
+    encoder: FrozenEncoder | DenseColumns,
     labels: LabelTable,
     facts: dict[str, Any],
 ) -> ClusterPipeline:
