@@ -6,7 +6,7 @@ A model folder holds, beside `manifest.json`:
 - of the method `linear`: features, labels_seen and linear0 ..; of gated clusters: features, encoder, clusters,
   classifiers;
 - `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
-- `transformer/`, a sentence-transformers model, where a linear ranker has dense columns or clusters are over its vectors;
+- `transformer/`, a sentence-transformers model, for a linear ranker's dense columns or as the encoder of clusters;
 - `events.jsonl`, the log of the training, where there is one.
 
 Loading needs neither torch nor scikit-learn.

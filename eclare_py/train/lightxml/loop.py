@@ -99,6 +99,8 @@ def _step(session: Session, step: int, documents: IntArray) -> float:
         features = session.heads.features(session.side(documents).float())
         group_logits = session.heads.generator(features)
         probabilities = group_logits.detach().float().sigmoid().cpu().numpy()
+        if not np.isfinite(probabilities).all():
+            return float("nan")
         asked = choose(session, probabilities, positives, ignored, random)
         label_logits = session.heads.label_logits(features, asked.at_hand, asked.columns)
     found, counted, own_groups, counted_groups = (
