@@ -133,7 +133,7 @@ def test_what_it_cannot_do_is_said(tiny: Any, bag: EclareClassifier, tmp_path: P
     with pytest.raises(ModelError, match=r"transformer\.model is empty"):
         classifier(TUNED, transformer__model="").fit(tiny.folder)
     with pytest.raises(TrainingError, match="the loss became"):
-        classifier(BAG, lightxml__head_rate=1e38, lightxml__epochs=2).fit(tiny.folder)
+        classifier(BAG, lightxml__label_rate=1e38, lightxml__epochs=2).fit(tiny.folder)
     with pytest.raises(UsageError, match="method lightxml"):
         bag.explain("a text", 3)
     with pytest.raises(ModelError, match=r"held-out scores.*method lightxml"):
