@@ -1,4 +1,4 @@
-"""LightXML on 10,000 documents: what does the discriminator add to its generator, and dynamic negatives to uniform ones?
+"""What do discriminator and dynamic negatives of LightXML add? On 10,000 documents.
 
     python experiments/lightxml.py --data build/debian --set transformer.model=FOLDER
     python experiments/lightxml_bag.py --data build/debian
@@ -55,7 +55,8 @@ def light(name: str, question: str, *settings: str) -> Experiment:
 
 EXPERIMENT = light(
     "lightxml", "What do discriminator and dynamic negatives of LightXML add?",
-    "transformer.max_length=32", "lightxml.epochs=6",
+    "transformer.layers=3", "transformer.last_layers=3", "transformer.max_length=32", "lightxml.epochs=5",
+    "lightxml.batch_size=64",
 )  # fmt: skip
 
 if __name__ == "__main__":
