@@ -10,9 +10,10 @@ from eclare_py.config import to_mapping
 from eclare_py.features.dense_columns import DenseColumns
 from eclare_py.index import LabelTree
 from eclare_py.model.frozen import FrozenEncoder
-from eclare_py.quantize import quantize, rounded
+from eclare_py.quantize import rounded
 from eclare_py.rank.cluster_pipeline import ClusterPipeline
 from eclare_py.rank.pipeline import LabelTable
+from eclare_py.train.freezing import freeze_documents
 from eclare_py.train.lightxml.candidates import Groups
 from eclare_py.train.lightxml.session import Session
 from eclare_py.train.lightxml.sides import BagSide
@@ -74,17 +75,6 @@ def _share_logits(session: Session) -> FloatArray:
 
 def _encoder(session: Session) -> FrozenEncoder | DenseColumns:
     if isinstance(session.side, BagSide):
-        return _frozen(session.side)
+        return freeze_documents(session.side.documents)
     assert session.transformer is not None
     return DenseColumns.of(session.transformer, 1.0)
-
-
-def _frozen(side: BagSide) -> FrozenEncoder:
-    """The bag as plain arrays, its table in 4 bits as in `fit.freeze`."""
-    linear, dim = side.documents.block.linear, side.dim
-    return FrozenEncoder(
-        table=quantize(side.bag.weight.detach().cpu().numpy(), 4),
-        weight=np.ascontiguousarray(linear.weight.detach().cpu().numpy().T),
-        bias=linear.bias.detach().cpu().numpy(),
-        projection=np.empty((0, dim), dtype=np.float32),
-    )

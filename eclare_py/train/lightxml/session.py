@@ -15,7 +15,7 @@ from eclare_py.errors import TrainingError
 from eclare_py.features.text_transformer import TextTransformer
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.index import balanced_kmeans
-from eclare_py.linear.tree import projected_means
+from eclare_py.linear import projected_means
 from eclare_py.model.lightxml import LightHeads
 from eclare_py.train import checkpoint
 from eclare_py.train.checkpoint import Checkpoint, Cursor

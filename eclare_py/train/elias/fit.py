@@ -1,0 +1,103 @@
+"""Training of the method `elias`: warm-up on TF-IDF clusters -> stage 1 -> stage 2 -> what answers."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from eclare_py.data.dataset import Dataset
+from eclare_py.metrics.judged import Judged
+from eclare_py.metrics.ratios import ndcg, recall
+from eclare_py.rank.cluster_pipeline import ClusterPipeline
+from eclare_py.train.checkpoint import Cursor
+from eclare_py.train.elias.assemble import assemble_elias
+from eclare_py.train.elias.clusters import start_stage
+from eclare_py.train.elias.session import STAGES, EliasSession, open_session
+from eclare_py.train.elias.stage import Stage
+from eclare_py.train.events import EventLog
+from eclare_py.train.loop import patient_interrupt
+from eclare_py.train.prepare import prepare
+from eclare_py.train.recipe import Recipe
+
+_JUDGED = 2000  # most held-out documents that pick the best epoch
+
+
+def train_elias(
+    dataset: Dataset,
+    recipe: Recipe,
+    log: EventLog,
+    *,
+    device: torch.device | None = None,
+    folder: Path | None = None,
+    resume: bool = False,
+) -> ClusterPipeline:
+    """Train ELIAS; arguments as in `train.fit.train`."""
+    return assemble_elias(train_stages(dataset, recipe, log, device=device, folder=folder, resume=resume))
+
+
+def train_stages(
+    dataset: Dataset,
+    recipe: Recipe,
+    log: EventLog,
+    *,
+    device: torch.device | None = None,
+    folder: Path | None = None,
+    resume: bool = False,
+) -> EliasSession:
+    """The stages that train the network; `assemble_elias` makes a pipeline of the result."""
+    log("stage", name="prepare", epochs=1, steps=1)
+    prepared = prepare(dataset, recipe, folder=folder)
+    log(
+        "note", documents=prepared.train.n_documents, held_out=prepared.held_out.n_documents,
+        labels=prepared.train.n_labels, features=prepared.features.n_features,
+    )  # fmt: skip
+    target = device or torch.device("cpu")
+    session = open_session(prepared, recipe, log, device=target, folder=folder, resume=resume)
+    settings = recipe.elias
+    epochs = (settings.warm_epochs, settings.fixed_epochs, settings.learned_epochs)
+    for name, count, following in zip(STAGES[:-1], epochs, STAGES[1:], strict=True):
+        if session.cursor.stage == name:
+            run_stage(session, name, count)
+            session.cursor, session.best, session.best_state = Cursor(following), {}, {}
+            session.save()
+    return session
+
+
+def run_stage(session: EliasSession, name: str, epochs: int) -> None:
+    """Train a stage from the session's cursor to its end; the best epoch by nDCG@5 on held-out documents stays."""
+    if not epochs:
+        return
+    if not session.cursor.epoch and not session.cursor.step:
+        start_stage(session, name)
+    stage = Stage(session, name, epochs)
+    session.log("stage", name=name, epochs=epochs, steps=stage.steps)
+    with patient_interrupt() as interrupted:
+        while session.cursor.epoch < epochs:
+            loss = stage.run_epoch(interrupted)
+            session.cursor.epoch, session.cursor.step = session.cursor.epoch + 1, 0
+            session.log("epoch", stage=name, epoch=session.cursor.epoch, of=epochs, loss=round(loss, 5))
+            judge(session, name)
+            stage.checkpoint()
+            stage.stop_if(interrupted)
+    if session.best_state and session.best["epoch"] != epochs:
+        session.network.load_state_dict(session.best_state)
+
+
+def judge(session: EliasSession, stage: str) -> None:
+    """Validate on the held-out documents and remember the best epoch of the stage."""
+    prepared, network, settings = session.prepared, session.network, session.recipe.elias
+    shown = slice(None, None, -(-prepared.held_out.n_documents // _JUDGED))
+    embeddings = None if prepared.embeddings is None else prepared.embeddings[1][shown]
+    vectors = network.vectors(prepared.held_out_rows[shown], embeddings)
+    ranking = network.search(vectors, beam=settings.beam, shortlist=settings.shortlist, k=100)
+    judged = Judged.of(ranking, prepared.held_out.labels[shown])
+    figures: dict[str, Any] = {"ndcg_at_5": ndcg(judged, 5).share, "recall_at_100": recall(judged, 100).share}
+    epoch = session.cursor.epoch
+    percent: dict[str, Any] = {name: round(100 * value, 3) for name, value in figures.items()}
+    session.log("validation", stage=stage, epoch=epoch, **percent)
+    if not session.best or figures["ndcg_at_5"] > session.best["ndcg_at_5"]:
+        session.best = {"stage": stage, "epoch": epoch, **figures}
+        session.best_state = copy.deepcopy(network.state_dict())

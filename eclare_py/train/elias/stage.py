@@ -1,0 +1,132 @@
+"""The training loop of a stage of ELIAS."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import torch
+
+from eclare_py.errors import TrainingError
+from eclare_py.model.shortlist_loss import members, shortlist_loss
+from eclare_py.train.elias.session import LEARNED, EliasSession
+from eclare_py.types import Csr, IntArray, as_csr
+
+
+class Stage:
+    """One stage under way: seeded batches, one update each; the same seed, stage, epoch and step do the same anywhere.
+
+    Args:
+        session: The run; its cursor says where the stage stands.
+        name: Name of the stage.
+        epochs: Epochs to train.
+    """
+
+    def __init__(self, session: EliasSession, name: str, epochs: int) -> None:
+        self.session, self.name, self.epochs = session, name, epochs
+        self.settings, train = session.recipe.elias, session.prepared.train
+        ones = np.ones(len(train.filter_pairs), dtype=np.float32)
+        pairs = (train.filter_pairs[:, 0], train.filter_pairs[:, 1])
+        self.labels, self.filters = as_csr(train.labels), as_csr(_matrix(ones, pairs, train.labels.shape))
+        self.n_documents = train.n_documents
+        self.steps = -(-self.n_documents // self.settings.batch_size)
+        self.entropy = (session.recipe.seed, *name.encode())
+        self.saved_at = time.monotonic()
+
+    def run_epoch(self, interrupted: threading.Event) -> float:
+        """Train one epoch from the cursor's step on; returns the mean loss.
+
+        Raises:
+            TrainingError: The loss is not finite; the last checkpoint was made before that step.
+            KeyboardInterrupt: Ctrl-C, with a checkpoint behind it.
+        """
+        session, cursor = self.session, self.session.cursor
+        session.network.train()
+        if not cursor.step:
+            session.network.graph.refresh()
+        order = np.random.default_rng((*self.entropy, cursor.epoch)).permutation(self.n_documents)
+        total, count = 0.0, 0
+        for step in range(cursor.step, self.steps):
+            first, last = (len(order) * bound // self.steps for bound in (step, step + 1))
+            loss = self.step(np.sort(order[first:last]), step)
+            if not np.isfinite(loss):
+                raise TrainingError(
+                    f"the loss became {loss} in stage {self.name}, epoch {cursor.epoch + 1}, step {step + 1}: lower "
+                    "elias.table_rate or elias.cluster_rate and train again; the last checkpoint is kept"
+                )
+            total, count = total + loss, count + 1
+            cursor.step = step + 1
+            session.log("step", log=False, stage=self.name, epoch=cursor.epoch + 1, step=step + 1, loss=total / count)
+            if step + 1 < self.steps:
+                self.checkpoint()
+                self.stop_if(interrupted)
+        return total / max(count, 1)
+
+    def step(self, chosen: IntArray, step: int) -> float:
+        """One update; returns the loss, and leaves the parameters alone where it is not finite."""
+        session, settings, network = self.session, self.settings, self.session.network
+        torch.manual_seed(int(np.random.SeedSequence((*self.entropy, session.cursor.epoch, step)).generate_state(1)[0]))
+        prepared, relevant = session.prepared, self.labels[chosen]
+        encoded = network.encode(
+            prepared.rows[chosen], None if prepared.embeddings is None else prepared.embeddings[0][chosen]
+        )
+        gates = network.gates(encoded)
+        parents = parents_of(relevant, network.graph.kept_parents)
+        clusters = network.forced(gates, parents, settings.beam, settings.extra_clusters)
+        found = network.score(encoded, gates, clusters, settings.shortlist)
+        weight = settings.learned_weight if self.name == LEARNED else settings.fixed_weight
+        loss = shortlist_loss(
+            found, members(relevant, found.labels), members(self.filters[chosen], found.labels), weight=weight
+        )
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            return value
+        session.optimizer.zero_grad()
+        loss.backward()
+        self._update(step)
+        return value
+
+    def _update(self, step: int) -> None:
+        session, settings = self.session, self.settings
+        progress = (session.cursor.epoch * self.steps + step) / (self.epochs * self.steps)
+        share = schedule(progress + 0.5 / (self.epochs * self.steps), settings.warm_up)
+        for group in session.optimizer.param_groups:
+            group["lr"] = share * group["rate"]
+        session.optimizer.step()
+        factor = settings.learned_factor if self.name == LEARNED else 1.0
+        rates = (factor * settings.table_rate, settings.label_rate)
+        for bag, rate in zip(session.network.bags(), rates, strict=True):
+            bag.step(share * rate)
+
+    def checkpoint(self) -> None:
+        """Save where the last one is old enough."""
+        if time.monotonic() - self.saved_at >= self.session.recipe.training.checkpoint_seconds:
+            self.session.save()
+            self.saved_at = time.monotonic()
+
+    def stop_if(self, interrupted: threading.Event) -> None:
+        """Leave, with a checkpoint, where Ctrl-C was pressed."""
+        if interrupted.is_set():
+            self.session.save()
+            raise KeyboardInterrupt
+
+
+def schedule(progress: float, warm_up: float) -> float:
+    """Share of the highest rate: up in a line, then down to zero."""
+    if progress < warm_up:
+        return progress / warm_up
+    return max(0.0, (1 - progress) / max(1 - warm_up, 1e-9))
+
+
+def parents_of(labels: Csr, parents: IntArray) -> IntArray:
+    """(B, p) cluster of each positive of the (B, L) rows, -1 where there are fewer."""
+    counts = np.diff(labels.indptr)
+    found = np.full((len(counts), max(int(counts.max(initial=0)), 1)), -1, dtype=np.int64)
+    rows = np.repeat(np.arange(len(counts)), counts)
+    found[rows, np.arange(len(rows)) - np.repeat(labels.indptr[:-1], counts)] = parents[labels.indices]
+    return found
+
+
+def _matrix(values: np.ndarray, pairs: tuple[np.ndarray, np.ndarray], shape: tuple[int, int]) -> Csr:
+    return Csr((values, pairs), shape=shape)
