@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from eclare_py import EclareClassifier
+from eclare_py.cli.app import app
 from eclare_py.errors import ConfigError, ModelError, TrainingError, UsageError
 from eclare_py.persist import load_pipeline
 from eclare_py.rank.cluster_pipeline import ClusterPipeline
@@ -139,6 +141,13 @@ def test_what_it_cannot_do_is_said(tiny: Any, bag: EclareClassifier, tmp_path: P
     with pytest.raises(ModelError, match=r"held-out scores.*method lightxml"):
         bag.thresholds(0.9)
     bag.save(tmp_path / "model")
+    for words in (
+        ["explain", tmp_path / "model", "--text", "some text", "--label", "3"],
+        ["graph", tmp_path / "model"],
+        ["inspect", tiny.data, "--estimate", "--recipe", "lightxml"],
+    ):
+        refused = CliRunner().invoke(app, [str(word) for word in words])
+        assert refused.exit_code == 2 and "method lightxml" in refused.stderr
     state = read_state(tmp_path / "model", "classifiers")
     write_state(tmp_path / "model", "classifiers", State(state.arrays, state.meta | {"n_documents": 0}))
     with pytest.raises(ModelError):

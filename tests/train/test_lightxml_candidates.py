@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from eclare_py.train.lightxml.candidates import Groups, best_groups, labels_of, settle, split_filtered
+from eclare_py.model.lightxml_config import LightXmlConfig
+from eclare_py.train.lightxml.candidates import Groups, best_groups, choose, labels_of, settle, split_filtered
 from eclare_py.types import Csr, as_csr
 
 
@@ -82,3 +83,21 @@ def test_filter_pairs_are_never_positive() -> None:
     relevant, ignored = split_filtered(csr([[0, 3], [1], []], 5), np.array([[0, 3], [2, 4], [1, 0]]))
     np.testing.assert_array_equal(relevant.toarray(), csr([[0], [1], []], 5).toarray())
     np.testing.assert_array_equal(ignored.toarray(), csr([[3], [0], [4]], 5).toarray())
+
+
+@pytest.mark.parametrize("negatives", ["dynamic", "uniform"])
+def test_every_document_is_asked_about_its_own_labels(negatives: str) -> None:
+    rng, n_labels = np.random.default_rng(2), 60
+    groups = Groups.of(np.arange(n_labels) % 12)
+    own = [sorted(rng.choice(n_labels, size, replace=False).tolist()) for size in (0, 2, 3, 5)]
+    settings = LightXmlConfig(top_groups=5, negatives=negatives)  # type: ignore[arg-type]
+    probabilities = rng.random((4, 12), dtype=np.float32)
+    asked = choose(groups, settings, probabilities, csr(own, n_labels), csr([[]] * 4, n_labels), rng)
+    assert asked.columns.shape == (4, 25) and asked.counted.all()
+    labels = asked.at_hand[asked.columns]
+    for row, relevant in enumerate(own):
+        assert sorted(set(labels[row][asked.positives[row]].tolist())) == relevant
+        if negatives == "dynamic":  # whole groups: its own, then the most probable
+            own_groups = {label % 12 for label in relevant}
+            others = [group for group in np.argsort(-probabilities[row]).tolist() if group not in own_groups]
+            assert set((labels[row] % 12).tolist()) == own_groups | set(others[: 5 - len(own_groups)])

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from eclare_py.model.lightxml_config import LightXmlConfig
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr, rank
 
 BoolArray = npt.NDArray[np.bool_]
@@ -56,6 +57,32 @@ class Candidates:
     columns: IntArray
     positives: BoolArray
     counted: BoolArray
+
+
+def choose(
+    groups: Groups,
+    settings: LightXmlConfig,
+    probabilities: FloatArray,
+    positives: Csr,
+    ignored: Csr,
+    random: np.random.Generator,
+) -> Candidates:
+    """The labels that each document is asked about; as many whether they are dynamic or uniform negatives.
+
+    Args:
+        groups: The label groups.
+        settings: How many groups, which negatives.
+        probabilities: (B, G) of the generator.
+        positives: (B, L) relevant labels.
+        ignored: (B, L) filter pairs.
+        random: Of uniform negatives, which may repeat.
+    """
+    if settings.negatives == "uniform":
+        width = min(settings.top_groups, len(groups.members)) * groups.members.shape[1]
+        slots = random.integers(0, len(groups.of_label), size=(len(probabilities), width))
+        return settle(slots, positives, ignored)
+    chosen = best_groups(probabilities, groups.relevant(positives), settings.top_groups)
+    return settle(labels_of(groups, chosen), positives, ignored)
 
 
 def best_groups(probabilities: FloatArray, own: BoolArray, k: int) -> IntArray:

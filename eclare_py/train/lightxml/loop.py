@@ -12,11 +12,11 @@ import torch
 from eclare_py.errors import TrainingError
 from eclare_py.model.lightxml import masked_bce
 from eclare_py.train.events import EventLog
-from eclare_py.train.lightxml.candidates import Candidates, best_groups, labels_of, settle
+from eclare_py.train.lightxml.candidates import choose
 from eclare_py.train.lightxml.session import STAGE, Session
 from eclare_py.train.loop import patient_interrupt
 from eclare_py.train.precision import in_bfloat16
-from eclare_py.types import Csr, FloatArray, IntArray
+from eclare_py.types import IntArray
 
 
 def run(session: Session, log: EventLog) -> None:
@@ -101,7 +101,7 @@ def _step(session: Session, step: int, documents: IntArray) -> float:
         probabilities = group_logits.detach().float().sigmoid().cpu().numpy()
         if not np.isfinite(probabilities).all():
             return float("nan")
-        asked = choose(session, probabilities, positives, ignored, random)
+        asked = choose(session.groups, settings, probabilities, positives, ignored, random)
         label_logits = session.heads.label_logits(features, asked.at_hand, asked.columns)
     found, counted, own_groups, counted_groups = (
         torch.from_numpy(mask).to(device) for mask in (asked.positives, asked.counted, own, own | ~beside)
@@ -115,27 +115,6 @@ def _step(session: Session, step: int, documents: IntArray) -> float:
     (loss * asked.columns.size).backward()
     _update(session, (session.cursor.epoch + step / session.steps) / settings.epochs)
     return value
-
-
-def choose(
-    session: Session, probabilities: FloatArray, positives: Csr, ignored: Csr, random: np.random.Generator
-) -> Candidates:
-    """The labels that each document is asked about.
-
-    Args:
-        session: Groups and settings.
-        probabilities: (B, G) of the generator.
-        positives: (B, L).
-        ignored: (B, L) filter pairs.
-        random: Of uniform negatives.
-    """
-    settings, groups = session.recipe.lightxml, session.groups
-    if settings.negatives == "uniform":
-        width = min(settings.top_groups, len(groups.members)) * groups.members.shape[1]
-        slots = random.integers(0, len(groups.of_label), size=(len(probabilities), width))
-        return settle(slots, positives, ignored)
-    chosen = best_groups(probabilities, groups.relevant(positives), settings.top_groups)
-    return settle(labels_of(groups, chosen), positives, ignored)
 
 
 def _update(session: Session, progress: float) -> None:

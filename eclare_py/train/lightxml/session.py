@@ -44,6 +44,7 @@ class Session:
         transformer: What `side` runs, if it runs one.
         optimizer: Of all but the tables.
         folder: Where checkpoints are kept.
+        fingerprint: SHA-256 of the train documents.
         cursor: Steps that are done.
         average: Mean of the weights of past epochs, and of how many.
     """
