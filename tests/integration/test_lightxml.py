@@ -59,7 +59,7 @@ def test_the_export_equals_the_network(tiny: Any, settings: dict[str, Any]) -> N
     session.side.eval(), session.heads.eval()
     with torch.no_grad():
         if session.transformer is None:
-            x, rounding = session.side.documents(session.features.transform(texts)), 0.1  # type: ignore[operator]
+            x, rounding = session.side.encode(session.features.transform(texts)), 0.1  # type: ignore[operator]
         else:
             x, rounding = session.transformer(session.transformer.tokens(texts)), 1e-5
         served = torch.from_numpy(pipeline.encode(texts).vectors)

@@ -83,8 +83,10 @@ class Session:
     def restore(self, tensors: dict[str, torch.Tensor]) -> None:
         """Take over parameters and buffers."""
         for prefix, module in (("side", self.side), ("heads", self.heads)):
-            found = {key.removeprefix(f"{prefix}/"): value for key, value in tensors.items() if key.startswith(prefix)}
-            module.load_state_dict(found)
+            own = f"{prefix}/"
+            module.load_state_dict(
+                {key.removeprefix(own): value for key, value in tensors.items() if key.startswith(own)}
+            )
 
     @torch.no_grad()
     def take_average(self) -> None:

@@ -32,7 +32,11 @@ class BagSide(torch.nn.Module):
 
     def forward(self, rows: IntArray) -> Tensor:
         """(B,) documents -> (B, d) unit vectors."""
-        vectors: Tensor = self.documents(self.rows[rows])
+        return self.encode(self.rows[rows])
+
+    def encode(self, rows: Csr) -> Tensor:
+        """(B, V) TF-IDF -> (B, d) unit vectors."""
+        vectors: Tensor = self.documents(rows)
         return vectors
 
     def groups(self) -> list[dict[str, Any]]:
