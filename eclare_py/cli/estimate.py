@@ -34,8 +34,6 @@ def estimate_training(train: Dataset, recipe: Recipe) -> dict[str, Any]:
     """
     from eclare_py.features.tfidf import TfidfFeatures
 
-    if recipe.method == "linear":
-        raise UsageError("there is no estimate for the method linear: it trains in seconds to minutes, just try it")
     if recipe.method != "fusion":
         raise UsageError(f"there is no estimate for the method {recipe.method}: try it on a part of the documents")
     features = TfidfFeatures.fit(train.texts, train.label_texts, config=recipe.features)

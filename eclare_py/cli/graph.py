@@ -67,8 +67,9 @@ def graph(
     classifier = EclareClassifier.load(model)
     pipeline = classifier.pipeline
     if not isinstance(pipeline, Pipeline):
-        method = method_of(pipeline)
-        raise UsageError(f"this model is of the method {method}: it has no label graph; train the recipe default")
+        raise UsageError(
+            f"this model is of the method {method_of(pipeline)}: it has no label graph; train the recipe default"
+        )
     row = None if label is None else find_label(pipeline.labels, label)
     texts = pipeline.labels.texts
     test_labels = None if data is None else _test_labels(classifier, data)

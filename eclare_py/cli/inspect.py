@@ -66,25 +66,25 @@ def _model(path: Path, estimate: bool) -> dict[str, dict[str, Any]]:
 
 
 def _parts(facts: dict[str, Any]) -> dict[str, Any]:
-    """What the model consists of; a model of the linear method has no vectors, one of clusters no graph."""
-    tree = facts["tree"]
-    shown = {
-        "label tree": f"{tree['leaves']:,} leaves on {tree['levels']} levels, {tree['beam']:,} searched",
-        "linear weights": facts["weights"],
-    }
-    if facts["recipe"].get("method") in ("linear", "xr_transformer"):
-        return {"trees": tree["trees"], **shown, "columns of sentence vectors": facts["dense_columns"]}
+    """What the model consists of; which parts there are depends on the method."""
+    tree, shown = facts["tree"], {}
+    if "trees" in tree:
+        shown["trees"] = tree["trees"]
+    if "dim" in facts:
+        shown["dimensions"] = facts["dim"]
+    if "graph" in facts:
+        shown["label graph"] = f"{facts['graph']['kind']}, {facts['graph']['edges']:,} edges"
+    if "support" in facts:
+        shown["support graph"] = f"{facts['support']['edges']:,} edges"
     if "clusters" in facts:
         clusters = facts["clusters"]
-        shown["label tree"] = f"{tree['leaves']:,} clusters, {tree['beam']:,} searched, gate {clusters['gate']}"
-        slots = {"slots": f"{clusters['slots']:,}, up to {clusters['shortlist']:,} labels scored"}
-        return {"dimensions": facts["dim"], **shown, **slots}
-    return {
-        "dimensions": facts["dim"],
-        "label graph": f"{facts['graph']['kind']}, {facts['graph']['edges']:,} edges",
-        "support graph": f"{facts['support']['edges']:,} edges",
-        **shown,
-    }
+        shown["gate of the leaves"] = clusters["gate"]
+        shown["slots"] = f"{clusters['slots']:,}, up to {clusters['shortlist']:,} labels scored"
+    if "dense_columns" in facts:
+        shown["columns of sentence vectors"] = facts["dense_columns"]
+    levels = f"{tree['levels']} level" + ("" if tree["levels"] == 1 else "s")
+    shown["label tree"] = f"{tree['leaves']:,} leaves on {levels}, {tree['beam']:,} searched"
+    return {**shown, "linear weights": facts["weights"]}
 
 
 def _data(path: Path, recipe: str | None, overrides: list[str] | None) -> dict[str, dict[str, Any]]:

@@ -13,6 +13,7 @@ _TITLES = {
     "prepare": "reading, features, label graph",
     "surrogate": "encoders",
     "ranker": "re-ranker",
+    "lightxml": "generator and discriminator",
     "index": "label tree",
     "linear": "linear ranker",
     "fusion": "fusion",
@@ -83,10 +84,13 @@ def describe(event: str, values: dict[str, Any]) -> str:
         case "validation" if "clusters" in values:
             figures = ", ".join(f"{name} {figure:.2f}" for name, figure in values["metrics"].items())
             return f"{values['stage']}: epoch {values['epoch']}, held-out {figures} of {values['clusters']:,} clusters"
-        case "validation":
+        case "validation" if "metrics" in values:
             shown = {name: figure for name, figure in values["metrics"].items() if name in ("P@1", "PSP@5", "R@100")}
             figures = ", ".join(f"{name} {figure:.2f}" for name, figure in shown.items())
             return f"held-out documents, which the fusion has seen: {figures}"
+        case "validation":
+            figures = ", ".join(f"{name} {one:.2f}" for name, one in values.items() if isinstance(one, float))
+            return f"{values['stage']}: epoch {values['epoch']}, held-out {figures}"
         case "note" if "resumed" in values:
             at = values["resumed"]
             return f"resumed in stage {at['stage']}, epoch {at['epoch'] + 1}, after step {at['step']}"

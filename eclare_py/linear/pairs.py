@@ -95,7 +95,8 @@ def fit_pairs(
     ignored = Csr((np.ones(len(pairs), np.float32), (pairs[:, 0], pairs[:, 1])), shape=labels.shape)
     own = as_csr(labels != 0)
     chunks = fit_level(
-        as_csr(documents), as_csr(own + as_csr(picked != 0)), own, np.arange(labels.shape[1] + 1, dtype=np.int64), config,
+        as_csr(documents), as_csr(own + as_csr(picked != 0)), own,
+        np.arange(labels.shape[1] + 1, dtype=np.int64), config,
         ignored=ignored, seed=seed,
     )  # fmt: skip
     return PairClassifiers(chunks, config.power)

@@ -30,11 +30,21 @@ def pifa_tree(documents: Csr, labels: Csr, config: LinearConfig, *, seed: int = 
     return build_tree(projected, shape, seed=seed)
 
 
-def projected_means(documents: Csr, labels: Csr, *, seed: int = 0) -> FloatArray:
-    """(L, 1024) random projections of the labels' mean documents; arguments as in `pifa_tree`."""
+def projected_means(documents: Csr, labels: Csr, texts: Csr | None = None, *, seed: int = 0) -> FloatArray:
+    """(L, 1024) mean documents of labels (PIFA) in fewer dimensions.
+
+    Args:
+        documents: (N, V) features.
+        labels: (N, L) label matrix.
+        texts: (L, V) features of the label texts, which stand in for the mean of a label without documents.
+        seed: Of the projection.
+    """
     counts = np.diff(labels.indptr)
     votes = (1 / np.sqrt(np.repeat(np.maximum(counts, 1), counts))).astype(np.float32)
     means = as_csr(sp.csr_array((votes, labels.indices, labels.indptr), shape=labels.shape).T @ documents)
+    if texts is not None:
+        unseen = (np.diff(means.indptr) == 0).astype(np.float32)
+        means = as_csr(means + sp.diags_array(unseen) @ texts)
     projected = np.zeros((labels.shape[1], _DIMENSIONS), dtype=np.float32)
     signs = np.random.default_rng(seed).integers(2 * _DIMENSIONS, size=(documents.shape[1], _SIGNS), dtype=np.int32)
     _project(means.indptr, means.indices, means.data, signs, projected)

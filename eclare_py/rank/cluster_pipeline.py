@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from eclare_py.features.dense_columns import DenseColumns
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.index import LabelTree, gated_search
 from eclare_py.model.frozen import FrozenEncoder
@@ -34,7 +35,7 @@ class ClusterPipeline:
     Attributes:
         recipe: The recipe as plain data; `method` says which method it is.
         features: TF-IDF of texts.
-        encoder: Document encoder.
+        encoder: Document encoder; or a transformer whose own vectors are x.
         index: One level of clusters with the gate `softmax` or `sigmoid`; labels may sit in several.
         vectors: (L, d) label classifiers, rounded to their codes.
         bias: (L,).
@@ -49,7 +50,7 @@ class ClusterPipeline:
 
     recipe: dict[str, Any]
     features: TfidfFeatures
-    encoder: FrozenEncoder
+    encoder: FrozenEncoder | DenseColumns
     index: LabelTree
     vectors: FloatArray
     bias: FloatArray
@@ -83,9 +84,11 @@ class ClusterPipeline:
 
     def encode(self, texts: Sequence[str]) -> Query:
         """(B,) texts -> vectors and TF-IDF rows."""
+        terms = self.features.transform_one(texts[0]) if len(texts) == 1 else self.features.transform(texts)
+        if isinstance(self.encoder, DenseColumns):
+            return Query(self.encoder.encode(texts), terms)
         sentences = self.sentence_encoder
         embeddings = None if sentences is None else sentences.encode(list(texts))
-        terms = self.features.transform_one(texts[0]) if len(texts) == 1 else self.features.transform(texts)
         return Query(self.encoder.encode(terms, embeddings), terms)
 
     def rank(self, texts: Sequence[str], k: int = 10, *, hidden: IntArray | None = None) -> Ranking:

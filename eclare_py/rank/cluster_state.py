@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from eclare_py.errors import ModelError
+from eclare_py.features.dense_columns import DenseColumns
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.index import GATES, LabelTree
 from eclare_py.model.frozen import FrozenEncoder
@@ -33,9 +34,12 @@ def cluster_states(pipeline: ClusterPipeline) -> dict[str, State]:
     meta = {"beam": pipeline.beam, "shortlist": pipeline.shortlist, "n_documents": pipeline.n_documents}
     meta["pairs"] = int(pipeline.pairs is not None)
     more = {} if pipeline.pairs is None else pipeline.pairs.states()
+    encoder = pipeline.encoder
+    if isinstance(encoder, DenseColumns):
+        meta["dense"] = encoder.dim  # the transformer itself lies in a folder of its own
     return {
         "features": pipeline.features.state(),
-        "encoder": pipeline.encoder.state(),
+        **({} if isinstance(encoder, DenseColumns) else {"encoder": encoder.state()}),
         "clusters": pipeline.index.state(),
         "classifiers": State(vectors | {"bias": pipeline.bias, "frequencies": pipeline.frequencies}, meta),
         **more,
@@ -46,7 +50,7 @@ def cluster_pipeline(
     read: Callable[[str], State],
     recipe: dict[str, Any],
     features: TfidfFeatures,
-    encoder: FrozenEncoder,
+    encoder: FrozenEncoder | DenseColumns,
     labels: LabelTable,
     facts: dict[str, Any],
 ) -> ClusterPipeline:

@@ -30,6 +30,7 @@ from eclare_py.train.events import EventLog, Listener
 from eclare_py.train.exemplars import train_documents
 from eclare_py.train.freezing import freeze_documents
 from eclare_py.train.indexing import build_linear, build_scorer, encode_train, label_profile, label_terms
+from eclare_py.train.lightxml import train_lightxml
 from eclare_py.train.linear import train_linear
 from eclare_py.train.loop import Rates, StageRun, run_stage
 from eclare_py.train.mining import mine
@@ -93,6 +94,8 @@ def train(
             pipeline = train_linear(dataset, recipe, log)
         elif recipe.method == "xr_transformer":
             pipeline = train_xr_transformer(dataset, recipe, log, folder=folder, resume=resume, device=target)
+        elif recipe.method == "lightxml":
+            pipeline = train_lightxml(dataset, recipe, log, folder=folder, resume=resume, device=target)
         elif recipe.method == "elias":
             pipeline = train_elias(dataset, recipe, log, device=target, folder=folder, resume=resume)
         else:

@@ -14,6 +14,7 @@ from eclare_py.graph.build import GraphConfig
 from eclare_py.index import IndexConfig
 from eclare_py.linear import LinearConfig
 from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
+from eclare_py.model.lightxml_config import LightXmlConfig
 from eclare_py.rank.config import RankConfig
 from eclare_py.train.elias.config import EliasConfig
 from eclare_py.train.resolution_config import ResolutionConfig
@@ -50,10 +51,10 @@ class Recipe:
     """Everything that decides what a model becomes, given the data."""
 
     name: str = option("eclare", "what the model is called")
-    method: Literal["fusion", "linear", "xr_transformer", "elias"] = option(
+    method: Literal["fusion", "linear", "xr_transformer", "lightxml", "elias"] = option(
         "fusion",
-        "label vectors and the fusion over them, the linear ranker alone (XR-Linear), the linear ranker on TF-IDF and "
-        "the vectors of a transformer tuned for it (XR-Transformer), or a learned index (ELIAS)",
+        "label vectors and the fusion over them, the linear ranker alone (XR-Linear), the linear ranker on TF-IDF "
+        "and the vectors of a transformer tuned for it (XR-Transformer), LightXML, or a learned index (ELIAS)",
     )
     seed: int = option(0, "seed of every random choice", low=0)
     features: FeatureConfig = field(default_factory=FeatureConfig)
@@ -63,6 +64,7 @@ class Recipe:
     label: LabelEncoderConfig = field(default_factory=LabelEncoderConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
     linear: LinearConfig = field(default_factory=LinearConfig)
+    lightxml: LightXmlConfig = field(default_factory=LightXmlConfig)
     resolutions: ResolutionConfig = field(default_factory=ResolutionConfig)
     rank: RankConfig = field(default_factory=RankConfig)
     elias: EliasConfig = field(default_factory=EliasConfig)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from eclare_py import Dataset, Ranking, evaluate
@@ -14,8 +15,10 @@ from eclare_py.config import to_mapping
 from eclare_py.data import DataFolder
 from eclare_py.errors import EclareError
 from eclare_py.rank.models import Model
+from eclare_py.train import lightxml
 from eclare_py.train.events import EventLog
-from eclare_py.train.fit import assemble, train, train_network
+from eclare_py.train.fit import assemble, choose_device, train, train_network
+from eclare_py.train.recipe import Recipe
 from runner.plan import Cell, network_recipe
 from runner.progress import Display
 from runner.store import Store
@@ -54,7 +57,7 @@ def _run_group(cells: list[Cell], folder: DataFolder, store: Store, display: Dis
     first = cells[0]
     dataset = first.change.apply(folder.train, first.seed)
     display.begin(first.title)
-    if first.recipe.method != "fusion":
+    if first.recipe.method not in ("fusion", "lightxml"):
         for cell in cells:
             clock = Clock()
             pipeline = train(dataset, cell.recipe, device=device, listener=display)
@@ -65,15 +68,27 @@ def _run_group(cells: list[Cell], folder: DataFolder, store: Store, display: Dis
     with EventLog(work / "events.jsonl", display) as log:
         clock = Clock()
         recipe = network_recipe(first.recipe)
-        session = train_network(dataset, recipe, log=log, folder=work, resume=True, device=device)
+        finish = _train_shared(dataset, recipe, log, work, device)
         clock.stop()
         for cell in cells:
             display.begin(cell.title)
             own = Clock()
             # A resumed training was measured from its checkpoint on: that is no cost of a training.
             clocks = {"assemble": own, **({} if resumed else {"network": clock})}
-            _finish(cell, assemble(session, cell.recipe), dataset, folder, store, display, clocks)
+            _finish(cell, finish(cell.recipe), dataset, folder, store, display, clocks)
     shutil.rmtree(work, ignore_errors=True)
+
+
+def _train_shared(
+    dataset: Dataset, recipe: Recipe, log: EventLog, work: Path, device: str
+) -> Callable[[Recipe], Model]:
+    """Train what cells share; what comes back makes the model of one of them."""
+    if recipe.method == "lightxml":
+        light = lightxml.open_session(dataset, recipe, choose_device(device), log, work, True)
+        lightxml.run(light, log)
+        return lambda own: lightxml.assemble(light, own)
+    session = train_network(dataset, recipe, log=log, folder=work, resume=True, device=device)
+    return lambda own: assemble(session, own)
 
 
 @dataclass

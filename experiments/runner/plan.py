@@ -127,11 +127,15 @@ class Cell:
 def network_recipe(recipe: Recipe) -> Recipe:
     """The recipe with the settings that the network does not depend on at their defaults.
 
-    The index counts where negatives are mined with it. Other methods than the fusion have no network to share.
+    The index counts where negatives are mined with it. Of LightXML the serving alone is left out; a model of another
+    method has no network to share.
     """
+    plain = Recipe()
+    if recipe.method == "lightxml":
+        serving = replace(recipe.lightxml, beam=plain.lightxml.beam, generator_only=False)
+        return replace(recipe, name="network", lightxml=serving)
     if recipe.method != "fusion":
         return recipe
-    plain = Recipe()
     mined = recipe.training.ranker_epochs > 0
     index = recipe.index if mined else plain.index
     return replace(recipe, name="network", rank=plain.rank, linear=plain.linear, index=index)

@@ -28,7 +28,7 @@ def _short(recipe: Recipe, n_labels: int) -> Recipe:
     index = replace(recipe.index, beam=2, exact_below=0 if n_labels >= recipe.index.exact_below else _LABELS + 1)
     return replace(
         recipe, name="toy", seed=0, document=replace(recipe.document, dim=8), training=training, index=index,
-        rank=replace(recipe.rank, steps=2, tail_boost=0.0),
+        rank=replace(recipe.rank, steps=2, tail_boost=0.0), lightxml=replace(recipe.lightxml, epochs=1),
         resolutions=replace(recipe.resolutions, epochs=1, last_epochs=1),
     )  # fmt: skip
 
