@@ -32,6 +32,7 @@ from eclare_py.train.indexing import build_linear, build_scorer, encode_train, l
 from eclare_py.train.linear import train_linear
 from eclare_py.train.loop import Rates, StageRun, run_stage
 from eclare_py.train.mining import mine
+from eclare_py.train.objective import objective_of
 from eclare_py.train.precision import in_bfloat16
 from eclare_py.train.prepare import Prepared, prepare
 from eclare_py.train.ranking import complete, fit_ranker, validate
@@ -209,6 +210,7 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         save=lambda: _save(session), after_epoch=lambda epoch: _judge(session, name, epoch),
         mine=mine_again if mined and drawn else None, drawn=drawn, negatives=session.negatives,
         half=in_bfloat16(settings.precision, session.network.device),
+        objective=objective_of(settings, prepared.frequencies, prepared.train.n_documents),
         checkpoint_seconds=settings.checkpoint_seconds,
     )  # fmt: skip
     run_stage(session.network, session.optimizer, run, session.log)

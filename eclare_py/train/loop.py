@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from eclare_py.errors import TrainingError
-from eclare_py.model.losses import decoupled_softmax
 from eclare_py.model.network import EclareNetwork
 from eclare_py.train.batches import Batch, BatchSource
 from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.events import EventLog
+from eclare_py.train.objective import Objective
 from eclare_py.types import Csr, FloatArray, IntArray
 
 
@@ -50,6 +50,7 @@ class StageRun:
         save: Writes a checkpoint.
         negatives: Mined labels of the epoch under way.
         half: Multiply matrices in bfloat16.
+        objective: What a step makes smaller.
     """
 
     name: str
@@ -65,6 +66,7 @@ class StageRun:
     drawn: int = 0
     negatives: IntArray | None = None
     half: bool = False
+    objective: Objective = field(default_factory=Objective)
     checkpoint_seconds: float = 60.0
     saved_at: float = field(default_factory=time.monotonic)
 
@@ -126,8 +128,7 @@ def _step(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRu
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=run.half):
         documents = network.documents(run.features[batch.documents], embeddings)
         scores = network.scores(documents, network.label_vectors(batch.labels), batch.labels)
-    positives, ignored = (torch.from_numpy(mask).to(device) for mask in (batch.positives, batch.ignored))
-    loss = decoupled_softmax(scores, positives, ignored)
+    loss = run.objective.loss(scores, batch, network.log_scale)
     value = float(loss.detach())
     if not np.isfinite(value):
         return value

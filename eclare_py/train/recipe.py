@@ -32,6 +32,13 @@ class TrainingConfig:
     dense_rate: float = option(1e-3, "learning rate of all other parameters (Adam)", low=0.0)
     ranker_factor: float = option(0.05, "learning rates of the ranker stage, as a share of the surrogate's", low=0.0)
     free_rate: float = option(0.003, "learning rate of the free label vectors (row-wise Adagrad)", low=0.0)
+    loss: Literal["decoupled", "softmax", "margin"] = option(
+        "decoupled",
+        "softmax in which a document's labels do not compete, plain softmax, or triplets with a dynamic margin",
+    )
+    positive_weight: Literal["uniform", "propensity"] = option(
+        "uniform", "say of each of a document's labels in the loss: the same, or by inverse propensity (rare ones more)"
+    )
     temperature: float = option(0.05, "1 / scale of the cosine at the start", low=1e-3, high=1.0)
     mined: int = option(100, "hardest labels kept per document when negatives are mined", low=1)
     hard_negatives: int = option(10, "of these, drawn anew for each document and step", low=0)
