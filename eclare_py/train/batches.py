@@ -60,7 +60,13 @@ class BatchSource:
         return -(-self.labels.shape[0] // self.batch_size)
 
     def epoch(
-        self, epoch: int, *, start: int = 0, negatives: IntArray | None = None, drawn: int = 0
+        self,
+        epoch: int,
+        *,
+        start: int = 0,
+        negatives: IntArray | None = None,
+        drawn: int = 0,
+        clusters: IntArray | None = None,
     ) -> Iterator[tuple[int, Batch]]:
         """Batches of an epoch from step `start` on.
 
@@ -69,16 +75,29 @@ class BatchSource:
             start: First step, when training goes on in the middle.
             negatives: (N, M) mined hard labels of every document, -1 where there are fewer.
             drawn: Of these, drawn anew for each document.
+            clusters: (N,) cluster of every document, see `clusters.clustered`; None: documents come together by chance.
         """
-        order = np.random.default_rng((*self.entropy, epoch)).permutation(self.labels.shape[0])
+        order, ends = self._order(np.random.default_rng((*self.entropy, epoch)), clusters)
         for step in range(start, self.steps):
-            first, last = (len(order) * bound // self.steps for bound in (step, step + 1))
-            chosen = np.sort(order[first:last])
+            chosen = np.sort(order[ends[step] : ends[step + 1]])
             rng, hard = np.random.default_rng((*self.entropy, epoch, step)), None
             if negatives is not None and drawn:
                 slots = rng.integers(0, negatives.shape[1], size=(len(chosen), drawn))
                 hard = np.take_along_axis(negatives[chosen], slots, axis=1)
             yield step, self.batch(chosen, rng, hard)
+
+    def _order(self, rng: np.random.Generator, clusters: IntArray | None) -> tuple[IntArray, IntArray]:
+        """(N,) documents in the order of an epoch, and the (steps + 1,) ends of its batches in it."""
+        n_documents = self.labels.shape[0]
+        bounds = np.arange(self.steps + 1, dtype=np.int64)
+        if clusters is None:
+            return rng.permutation(n_documents), bounds * n_documents // self.steps
+        sizes = np.bincount(clusters)
+        drawn = rng.permutation(len(sizes))
+        place = np.empty(len(sizes), dtype=np.int64)
+        place[drawn] = np.arange(len(sizes))
+        ends = np.concatenate([[0], np.cumsum(sizes[drawn])])[bounds * len(sizes) // self.steps]
+        return np.argsort(place[clusters], kind="stable"), ends
 
     def batch(self, documents: IntArray, rng: np.random.Generator, hard: IntArray | None = None) -> Batch:
         """The batch of some documents, with hard labels (B, m) where given."""

@@ -40,6 +40,7 @@ class Checkpoint:
         network: Parameters and buffers.
         optimizer: Adam's moments, flat.
         negatives: Mined labels of the epoch under way, if any.
+        clusters: Clusters that its batches are made of, if any.
         best: Validation figure of the stage's best epoch, and which it was.
         best_network: Parameters and buffers of that epoch.
     """
@@ -52,6 +53,7 @@ class Checkpoint:
     negatives: IntArray | None
     best: dict[str, Any]
     best_network: dict[str, torch.Tensor]
+    clusters: IntArray | None = None
 
 
 def save(folder: Path, point: Checkpoint) -> None:
@@ -59,8 +61,9 @@ def save(folder: Path, point: Checkpoint) -> None:
     arrays = {f"network/{name}": value.detach().cpu().numpy() for name, value in point.network.items()}
     arrays |= {f"optimizer/{name}": value.detach().cpu().numpy() for name, value in point.optimizer.items()}
     arrays |= {f"best/{name}": value.detach().cpu().numpy() for name, value in point.best_network.items()}
-    if point.negatives is not None:
-        arrays["negatives"] = point.negatives
+    for name, value in (("negatives", point.negatives), ("clusters", point.clusters)):
+        if value is not None:
+            arrays[name] = value
     meta = {"cursor": vars(point.cursor), "recipe": point.recipe, "data": point.data, "best": point.best}
     with atomic_folder(folder, kind=KIND) as partial:
         write_state(partial, "training", State(arrays=arrays, meta=meta))
@@ -88,7 +91,7 @@ def load(folder: Path) -> Checkpoint | None:
     meta = state.meta
     return Checkpoint(
         Cursor(**meta["cursor"]), meta["recipe"], meta["data"], part("network/"), part("optimizer/"),
-        state.arrays.get("negatives"), meta["best"], part("best/"),
+        state.arrays.get("negatives"), meta["best"], part("best/"), state.arrays.get("clusters"),
     )  # fmt: skip
 
 
@@ -114,3 +117,21 @@ def _flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in mapping.items():
         found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return found
+
+
+def adam_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Adam's moments under flat names."""
+    return {
+        f"{index}/{name}": value if isinstance(value, torch.Tensor) else torch.tensor(value)
+        for index, moments in optimizer.state_dict()["state"].items()
+        for name, value in moments.items()
+    }
+
+
+def restore_adam(optimizer: torch.optim.Optimizer, flat: dict[str, torch.Tensor]) -> None:
+    """Put back what `adam_state` gave."""
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in flat.items():
+        index, name = key.split("/", 1)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

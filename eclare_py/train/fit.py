@@ -26,6 +26,7 @@ from eclare_py.rank.query import Query
 from eclare_py.train import checkpoint
 from eclare_py.train.batches import BatchSource
 from eclare_py.train.checkpoint import Checkpoint, Cursor
+from eclare_py.train.clusters import cluster_size, clustered
 from eclare_py.train.events import EventLog, Listener
 from eclare_py.train.exemplars import train_documents
 from eclare_py.train.indexing import build_linear, build_scorer, encode_train, label_profile, label_terms
@@ -57,6 +58,7 @@ class Session:
     best: dict[str, Any] = field(default_factory=dict)
     best_state: dict[str, torch.Tensor] = field(default_factory=dict)
     negatives: IntArray | None = None
+    clusters: IntArray | None = None
 
 
 def train(
@@ -154,9 +156,9 @@ def _open(
         checkpoint.check_same(point, to_mapping(recipe), prepared.fingerprint)
         network.load_state_dict({name: value.to(device) for name, value in point.network.items()})
         network.per_label = point.cursor.stage != "surrogate"
-        _restore_adam(session.optimizer, point.optimizer)
+        checkpoint.restore_adam(session.optimizer, point.optimizer)
         session.cursor, session.best, session.negatives = point.cursor, point.best, point.negatives
-        session.best_state = point.best_network
+        session.best_state, session.clusters = point.best_network, point.clusters
         log("note", resumed=vars(point.cursor))
     return session
 
@@ -187,7 +189,7 @@ def _ranker(session: Session) -> None:
 def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int = 0, drawn: int = 0) -> None:
     prepared, settings = session.prepared, session.recipe.training
     if not session.cursor.epoch and not session.cursor.step:
-        session.best, session.best_state = {}, {}
+        session.best, session.best_state, session.clusters = {}, {}, None
 
     def mine_again() -> IntArray:
         session.log("note", mining=name, epoch=session.cursor.epoch + 1)
@@ -210,6 +212,7 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         save=lambda: _save(session), after_epoch=lambda epoch: _judge(session, name, epoch),
         mine=mine_again if mined and drawn else None, drawn=drawn, negatives=session.negatives,
         half=in_bfloat16(settings.precision, session.network.device),
+        begin_epoch=lambda epoch: _begin_epoch(session, name, epoch), clusters=session.clusters,
         objective=objective_of(settings, prepared.frequencies, prepared.train.n_documents),
         checkpoint_seconds=settings.checkpoint_seconds,
     )  # fmt: skip
@@ -220,6 +223,17 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
     session.best_state = {}
     if session.folder is not None:
         _save(session)
+
+
+def _begin_epoch(session: Session, stage: str, epoch: int) -> IntArray | None:
+    """Make the clusters of documents anew, where the recipe wants such batches and it is time."""
+    settings = session.recipe.training
+    size = cluster_size(settings, epoch)
+    if size is not None:
+        session.log("note", clustering=stage, epoch=epoch + 1, size=size)
+        documents = encode_train(session.network, session.prepared)
+        session.clusters = clustered(documents, size, batch_size=settings.batch_size, seed=session.recipe.seed)
+    return session.clusters
 
 
 def _judge(session: Session, stage: str, epoch: int) -> None:
@@ -252,7 +266,7 @@ def _save(session: Session) -> None:
         session.folder / "checkpoint",
         Checkpoint(
             session.cursor, to_mapping(session.recipe), session.prepared.fingerprint, session.network.state_dict(),
-            _adam_state(session.optimizer), negatives, session.best, session.best_state,
+            checkpoint.adam_state(session.optimizer), negatives, session.best, session.best_state, session.clusters,
         ),
     )  # fmt: skip
 
@@ -339,20 +353,3 @@ def _label_side(network: EclareNetwork) -> dict[str, np.ndarray]:
 
 def _numpy(tensor: torch.Tensor) -> np.ndarray:
     return np.ascontiguousarray(tensor.detach().cpu().numpy())
-
-
-def _adam_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Adam's moments under flat names."""
-    return {
-        f"{index}/{name}": value if isinstance(value, torch.Tensor) else torch.tensor(value)
-        for index, moments in optimizer.state_dict()["state"].items()
-        for name, value in moments.items()
-    }
-
-
-def _restore_adam(optimizer: torch.optim.Optimizer, flat: dict[str, torch.Tensor]) -> None:
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for key, value in flat.items():
-        index, name = key.split("/", 1)
-        state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

@@ -49,6 +49,9 @@ class StageRun:
         after_epoch: Called with the number of the finished epoch.
         save: Writes a checkpoint.
         negatives: Mined labels of the epoch under way.
+        begin_epoch: Called with the number of an epoch (from 0) before its first step, not when it is gone on with;
+            gives the (N,) clusters that make its batches, or None for random ones.
+        clusters: Of the epoch under way.
         half: Multiply matrices in bfloat16.
         objective: What a step makes smaller.
     """
@@ -65,6 +68,8 @@ class StageRun:
     mine: Callable[[], IntArray] | None = None
     drawn: int = 0
     negatives: IntArray | None = None
+    begin_epoch: Callable[[int], IntArray | None] | None = None
+    clusters: IntArray | None = None
     half: bool = False
     objective: Objective = field(default_factory=Objective)
     checkpoint_seconds: float = 60.0
@@ -86,6 +91,8 @@ def run_stage(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: Sta
             epoch = run.cursor.epoch
             if run.mine is not None and run.negatives is None:
                 run.negatives = run.mine()
+            if run.begin_epoch is not None and not run.cursor.step:
+                run.clusters = run.begin_epoch(epoch)
             mean = _run_epoch(network, optimizer, run, log, interrupted)
             run.cursor.epoch, run.cursor.step, run.negatives = epoch + 1, 0, None
             log("epoch", stage=run.name, epoch=epoch + 1, of=run.epochs, loss=round(mean, 5))
@@ -100,7 +107,9 @@ def _run_epoch(
 ) -> float:
     network.train()
     total, count = 0.0, 0
-    batches = run.source.epoch(run.cursor.epoch, start=run.cursor.step, negatives=run.negatives, drawn=run.drawn)
+    batches = run.source.epoch(
+        run.cursor.epoch, start=run.cursor.step, negatives=run.negatives, drawn=run.drawn, clusters=run.clusters
+    )
     for step, batch in batches:
         loss = _step(network, optimizer, run, step, batch)
         if not np.isfinite(loss):

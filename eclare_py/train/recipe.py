@@ -25,6 +25,14 @@ class TrainingConfig:
     )
     max_validation: int = option(4000, "most documents held out", low=10)
     batch_size: int = option(512, "documents per step", low=1)
+    batches: Literal["random", "clustered"] = option(
+        "random",
+        "which documents share a step: any, or clusters of similar ones, whose labels are hard to tell apart",
+    )
+    batch_clusters: int = option(
+        1, "documents per cluster at the start (1: random batches); doubled at every refresh", low=1
+    )
+    batch_refresh: int = option(1, "epochs after which the clusters are made anew", low=1)
     surrogate_epochs: int = option(5, "epochs of the surrogate stage (in-batch negatives)", low=1)
     ranker_epochs: int = option(1, "epochs of the ranker stage (mined negatives); 0 leaves the stage out", low=0)
     max_steps: int = option(3000, "most steps of a stage: large data sets get fewer epochs, but at least one", low=1)
