@@ -27,6 +27,7 @@ from eclare_py.train import checkpoint
 from eclare_py.train.batches import BatchSource
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.clusters import cluster_size, clustered
+from eclare_py.train.corpus import Corpus, corpus_of
 from eclare_py.train.events import EventLog, Listener
 from eclare_py.train.exemplars import train_documents
 from eclare_py.train.indexing import build_linear, build_scorer, encode_train, label_profile, label_terms
@@ -201,18 +202,17 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         )  # fmt: skip
         return session.negatives
 
+    corpus = corpus_of(prepared, label_documents=settings.label_documents and name == "surrogate")
     source = BatchSource(
-        prepared.train.labels, prepared.train.filter_pairs, batch_size=settings.batch_size, seed=session.recipe.seed,
-        stage=name,
-    )  # fmt: skip
+        corpus.labels, corpus.filter_pairs, batch_size=settings.batch_size, seed=session.recipe.seed, stage=name
+    )
     epochs = min(epochs, max(1, settings.max_steps // max(source.steps, 1)))
     run = StageRun(
-        name, epochs, rates, source,
-        prepared.rows, None if prepared.embeddings is None else prepared.embeddings[0], session.cursor,
+        name, epochs, rates, source, corpus.features, corpus.embeddings, session.cursor,
         save=lambda: _save(session), after_epoch=lambda epoch: _judge(session, name, epoch),
         mine=mine_again if mined and drawn else None, drawn=drawn, negatives=session.negatives,
         half=in_bfloat16(settings.precision, session.network.device),
-        begin_epoch=lambda epoch: _begin_epoch(session, name, epoch), clusters=session.clusters,
+        begin_epoch=lambda epoch: _begin_epoch(session, name, epoch, corpus), clusters=session.clusters,
         objective=objective_of(settings, prepared.frequencies, prepared.train.n_documents),
         checkpoint_seconds=settings.checkpoint_seconds,
     )  # fmt: skip
@@ -225,13 +225,13 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         _save(session)
 
 
-def _begin_epoch(session: Session, stage: str, epoch: int) -> IntArray | None:
+def _begin_epoch(session: Session, stage: str, epoch: int, corpus: Corpus) -> IntArray | None:
     """Make the clusters of documents anew, where the recipe wants such batches and it is time."""
     settings = session.recipe.training
     size = cluster_size(settings, epoch)
     if size is not None:
         session.log("note", clustering=stage, epoch=epoch + 1, size=size)
-        documents = encode_train(session.network, session.prepared)
+        documents = session.network.encode_documents(corpus.features, corpus.embeddings)
         session.clusters = clustered(documents, size, batch_size=settings.batch_size, seed=session.recipe.seed)
     return session.clusters
 

@@ -33,6 +33,9 @@ class TrainingConfig:
         1, "documents per cluster at the start (1: random batches); doubled at every refresh", low=1
     )
     batch_refresh: int = option(1, "epochs after which the clusters are made anew", low=1)
+    label_documents: bool = option(
+        False, "label texts are documents too, of their own label, in the batches of the surrogate stage"
+    )
     surrogate_epochs: int = option(5, "epochs of the surrogate stage (in-batch negatives)", low=1)
     ranker_epochs: int = option(1, "epochs of the ranker stage (mined negatives); 0 leaves the stage out", low=0)
     max_steps: int = option(3000, "most steps of a stage: large data sets get fewer epochs, but at least one", low=1)
