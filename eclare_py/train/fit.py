@@ -202,10 +202,13 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         )  # fmt: skip
         return session.negatives
 
-    corpus = corpus_of(prepared, label_documents=settings.label_documents and name == "surrogate")
-    source = BatchSource(
-        corpus.labels, corpus.filter_pairs, batch_size=settings.batch_size, seed=session.recipe.seed, stage=name
+    corpus = corpus_of(
+        prepared, label_documents=settings.label_documents and name == "surrogate", soft_targets=settings.soft_targets
     )
+    source = BatchSource(
+        corpus.labels, corpus.filter_pairs, batch_size=settings.batch_size, seed=session.recipe.seed, stage=name,
+        soft=corpus.soft,
+    )  # fmt: skip
     epochs = min(epochs, max(1, settings.max_steps // max(source.steps, 1)))
     run = StageRun(
         name, epochs, rates, source, corpus.features, corpus.embeddings, session.cursor,

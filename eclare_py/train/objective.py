@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from eclare_py.metrics.propensity import inverse_propensities
-from eclare_py.model.losses import decoupled_softmax, softmax_cross_entropy
+from eclare_py.model.losses import SoftTargets, decoupled_softmax, softmax_cross_entropy
 from eclare_py.model.margin import dynamic_margin
 from eclare_py.train.batches import Batch
 from eclare_py.types import FloatArray, IntArray
@@ -42,7 +42,10 @@ class Objective:
             return softmax_cross_entropy(scores, positives, ignored, importance)
         if self.kind == "margin":
             return dynamic_margin(scores / log_scale.exp(), positives, ignored, importance)
-        return decoupled_softmax(scores, positives, ignored, importance)
+        soft = None
+        if batch.soft is not None:
+            soft = SoftTargets(*(torch.from_numpy(part).to(device) for part in batch.soft))
+        return decoupled_softmax(scores, positives, ignored, importance, soft)
 
 
 def objective_of(settings: TrainingConfig, frequencies: IntArray, n_documents: int) -> Objective:

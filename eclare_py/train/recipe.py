@@ -50,6 +50,9 @@ class TrainingConfig:
     positive_weight: Literal["uniform", "propensity"] = option(
         "uniform", "say of each of a document's labels in the loss: the same, or by inverse propensity (rare ones more)"
     )
+    soft_targets: float = option(
+        0.0, "target of a rare label for documents of labels near to it in text or graph; 0: none", low=0.0, high=0.9
+    )
     temperature: float = option(0.05, "1 / scale of the cosine at the start", low=1e-3, high=1.0)
     mined: int = option(100, "hardest labels kept per document when negatives are mined", low=1)
     hard_negatives: int = option(10, "of these, drawn anew for each document and step", low=0)
@@ -58,6 +61,10 @@ class TrainingConfig:
     )
     hop_features: int | None = option(64, "heaviest terms kept per label and graph hop; none keeps all", low=1)
     checkpoint_seconds: float = option(300.0, "least time between two checkpoints", low=0.0)
+
+    def __post_init__(self) -> None:
+        if self.soft_targets and self.loss != "decoupled":
+            raise ValueError(f"soft_targets={self.soft_targets} needs loss=decoupled, not {self.loss}")
 
 
 @dataclass(frozen=True)
