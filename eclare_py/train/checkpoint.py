@@ -15,7 +15,7 @@ import torch
 
 from eclare_py.errors import TrainingError
 from eclare_py.storage import State, atomic_folder, read_state, recover, verify_manifest, write_state
-from eclare_py.types import IntArray
+from eclare_py.types import FloatArray, IntArray
 
 KIND = "checkpoint"
 
@@ -41,6 +41,7 @@ class Checkpoint:
         optimizer: Adam's moments, flat.
         negatives: Mined labels of the epoch under way, if any.
         clusters: Clusters that its batches are made of, if any.
+        documents: (N, d) document vectors as they were when it began, where prototypes are made of them.
         best: Validation figure of the stage's best epoch, and which it was.
         best_network: Parameters and buffers of that epoch.
     """
@@ -54,6 +55,7 @@ class Checkpoint:
     best: dict[str, Any]
     best_network: dict[str, torch.Tensor]
     clusters: IntArray | None = None
+    documents: FloatArray | None = None
 
 
 def save(folder: Path, point: Checkpoint) -> None:
@@ -61,7 +63,7 @@ def save(folder: Path, point: Checkpoint) -> None:
     arrays = {f"network/{name}": value.detach().cpu().numpy() for name, value in point.network.items()}
     arrays |= {f"optimizer/{name}": value.detach().cpu().numpy() for name, value in point.optimizer.items()}
     arrays |= {f"best/{name}": value.detach().cpu().numpy() for name, value in point.best_network.items()}
-    for name, value in (("negatives", point.negatives), ("clusters", point.clusters)):
+    for name, value in (("negatives", point.negatives), ("clusters", point.clusters), ("documents", point.documents)):
         if value is not None:
             arrays[name] = value
     meta = {"cursor": vars(point.cursor), "recipe": point.recipe, "data": point.data, "best": point.best}
@@ -92,6 +94,7 @@ def load(folder: Path) -> Checkpoint | None:
     return Checkpoint(
         Cursor(**meta["cursor"]), meta["recipe"], meta["data"], part("network/"), part("optimizer/"),
         state.arrays.get("negatives"), meta["best"], part("best/"), state.arrays.get("clusters"),
+        state.arrays.get("documents"),
     )  # fmt: skip
 
 

@@ -19,7 +19,6 @@ from eclare_py.metrics.judged import Judged
 from eclare_py.metrics.ratios import recall
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.model.network import EclareNetwork, LabelSide
-from eclare_py.quantize import quantize
 from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.rank.pipeline import LabelTable, Pipeline
 from eclare_py.rank.query import Query
@@ -30,6 +29,7 @@ from eclare_py.train.clusters import cluster_size, clustered
 from eclare_py.train.corpus import Corpus, corpus_of
 from eclare_py.train.events import EventLog, Listener
 from eclare_py.train.exemplars import train_documents
+from eclare_py.train.freezing import freeze, label_side
 from eclare_py.train.indexing import build_linear, build_scorer, encode_train, label_profile, label_terms
 from eclare_py.train.linear import train_linear
 from eclare_py.train.loop import Rates, StageRun, run_stage
@@ -37,8 +37,10 @@ from eclare_py.train.mining import mine
 from eclare_py.train.objective import objective_of
 from eclare_py.train.precision import in_bfloat16
 from eclare_py.train.prepare import Prepared, prepare
+from eclare_py.train.prototypes import Prototypes
 from eclare_py.train.ranking import complete, fit_ranker, validate
 from eclare_py.train.recipe import Recipe
+from eclare_py.train.sharing import share_vectors
 from eclare_py.types import FloatArray, IntArray
 
 _BLOCK = 8192  # documents encoded at once
@@ -60,6 +62,8 @@ class Session:
     best_state: dict[str, torch.Tensor] = field(default_factory=dict)
     negatives: IntArray | None = None
     clusters: IntArray | None = None
+    documents: FloatArray | None = None
+    prototypes: Prototypes | None = None
 
 
 def train(
@@ -151,6 +155,7 @@ def _open(
         side, recipe.document, recipe.label, hop_features=recipe.training.hop_features,
         temperature=recipe.training.temperature, seed=recipe.seed,
     ).to(device)  # fmt: skip
+    share_vectors(network, seed=recipe.seed)
     session = Session(recipe, prepared, network, _adam(network, recipe), log, folder)
     point = checkpoint.load(folder / "checkpoint") if resume and folder is not None else None
     if point is not None:
@@ -160,6 +165,7 @@ def _open(
         checkpoint.restore_adam(session.optimizer, point.optimizer)
         session.cursor, session.best, session.negatives = point.cursor, point.best, point.negatives
         session.best_state, session.clusters = point.best_network, point.clusters
+        session.documents = point.documents
         log("note", resumed=vars(point.cursor))
     return session
 
@@ -190,7 +196,9 @@ def _ranker(session: Session) -> None:
 def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int = 0, drawn: int = 0) -> None:
     prepared, settings = session.prepared, session.recipe.training
     if not session.cursor.epoch and not session.cursor.step:
-        session.best, session.best_state, session.clusters = {}, {}, None
+        session.best, session.best_state, session.clusters, session.documents = {}, {}, None, None
+    if session.documents is not None:
+        session.prototypes = Prototypes(session.documents, prepared.train.labels)
 
     def mine_again() -> IntArray:
         session.log("note", mining=name, epoch=session.cursor.epoch + 1)
@@ -216,6 +224,7 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         mine=mine_again if mined and drawn else None, drawn=drawn, negatives=session.negatives,
         half=in_bfloat16(settings.precision, session.network.device),
         begin_epoch=lambda epoch: _begin_epoch(session, name, epoch, corpus), clusters=session.clusters,
+        prototypes=lambda: session.prototypes,
         objective=objective_of(settings, prepared.frequencies, prepared.train.n_documents),
         checkpoint_seconds=settings.checkpoint_seconds,
     )  # fmt: skip
@@ -229,8 +238,12 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
 
 
 def _begin_epoch(session: Session, stage: str, epoch: int, corpus: Corpus) -> IntArray | None:
-    """Make the clusters of documents anew, where the recipe wants such batches and it is time."""
+    """Make clusters of documents and prototypes of labels anew, where the recipe wants such and it is time."""
     settings = session.recipe.training
+    if session.recipe.label.prototype:
+        if session.documents is None:
+            session.documents = encode_train(session.network, session.prepared)
+        session.prototypes = Prototypes(session.documents, session.prepared.train.labels)
     size = cluster_size(settings, epoch)
     if size is not None:
         session.log("note", clustering=stage, epoch=epoch + 1, size=size)
@@ -247,6 +260,9 @@ def _judge(session: Session, stage: str, epoch: int) -> None:
     documents = network.encode_documents(
         prepared.held_out_rows[shown], None if embeddings is None else embeddings[shown]
     )
+    if session.recipe.label.prototype:
+        session.documents = encode_train(network, prepared)
+        network.prototypes = Prototypes(session.documents, prepared.train.labels).all()
     vectors = network.encode_labels()
     bias = np.zeros(len(vectors), dtype=np.float32)
     if network.per_label:
@@ -270,6 +286,7 @@ def _save(session: Session) -> None:
         Checkpoint(
             session.cursor, to_mapping(session.recipe), session.prepared.fingerprint, session.network.state_dict(),
             checkpoint.adam_state(session.optimizer), negatives, session.best, session.best_state, session.clusters,
+            session.documents,
         ),
     )  # fmt: skip
 
@@ -309,7 +326,7 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     }
     return Pipeline(
         to_mapping(recipe), prepared.features, encoder, ranker, prepared.graph,
-        LabelTable(prepared.train.label_texts, prepared.train.label_ids), _label_side(network),
+        LabelTable(prepared.train.label_texts, prepared.train.label_ids), label_side(network),
         train_documents(prepared, scorer, documents), facts, seen,
     )  # fmt: skip
 
@@ -324,35 +341,3 @@ def _encode_all(encoder: FrozenEncoder, prepared: Prepared) -> FloatArray:
             block = slice(start, start + _BLOCK)
             target[block] = encoder.encode(part[block], None if sentences is None else sentences[block])
     return out
-
-
-def freeze(network: EclareNetwork) -> FrozenEncoder:
-    """The document encoder as plain arrays, its table in 4 bits a number.
-
-    A document adds up a hundred rows or more, so what is rounded off cancels out: on held-out documents of
-    debian-related 4 bits gave the same R@50 and, after the fusion, the same P@1 as 8. The vectors of labels and
-    centroids need 8; with 4, P@1 fell by half a point.
-    """
-    encoder = network.documents
-    linear = encoder.block.linear
-    dim = linear.weight.shape[0]
-    empty = np.empty((0, dim), dtype=np.float32)
-    return FrozenEncoder(
-        table=quantize(_numpy(network.bag.weight) if encoder.use_bag else empty, 4),
-        weight=np.ascontiguousarray(_numpy(linear.weight).T),
-        bias=_numpy(linear.bias),
-        projection=empty if encoder.project is None else np.ascontiguousarray(_numpy(encoder.project.weight).T),
-    )
-
-
-def _label_side(network: EclareNetwork) -> dict[str, np.ndarray]:
-    """Parameters of the label encoder and the scale; the document encoder is frozen apart."""
-    return {
-        name: value.detach().cpu().numpy()
-        for name, value in network.state_dict().items()
-        if name.startswith(("label_encoder.", "log_scale")) and not name.endswith("accumulator")
-    }
-
-
-def _numpy(tensor: torch.Tensor) -> np.ndarray:
-    return np.ascontiguousarray(tensor.detach().cpu().numpy())

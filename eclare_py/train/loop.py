@@ -20,6 +20,7 @@ from eclare_py.train.batches import Batch, BatchSource
 from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.events import EventLog
 from eclare_py.train.objective import Objective
+from eclare_py.train.prototypes import Prototypes
 from eclare_py.types import Csr, FloatArray, IntArray
 
 
@@ -52,6 +53,7 @@ class StageRun:
         begin_epoch: Called with the number of an epoch (from 0) before its first step, not when it is gone on with;
             gives the (N,) clusters that make its batches, or None for random ones.
         clusters: Of the epoch under way.
+        prototypes: Of the epoch under way, where the labels have such; they leave the documents of a batch out.
         half: Multiply matrices in bfloat16.
         objective: What a step makes smaller.
     """
@@ -70,6 +72,7 @@ class StageRun:
     negatives: IntArray | None = None
     begin_epoch: Callable[[int], IntArray | None] | None = None
     clusters: IntArray | None = None
+    prototypes: Callable[[], Prototypes | None] = lambda: None
     half: bool = False
     objective: Objective = field(default_factory=Objective)
     checkpoint_seconds: float = 60.0
@@ -134,9 +137,11 @@ def _step(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRu
     torch.manual_seed(_step_seed(run, step))  # dropout of this step, whatever ran before
     device = network.device
     embeddings = None if run.embeddings is None else run.embeddings[batch.documents]
+    known = run.prototypes()
+    prototypes = None if known is None else known.without(batch.documents, batch.labels)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=run.half):
         documents = network.documents(run.features[batch.documents], embeddings)
-        scores = network.scores(documents, network.label_vectors(batch.labels), batch.labels)
+        scores = network.scores(documents, network.label_vectors(batch.labels, prototypes), batch.labels)
     loss = run.objective.loss(scores, batch, network.log_scale)
     value = float(loss.detach())
     if not np.isfinite(value):
@@ -146,7 +151,7 @@ def _step(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRu
     for group in optimizer.param_groups:
         group["lr"] = run.rates.dense * decay
     optimizer.step()
-    for bag, rate in zip(network.bags(), (run.rates.table, run.rates.free), strict=False):
+    for bag, rate in zip(network.bags(), (run.rates.table, run.rates.free, run.rates.free), strict=False):
         bag.step(rate * decay)
     return value
 
