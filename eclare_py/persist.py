@@ -358,6 +358,13 @@ def _network(folder: Path, n_labels: int, dim: int) -> dict[str, npt.NDArray[Any
     _array(folder, "network", state, "label_encoder.bias", np.float32, (n_labels,))
     if "label_encoder.free.weight" in state.arrays:
         _array(folder, "network", state, "label_encoder.free.weight", np.float32, (n_labels, dim))
+    if "label_encoder.shared.weight" in state.arrays:
+        shared = _array(folder, "network", state, "label_encoder.shared.weight", np.float32, (None, dim))
+        clusters = _array(folder, "network", state, "label_encoder.clusters", np.int64, (n_labels,))
+        if len(clusters) and not 0 <= clusters.min() <= clusters.max() < len(shared):
+            raise ModelError(
+                f"{folder / 'network.safetensors'}: clusters lie outside the {len(shared)} shared vectors; {_MEND}"
+            )
     return state.arrays
 
 

@@ -16,6 +16,8 @@ from runner import Experiment, Results, Variant, main, plots
 NO_HOPS = ("label.propagation.hops=0", "index.graph_weight=0")
 NO_SPREAD = ("rank.graph_candidates=0", "rank.graph_features=false")
 RANKER_STAGE = ("training.ranker_epochs=1", "label.free=true", "label.bias=true")
+CLUSTERED = ("training.batches=clustered", "training.batch_clusters=4")
+BY_PROPENSITY = "training.positive_weight=propensity"
 NO_GRAPH = "no graph"
 GRAPH = (
     Variant("full recipe"),
@@ -35,6 +37,15 @@ OTHERS = (
     Variant("no label text", ("label.text=false", "rank.words=false")),
     Variant("no words in the fusion", ("rank.words=false",)),
     Variant("no documents in the fusion", ("rank.documents=false",)),
+    Variant("plain softmax", ("training.loss=softmax",)),
+    Variant("triplets with a dynamic margin (PRIME)", ("training.loss=margin",)),
+    Variant("positives by inverse propensity (PRIME)", (BY_PROPENSITY,)),
+    Variant("clustered batches (NGAME)", CLUSTERED),
+    Variant("label texts as documents (Renee)", ("training.label_documents=true",)),
+    Variant("soft targets for rare labels (LEVER)", ("training.soft_targets=0.3",)),
+    Variant("clustered batches, soft targets, propensity", (*CLUSTERED, "training.soft_targets=0.3", BY_PROPENSITY)),
+    Variant("label prototypes (PRIME)", ("label.prototype=true",)),
+    Variant("shared vectors (DEXA)", ("label.shared=2048",)),
     Variant("ranker stage with free vectors", RANKER_STAGE),
     Variant("the same without the graph", (*RANKER_STAGE, *NO_HOPS, *NO_SPREAD)),
 )

@@ -56,6 +56,8 @@ def test_shares_add_up_for_every_label(tiny: Any) -> None:
         ({"label.propagation.hops": 0}, "graph"),
         ({"label.propagation.hops": 2, "training.hop_features": 5}, None),
         ({"label.propagation.kind": "gcn", "label.attention": "fixed"}, None),
+        ({"label.prototype": True, "label.free": False}, "free"),
+        ({"label.shared": 6, "label.propagation.hops": 0}, "graph"),
         ({"label.bias": False, "rank.graph_candidates": 0, "rank.graph_features": False}, "prior"),
     ],
 )

@@ -146,6 +146,18 @@ WRONG = {
         lambda folder: with_arrays("network", **{"label_encoder__free__weight": lambda a: a[:-1]})(folder),
         "free.weight",
     ),
+    "clusters without a shared vector": (
+        with_arrays(
+            "network",
+            label_encoder__shared__weight=np.zeros((5, 16), dtype=np.float32),
+            label_encoder__clusters=np.arange(90) % 6,
+        ),
+        "clusters lie outside the 5 shared vectors",
+    ),
+    "shared vectors without clusters": (
+        with_arrays("network", label_encoder__shared__weight=np.zeros((5, 16), dtype=np.float32)),
+        "clusters is missing",
+    ),
     "no label bias": (with_arrays("network", label_encoder__bias=None), "bias is missing"),
     "fewer label texts": (with_json("labels", lambda v: v["texts"].pop() and None), "labels|vectors"),
     "label text a number": (with_json("labels", lambda v: v["texts"].__setitem__(0, 3)), "labels.json: texts"),

@@ -22,11 +22,15 @@ class DocumentEncoderConfig:
 
 @dataclass(frozen=True)
 class LabelEncoderConfig:
-    """How a label becomes a vector: text, graph hops and a free vector, combined by attention."""
+    """How a label becomes a vector: text, graph hops and more components, combined by attention."""
 
     text: bool = option(True, "use the label texts")
     propagation: PropagationConfig = field(default_factory=PropagationConfig)
     free: bool = option(True, "give every label a vector of its own in the ranker stage")
+    prototype: bool = option(False, "the mean of a label's train documents as one more component")
+    shared: int = option(
+        0, "free vectors shared by as many clusters of similar labels, from the surrogate stage on; 0: none", low=0
+    )
     attention: str = option("learned", "weights of the components", choices=("learned", "fixed"))
     component_dropout: float = option(
         0.5, "chance, in training, that a label does without a hop or its free vector", low=0.0, high=1.0

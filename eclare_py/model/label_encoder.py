@@ -1,7 +1,8 @@
-"""Label encoder: text, its hops over the label graph, and a free vector, combined by attention per label."""
+"""Label encoder: text, its hops over the label graph, documents and free vectors, combined by attention per label."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +21,8 @@ class LabelParts:
     """Components of label vectors, v = sum_s alpha_s c_s.
 
     Attributes:
-        components: (l, S, d) the S components c_s: hop 0, hop 1, ..., free vector.
+        components: (l, S, d) the S components c_s: hop 0, hop 1, ..., prototype, shared vector, free vector, as far as
+            the recipe has them.
         weights: (l, S) attention alpha, rows sum to 1.
     """
 
@@ -39,7 +41,8 @@ class LabelEncoder(torch.nn.Module):
     Source: ECLARE (WWW 2021), section 3: graph convolution on the raw text embedding, a residual block per hop, softmax
     attention per label. Deviations: attention also sees how often the label occurs (rare labels lean on neighbours,
     frequent ones on themselves), its two maps are folded into one, the free vector starts at zero and joins in the
-    ranker stage only.
+    ranker stage only. Two components more, on wish: the prototype, a mean of the label's documents (PRIME, NAACL 2025),
+    taken as it is, and a free vector shared by a cluster of labels (DEXA, KDD 2023), which starts at zero.
 
     Args:
         n_labels: L.
@@ -55,7 +58,10 @@ class LabelEncoder(torch.nn.Module):
         self.first_hop = 0 if config.text else 1
         self.blocks = torch.nn.ModuleList(ResidualBlock(dim) for _ in range(self.first_hop, hops))
         self.free = BagOfEmbeddings(n_labels, dim, scale=0.0) if config.free else None
-        n_components = len(self.blocks) + (self.free is not None)
+        self.shared = BagOfEmbeddings(config.shared, dim, scale=0.0) if config.shared else None
+        if config.shared:
+            self.register_buffer("clusters", torch.zeros(n_labels, dtype=torch.int64))
+        n_components = len(self.blocks) + config.prototype + (self.shared is not None) + (self.free is not None)
         self.bias = torch.nn.Parameter(torch.zeros(n_labels), requires_grad=config.bias)
         # Logits of the attention: a map of all components and of the label's frequency features.
         self.attention = torch.nn.Linear(n_components * dim + 2, n_components)
@@ -65,15 +71,19 @@ class LabelEncoder(torch.nn.Module):
             self.attention.bias[0] = _TEXT_HEAD_START
         self.attention.requires_grad_(config.attention == "learned")
 
-    def forward(self, hops: list[Tensor], free: Tensor | None, rarity: Tensor) -> LabelParts:
+    def forward(
+        self, hops: list[Tensor], free: Tensor | None, rarity: Tensor, more: Sequence[Tensor] = ()
+    ) -> LabelParts:
         """Components and weights of l labels.
 
         Args:
             hops: Raw vectors (l, d) of every hop, hop 0 (their own text) first.
             free: (l, d) free vectors, if the encoder has such.
             rarity: (l, 2) frequency features, see `rarity_features`.
+            more: (l, d) prototypes and (l, d) shared vectors, as far as the encoder has them.
         """
         parts = [block(hop) for block, hop in zip(self.blocks, hops[self.first_hop :], strict=True)]
+        parts += more
         if free is not None:
             parts.append(free)
         components = torch.stack(parts, dim=1)

@@ -77,6 +77,7 @@ class EclareNetwork(torch.nn.Module):
         self.label_encoder = LabelEncoder(n_labels, document.dim, label)
         self.log_scale = torch.nn.Parameter(torch.tensor(math.log(1 / temperature)))
         self.side, self.hop_features = labels, hop_features
+        self.prototypes: FloatArray | None = None  # (L, d), set from outside as training goes on
         self.per_label = False  # free vectors and biases join in the ranker stage
         self._hops: HopVectors | None = None
 
@@ -96,20 +97,34 @@ class EclareNetwork(torch.nn.Module):
         """Where the parameters are."""
         return self.log_scale.device
 
-    def label_parts(self, labels: IntArray) -> LabelParts:
-        """Components and attention weights of (l,) labels."""
-        free = None
+    def label_parts(self, labels: IntArray, prototypes: FloatArray | None = None) -> LabelParts:
+        """Components and attention weights of (l,) labels.
+
+        Args:
+            labels: Ids.
+            prototypes: (l, d) to use instead of the network's own, if the recipe has prototypes.
+        """
+        free, more = None, []
+        if self.label_encoder.config.prototype:
+            if prototypes is None and self.prototypes is not None:
+                prototypes = self.prototypes[labels]
+            if prototypes is None:
+                prototypes = np.zeros((len(labels), self.bag.weight.shape[1]), dtype=np.float32)
+            more.append(torch.from_numpy(prototypes).to(self.device))
+        if self.label_encoder.shared is not None:
+            clusters = self.label_encoder.get_buffer("clusters").cpu().numpy()[labels]
+            more.append(self.label_encoder.shared(_identity(clusters, len(self.label_encoder.shared.weight))))
         if self.label_encoder.free is not None:
             rows = _identity(labels, self.side.features.shape[0])
             free = self.label_encoder.free(rows) if self.per_label else torch.zeros(
                 len(labels), self.bag.weight.shape[1], device=self.device
             )  # fmt: skip
         rarity = rarity_features(torch.from_numpy(self.side.frequencies[labels])).to(self.device)
-        return self.label_encoder(self.hops(labels), free, rarity)
+        return self.label_encoder(self.hops(labels), free, rarity, more)
 
-    def label_vectors(self, labels: IntArray) -> Tensor:
-        """(l,) label ids -> (l, d) unit vectors."""
-        return self.label_parts(labels).vectors()
+    def label_vectors(self, labels: IntArray, prototypes: FloatArray | None = None) -> Tensor:
+        """(l,) label ids, and prototypes as in `label_parts` -> (l, d) unit vectors."""
+        return self.label_parts(labels, prototypes).vectors()
 
     def scores(self, documents: Tensor, vectors: Tensor, labels: IntArray) -> Tensor:
         """(B, d) documents, (l, d) vectors of the (l,) labels -> (B, l) logits."""
@@ -142,8 +157,7 @@ class EclareNetwork(torch.nn.Module):
 
     def bags(self) -> list[BagOfEmbeddings]:
         """The tables that `step` for themselves; all other parameters belong to the dense optimiser."""
-        free = self.label_encoder.free
-        return [self.bag] if free is None else [self.bag, free]
+        return [self.bag, *(one for one in (self.label_encoder.free, self.label_encoder.shared) if one is not None)]
 
     def dense_parameters(self) -> list[torch.nn.Parameter]:
         """Parameters of the dense optimiser."""

@@ -47,19 +47,21 @@ class Split:
     Attributes:
         text: From the label's own text (hop 0).
         graph: From its neighbours in the label graph (hop 1 and further).
-        free: From the label's own free vector.
+        free: From the label's own free vector, and the one its cluster shares.
         prior: The label's bias.
+        documents: From its prototype, the mean of its train documents.
     """
 
     text: float
     graph: float
     free: float
     prior: float
+    documents: float = 0.0
 
     @property
     def total(self) -> float:
         """The dense score."""
-        return self.text + self.graph + self.free + self.prior
+        return self.text + self.graph + self.free + self.prior + self.documents
 
 
 @dataclass(frozen=True)
@@ -197,19 +199,22 @@ def split_score(pipeline: Pipeline, x: FloatArray, label: int) -> Split:
     moved = float(pipeline.ranker.scorer.vectors[label] @ x) - float(parts.sum())
     shares = (parts + moved * np.abs(parts) / max(float(np.abs(parts).sum()), 1e-12)).tolist()
     settings = pipeline.recipe["label"]
-    hops = shares[:-1] if settings["free"] else shares
-    own = hops[:1] if settings["text"] else []
+    vectors = [shares.pop() for kind in ("free", "shared") if settings.get(kind)]
+    documents = shares.pop() if settings.get("prototype") else 0.0
+    own = shares[:1] if settings["text"] else []
     return Split(
         text=float(sum(own)),
-        graph=float(sum(hops[len(own) :])),
-        free=shares[-1] if settings["free"] else 0.0,
+        graph=float(sum(shares[len(own) :])),
+        free=float(sum(vectors)),
         prior=float(pipeline.ranker.scorer.bias[label]),
+        documents=documents,
     )
 
 
 def label_parts(pipeline: Pipeline, label: int) -> FloatArray:
-    """The parts that add up to a label's vector: hop 0, hop 1, ..., free vector, as the recipe has them.
+    """The parts that add up to a label's vector: hop 0, hop 1, ..., prototype, shared and free vector, as far as used.
 
+    The prototype is that of the finished model, which the held-out documents count for too.
     The network is rebuilt over the labels within reach of this one and the terms of their texts; what it knows of
     other labels and terms has no part in this label.
 
@@ -245,7 +250,7 @@ def label_parts(pipeline: Pipeline, label: int) -> FloatArray:
     network = EclareNetwork(side, document, settings, hop_features=recipe["training"]["hop_features"])
     network.per_label = True
     parameters = {name: torch.from_numpy(np.array(value)) for name, value in pipeline.network.items()}
-    for name in ("label_encoder.bias", "label_encoder.free.weight"):
+    for name in ("label_encoder.bias", "label_encoder.free.weight", "label_encoder.clusters"):
         if name in parameters:
             parameters[name] = parameters[name][nodes]
     if encoder.n_terms:
@@ -253,6 +258,7 @@ def label_parts(pipeline: Pipeline, label: int) -> FloatArray:
     if len(encoder.projection):
         parameters["documents.project.weight"] = torch.from_numpy(np.ascontiguousarray(encoder.projection.T))
     _load(network, parameters)
+    network.prototypes = pipeline.ranker.profile.centroids[nodes]
     network.eval()
     with torch.no_grad():
         found = network.label_parts(np.searchsorted(nodes, wanted))

@@ -48,6 +48,7 @@ def in_a_sentence(found: Explanation) -> str:
     parts = [
         ("label text", split.text),
         ("label graph", split.graph),
+        ("own documents", split.documents),
         ("own vector", split.free),
         ("prior", split.prior),
     ]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from eclare_py.types import Csr, IntArray, as_csr
+from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -24,12 +24,14 @@ class Batch:
             ones that fill l up to a multiple.
         positives: (B, l) true where relevant and not ignored.
         ignored: (B, l) true for filter pairs.
+        soft: (S,) rows, columns and targets of the pairs that are relevant in part, or None.
     """
 
     documents: IntArray
     labels: IntArray
     positives: BoolArray
     ignored: BoolArray
+    soft: tuple[IntArray, IntArray, FloatArray] | None = None
 
 
 class BatchSource:
@@ -43,12 +45,22 @@ class BatchSource:
         stage: Name of the stage, so that stages do not repeat each other's order.
         multiple: Labels at hand are filled up to a multiple of this, as far as there are more. Matrix products are
             compiled for every new shape: with shapes that come again, a step takes a fifth less.
+        soft: (N, L) targets between 0 and 1 of pairs that are neither relevant nor filtered; one label of each document
+            is drawn to the labels at hand.
     """
 
     def __init__(
-        self, labels: Csr, filter_pairs: IntArray, *, batch_size: int, seed: int, stage: str, multiple: int = 128
+        self,
+        labels: Csr,
+        filter_pairs: IntArray,
+        *,
+        batch_size: int,
+        seed: int,
+        stage: str,
+        multiple: int = 128,
+        soft: Csr | None = None,
     ) -> None:
-        self.labels = labels
+        self.labels, self.soft = labels, soft
         ones = np.ones(len(filter_pairs), dtype=np.float32)
         self.filters = as_csr(sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
         self.batch_size, self.multiple = min(batch_size, labels.shape[0]), multiple
@@ -60,7 +72,13 @@ class BatchSource:
         return -(-self.labels.shape[0] // self.batch_size)
 
     def epoch(
-        self, epoch: int, *, start: int = 0, negatives: IntArray | None = None, drawn: int = 0
+        self,
+        epoch: int,
+        *,
+        start: int = 0,
+        negatives: IntArray | None = None,
+        drawn: int = 0,
+        clusters: IntArray | None = None,
     ) -> Iterator[tuple[int, Batch]]:
         """Batches of an epoch from step `start` on.
 
@@ -69,25 +87,45 @@ class BatchSource:
             start: First step, when training goes on in the middle.
             negatives: (N, M) mined hard labels of every document, -1 where there are fewer.
             drawn: Of these, drawn anew for each document.
+            clusters: (N,) cluster of every document, see `clusters.clustered`; None: documents come together by chance.
         """
-        order = np.random.default_rng((*self.entropy, epoch)).permutation(self.labels.shape[0])
+        order, ends = self._order(np.random.default_rng((*self.entropy, epoch)), clusters)
         for step in range(start, self.steps):
-            first, last = (len(order) * bound // self.steps for bound in (step, step + 1))
-            chosen = np.sort(order[first:last])
+            chosen = np.sort(order[ends[step] : ends[step + 1]])
             rng, hard = np.random.default_rng((*self.entropy, epoch, step)), None
             if negatives is not None and drawn:
                 slots = rng.integers(0, negatives.shape[1], size=(len(chosen), drawn))
                 hard = np.take_along_axis(negatives[chosen], slots, axis=1)
             yield step, self.batch(chosen, rng, hard)
 
+    def _order(self, rng: np.random.Generator, clusters: IntArray | None) -> tuple[IntArray, IntArray]:
+        """(N,) documents in the order of an epoch, and the (steps + 1,) ends of its batches in it."""
+        n_documents = self.labels.shape[0]
+        bounds = np.arange(self.steps + 1, dtype=np.int64)
+        if clusters is None:
+            return rng.permutation(n_documents), bounds * n_documents // self.steps
+        sizes = np.bincount(clusters)
+        drawn = rng.permutation(len(sizes))
+        place = np.empty(len(sizes), dtype=np.int64)
+        place[drawn] = np.arange(len(sizes))
+        ends = np.concatenate([[0], np.cumsum(sizes[drawn])])[bounds * len(sizes) // self.steps]
+        return np.argsort(place[clusters], kind="stable"), ends
+
     def batch(self, documents: IntArray, rng: np.random.Generator, hard: IntArray | None = None) -> Batch:
         """The batch of some documents, with hard labels (B, m) where given."""
         relevant, filtered = self.labels[documents], self.filters[documents]
-        pool = relevant.indices if hard is None else np.concatenate([relevant.indices, hard[hard >= 0]])
-        at_hand = self._filled(np.unique(pool).astype(np.int64), rng)
+        pool = [relevant.indices] if hard is None else [relevant.indices, hard[hard >= 0]]
+        graded = None if self.soft is None else self.soft[documents]
+        if graded is not None:
+            pool.append(_one_of_each(graded, rng))
+        at_hand = self._filled(np.unique(np.concatenate(pool)).astype(np.int64), rng)
         shape = (len(documents), len(at_hand))
         ignored = _mask(filtered, at_hand, shape)
-        return Batch(documents, at_hand, _mask(relevant, at_hand, shape) & ~ignored, ignored)
+        soft = None
+        if graded is not None:
+            rows, columns, found = _places(graded, at_hand)
+            soft = (rows, columns, graded.data[found])
+        return Batch(documents, at_hand, _mask(relevant, at_hand, shape) & ~ignored, ignored, soft)
 
     def _filled(self, at_hand: IntArray, rng: np.random.Generator) -> IntArray:
         """The labels with random others, up to the next multiple or to all there are."""
@@ -102,10 +140,24 @@ class BatchSource:
 
 def _mask(matrix: Csr, at_hand: IntArray, shape: tuple[int, int]) -> BoolArray:
     mask = np.zeros(shape, dtype=np.bool_)
+    rows, columns, _ = _places(matrix, at_hand)
+    mask[rows, columns] = True
+    return mask
+
+
+def _places(matrix: Csr, at_hand: IntArray) -> tuple[IntArray, IntArray, BoolArray]:
+    """Rows and places among the labels at hand of the entries that are there, and their mask over all entries."""
     if not len(at_hand) or not matrix.nnz:
-        return mask
-    rows = np.repeat(np.arange(shape[0]), np.diff(matrix.indptr))
+        empty = np.empty(0, dtype=np.int64)
+        return empty, empty, np.zeros(matrix.nnz, dtype=np.bool_)
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     place = np.minimum(np.searchsorted(at_hand, matrix.indices), len(at_hand) - 1)
     found = at_hand[place] == matrix.indices
-    mask[rows[found], place[found]] = True
-    return mask
+    return rows[found], place[found], found
+
+
+def _one_of_each(matrix: Csr, rng: np.random.Generator) -> IntArray:
+    """A random column of every row that has one."""
+    counts = np.diff(matrix.indptr)
+    drawn = matrix.indptr[:-1] + (rng.random(len(counts)) * counts).astype(np.int64)
+    return np.asarray(matrix.indices[drawn[counts > 0]], dtype=np.int64)

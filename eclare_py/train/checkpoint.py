@@ -15,7 +15,7 @@ import torch
 
 from eclare_py.errors import TrainingError
 from eclare_py.storage import State, atomic_folder, read_state, recover, verify_manifest, write_state
-from eclare_py.types import IntArray
+from eclare_py.types import FloatArray, IntArray
 
 KIND = "checkpoint"
 
@@ -40,6 +40,8 @@ class Checkpoint:
         network: Parameters and buffers.
         optimizer: Adam's moments, flat.
         negatives: Mined labels of the epoch under way, if any.
+        clusters: Clusters that its batches are made of, if any.
+        documents: (N, d) document vectors as they were when it began, where prototypes are made of them.
         best: Validation figure of the stage's best epoch, and which it was.
         best_network: Parameters and buffers of that epoch.
     """
@@ -52,6 +54,8 @@ class Checkpoint:
     negatives: IntArray | None
     best: dict[str, Any]
     best_network: dict[str, torch.Tensor]
+    clusters: IntArray | None = None
+    documents: FloatArray | None = None
 
 
 def save(folder: Path, point: Checkpoint) -> None:
@@ -59,8 +63,9 @@ def save(folder: Path, point: Checkpoint) -> None:
     arrays = {f"network/{name}": value.detach().cpu().numpy() for name, value in point.network.items()}
     arrays |= {f"optimizer/{name}": value.detach().cpu().numpy() for name, value in point.optimizer.items()}
     arrays |= {f"best/{name}": value.detach().cpu().numpy() for name, value in point.best_network.items()}
-    if point.negatives is not None:
-        arrays["negatives"] = point.negatives
+    for name, value in (("negatives", point.negatives), ("clusters", point.clusters), ("documents", point.documents)):
+        if value is not None:
+            arrays[name] = value
     meta = {"cursor": vars(point.cursor), "recipe": point.recipe, "data": point.data, "best": point.best}
     with atomic_folder(folder, kind=KIND) as partial:
         write_state(partial, "training", State(arrays=arrays, meta=meta))
@@ -88,7 +93,8 @@ def load(folder: Path) -> Checkpoint | None:
     meta = state.meta
     return Checkpoint(
         Cursor(**meta["cursor"]), meta["recipe"], meta["data"], part("network/"), part("optimizer/"),
-        state.arrays.get("negatives"), meta["best"], part("best/"),
+        state.arrays.get("negatives"), meta["best"], part("best/"), state.arrays.get("clusters"),
+        state.arrays.get("documents"),
     )  # fmt: skip
 
 

@@ -25,19 +25,24 @@ from eclare_py.rank.query import Query
 from eclare_py.train import checkpoint
 from eclare_py.train.batches import BatchSource
 from eclare_py.train.checkpoint import Checkpoint, Cursor
+from eclare_py.train.clusters import cluster_size, clustered
+from eclare_py.train.corpus import Corpus, corpus_of
 from eclare_py.train.elias.fit import train_elias
 from eclare_py.train.events import EventLog, Listener
 from eclare_py.train.exemplars import train_documents
-from eclare_py.train.freezing import freeze_documents
+from eclare_py.train.freezing import freeze_documents, label_side
 from eclare_py.train.indexing import build_linear, build_scorer, encode_train, label_profile, label_terms
 from eclare_py.train.lightxml import train_lightxml
 from eclare_py.train.linear import train_linear
 from eclare_py.train.loop import Rates, StageRun, run_stage
 from eclare_py.train.mining import mine
+from eclare_py.train.objective import objective_of
 from eclare_py.train.precision import in_bfloat16
 from eclare_py.train.prepare import Prepared, prepare
+from eclare_py.train.prototypes import Prototypes
 from eclare_py.train.ranking import complete, fit_ranker, validate
 from eclare_py.train.recipe import Recipe
+from eclare_py.train.sharing import share_vectors
 from eclare_py.train.xr_transformer import train_xr_transformer
 from eclare_py.types import FloatArray, IntArray
 
@@ -59,6 +64,9 @@ class Session:
     best: dict[str, Any] = field(default_factory=dict)
     best_state: dict[str, torch.Tensor] = field(default_factory=dict)
     negatives: IntArray | None = None
+    clusters: IntArray | None = None
+    documents: FloatArray | None = None
+    prototypes: Prototypes | None = None
 
 
 def train(
@@ -156,6 +164,7 @@ def _open(
         side, recipe.document, recipe.label, hop_features=recipe.training.hop_features,
         temperature=recipe.training.temperature, seed=recipe.seed,
     ).to(device)  # fmt: skip
+    share_vectors(network, seed=recipe.seed)
     session = Session(recipe, prepared, network, _adam(network, recipe), log, folder)
     point = checkpoint.load(folder / "checkpoint") if resume and folder is not None else None
     if point is not None:
@@ -164,7 +173,8 @@ def _open(
         network.per_label = point.cursor.stage != "surrogate"
         checkpoint.restore_optimizer(session.optimizer, point.optimizer)
         session.cursor, session.best, session.negatives = point.cursor, point.best, point.negatives
-        session.best_state = point.best_network
+        session.best_state, session.clusters = point.best_network, point.clusters
+        session.documents = point.documents
         log("note", resumed=vars(point.cursor))
     return session
 
@@ -195,7 +205,9 @@ def _ranker(session: Session) -> None:
 def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int = 0, drawn: int = 0) -> None:
     prepared, settings = session.prepared, session.recipe.training
     if not session.cursor.epoch and not session.cursor.step:
-        session.best, session.best_state = {}, {}
+        session.best, session.best_state, session.clusters, session.documents = {}, {}, None, None
+    if session.documents is not None:
+        session.prototypes = Prototypes(session.documents, prepared.train.labels)
 
     def mine_again() -> IntArray:
         session.log("note", mining=name, epoch=session.cursor.epoch + 1)
@@ -207,17 +219,22 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         )  # fmt: skip
         return session.negatives
 
+    corpus = corpus_of(
+        prepared, label_documents=settings.label_documents and name == "surrogate", soft_targets=settings.soft_targets
+    )
     source = BatchSource(
-        prepared.train.labels, prepared.train.filter_pairs, batch_size=settings.batch_size, seed=session.recipe.seed,
-        stage=name,
+        corpus.labels, corpus.filter_pairs, batch_size=settings.batch_size, seed=session.recipe.seed, stage=name,
+        soft=corpus.soft,
     )  # fmt: skip
     epochs = min(epochs, max(1, settings.max_steps // max(source.steps, 1)))
     run = StageRun(
-        name, epochs, rates, source,
-        prepared.rows, None if prepared.embeddings is None else prepared.embeddings[0], session.cursor,
+        name, epochs, rates, source, corpus.features, corpus.embeddings, session.cursor,
         save=lambda: _save(session), after_epoch=lambda epoch: _judge(session, name, epoch),
         mine=mine_again if mined and drawn else None, drawn=drawn, negatives=session.negatives,
         half=in_bfloat16(settings.precision, session.network.device),
+        begin_epoch=lambda epoch: _begin_epoch(session, name, epoch, corpus), clusters=session.clusters,
+        prototypes=lambda: session.prototypes,
+        objective=objective_of(settings, prepared.frequencies, prepared.train.n_documents),
         checkpoint_seconds=settings.checkpoint_seconds,
     )  # fmt: skip
     run_stage(session.network, session.optimizer, run, session.log)
@@ -229,6 +246,21 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         _save(session)
 
 
+def _begin_epoch(session: Session, stage: str, epoch: int, corpus: Corpus) -> IntArray | None:
+    """Make clusters of documents and prototypes of labels anew, where the recipe wants such and it is time."""
+    settings = session.recipe.training
+    if session.recipe.label.prototype:
+        if session.documents is None:
+            session.documents = encode_train(session.network, session.prepared)
+        session.prototypes = Prototypes(session.documents, session.prepared.train.labels)
+    size = cluster_size(settings, epoch)
+    if size is not None:
+        session.log("note", clustering=stage, epoch=epoch + 1, size=size)
+        documents = session.network.encode_documents(corpus.features, corpus.embeddings)
+        session.clusters = clustered(documents, size, batch_size=settings.batch_size, seed=session.recipe.seed)
+    return session.clusters
+
+
 def _judge(session: Session, stage: str, epoch: int) -> None:
     """Validate on the held-out documents and remember the best epoch of the stage."""
     prepared, network = session.prepared, session.network
@@ -237,6 +269,9 @@ def _judge(session: Session, stage: str, epoch: int) -> None:
     documents = network.encode_documents(
         prepared.held_out_rows[shown], None if embeddings is None else embeddings[shown]
     )
+    if session.recipe.label.prototype:
+        session.documents = encode_train(network, prepared)
+        network.prototypes = Prototypes(session.documents, prepared.train.labels).all()
     vectors = network.encode_labels()
     bias = np.zeros(len(vectors), dtype=np.float32)
     if network.per_label:
@@ -260,6 +295,7 @@ def _save(session: Session) -> None:
         Checkpoint(
             session.cursor, to_mapping(session.recipe), session.prepared.fingerprint, session.network.state_dict(),
             checkpoint.optimizer_state(session.optimizer), negatives, session.best, session.best_state,
+            session.clusters, session.documents,
         ),
     )  # fmt: skip
 
@@ -274,7 +310,7 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     prepared, recipe, network = session.prepared, recipe or session.recipe, session.network
     session.log("stage", name="index", epochs=1, steps=1)
     # From here on everything sees the documents as the finished model will: encoded with a quantised table.
-    encoder = freeze(network)
+    encoder = freeze_documents(network.documents)
     everything = _encode_all(encoder, prepared)
     documents, held_out = np.split(everything, [prepared.train.n_documents])
     query = Query(held_out, prepared.held_out_rows)
@@ -299,7 +335,7 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     }
     return Pipeline(
         to_mapping(recipe), prepared.features, encoder, ranker, prepared.graph,
-        LabelTable(prepared.train.label_texts, prepared.train.label_ids), _label_side(network),
+        LabelTable(prepared.train.label_texts, prepared.train.label_ids), label_side(network),
         train_documents(prepared, scorer, documents), facts, seen,
     )  # fmt: skip
 
@@ -314,17 +350,3 @@ def _encode_all(encoder: FrozenEncoder, prepared: Prepared) -> FloatArray:
             block = slice(start, start + _BLOCK)
             target[block] = encoder.encode(part[block], None if sentences is None else sentences[block])
     return out
-
-
-def freeze(network: EclareNetwork) -> FrozenEncoder:
-    """The document encoder as plain arrays, see `freeze_documents`."""
-    return freeze_documents(network.documents)
-
-
-def _label_side(network: EclareNetwork) -> dict[str, np.ndarray]:
-    """Parameters of the label encoder and the scale; the document encoder is frozen apart."""
-    return {
-        name: value.detach().cpu().numpy()
-        for name, value in network.state_dict().items()
-        if name.startswith(("label_encoder.", "log_scale")) and not name.endswith("accumulator")
-    }

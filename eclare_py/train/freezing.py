@@ -8,6 +8,7 @@ import torch
 from eclare_py.codebook import group
 from eclare_py.model.document_encoder import DocumentEncoder
 from eclare_py.model.frozen import FrozenEncoder
+from eclare_py.model.network import EclareNetwork
 
 
 def freeze_documents(encoder: DocumentEncoder) -> FrozenEncoder:
@@ -26,6 +27,15 @@ def freeze_documents(encoder: DocumentEncoder) -> FrozenEncoder:
         bias=as_array(linear.bias),
         projection=empty if encoder.project is None else np.ascontiguousarray(as_array(encoder.project.weight).T),
     )
+
+
+def label_side(network: EclareNetwork) -> dict[str, np.ndarray]:
+    """Parameters of the label encoder and the scale; the document encoder is frozen apart."""
+    return {
+        name: value.detach().cpu().numpy()
+        for name, value in network.state_dict().items()
+        if name.startswith(("label_encoder.", "log_scale")) and not name.endswith("accumulator")
+    }
 
 
 def as_array(tensor: torch.Tensor) -> np.ndarray:

@@ -37,6 +37,8 @@ def build_scorer(network: EclareNetwork, documents: FloatArray, prepared: Prepar
         prepared: The data.
         recipe: Settings.
     """
+    if network.label_encoder.config.prototype:
+        network.prototypes = label_centroids(documents, prepared.train.labels)
     vectors = rounded(network.encode_labels())
     scale = float(network.log_scale.detach().exp())
     bias: FloatArray = np.zeros(len(vectors), dtype=np.float32)

@@ -15,11 +15,12 @@ import numpy as np
 import torch
 
 from eclare_py.errors import TrainingError
-from eclare_py.model.losses import decoupled_softmax
 from eclare_py.model.network import EclareNetwork
 from eclare_py.train.batches import Batch, BatchSource
 from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.events import EventLog
+from eclare_py.train.objective import Objective
+from eclare_py.train.prototypes import Prototypes
 from eclare_py.types import Csr, FloatArray, IntArray
 
 
@@ -49,7 +50,12 @@ class StageRun:
         after_epoch: Called with the number of the finished epoch.
         save: Writes a checkpoint.
         negatives: Mined labels of the epoch under way.
+        begin_epoch: Called with the number of an epoch (from 0) before its first step, not when it is gone on with;
+            gives the (N,) clusters that make its batches, or None for random ones.
+        clusters: Of the epoch under way.
+        prototypes: Of the epoch under way, where the labels have such; they leave the documents of a batch out.
         half: Multiply matrices in bfloat16.
+        objective: What a step makes smaller.
     """
 
     name: str
@@ -64,7 +70,11 @@ class StageRun:
     mine: Callable[[], IntArray] | None = None
     drawn: int = 0
     negatives: IntArray | None = None
+    begin_epoch: Callable[[int], IntArray | None] | None = None
+    clusters: IntArray | None = None
+    prototypes: Callable[[], Prototypes | None] = lambda: None
     half: bool = False
+    objective: Objective = field(default_factory=Objective)
     checkpoint_seconds: float = 60.0
     saved_at: float = field(default_factory=time.monotonic)
 
@@ -84,6 +94,8 @@ def run_stage(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: Sta
             epoch = run.cursor.epoch
             if run.mine is not None and run.negatives is None:
                 run.negatives = run.mine()
+            if run.begin_epoch is not None and not run.cursor.step:
+                run.clusters = run.begin_epoch(epoch)
             mean = _run_epoch(network, optimizer, run, log, interrupted)
             run.cursor.epoch, run.cursor.step, run.negatives = epoch + 1, 0, None
             log("epoch", stage=run.name, epoch=epoch + 1, of=run.epochs, loss=round(mean, 5))
@@ -98,7 +110,9 @@ def _run_epoch(
 ) -> float:
     network.train()
     total, count = 0.0, 0
-    batches = run.source.epoch(run.cursor.epoch, start=run.cursor.step, negatives=run.negatives, drawn=run.drawn)
+    batches = run.source.epoch(
+        run.cursor.epoch, start=run.cursor.step, negatives=run.negatives, drawn=run.drawn, clusters=run.clusters
+    )
     for step, batch in batches:
         loss = _step(network, optimizer, run, step, batch)
         if not np.isfinite(loss):
@@ -123,11 +137,12 @@ def _step(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRu
     torch.manual_seed(_step_seed(run, step))  # dropout of this step, whatever ran before
     device = network.device
     embeddings = None if run.embeddings is None else run.embeddings[batch.documents]
+    known = run.prototypes()
+    prototypes = None if known is None else known.without(batch.documents, batch.labels)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=run.half):
         documents = network.documents(run.features[batch.documents], embeddings)
-        scores = network.scores(documents, network.label_vectors(batch.labels), batch.labels)
-    positives, ignored = (torch.from_numpy(mask).to(device) for mask in (batch.positives, batch.ignored))
-    loss = decoupled_softmax(scores, positives, ignored)
+        scores = network.scores(documents, network.label_vectors(batch.labels, prototypes), batch.labels)
+    loss = run.objective.loss(scores, batch, network.log_scale)
     value = float(loss.detach())
     if not np.isfinite(value):
         return value
@@ -136,7 +151,7 @@ def _step(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRu
     for group in optimizer.param_groups:
         group["lr"] = run.rates.dense * decay
     optimizer.step()
-    for bag, rate in zip(network.bags(), (run.rates.table, run.rates.free), strict=False):
+    for bag, rate in zip(network.bags(), (run.rates.table, run.rates.free, run.rates.free), strict=False):
         bag.step(rate * decay)
     return value
 

@@ -29,6 +29,17 @@ class TrainingConfig:
     )
     max_validation: int = option(4000, "most documents held out", low=10)
     batch_size: int = option(512, "documents per step", low=1)
+    batches: Literal["random", "clustered"] = option(
+        "random",
+        "which documents share a step: any, or clusters of similar ones, whose labels are hard to tell apart",
+    )
+    batch_clusters: int = option(
+        1, "documents per cluster at the start (1: random batches); doubled at every refresh", low=1
+    )
+    batch_refresh: int = option(1, "epochs after which the clusters are made anew", low=1)
+    label_documents: bool = option(
+        False, "label texts are documents too, of their own label, in the batches of the surrogate stage"
+    )
     surrogate_epochs: int = option(5, "epochs of the surrogate stage (in-batch negatives)", low=1)
     ranker_epochs: int = option(1, "epochs of the ranker stage (mined negatives); 0 leaves the stage out", low=0)
     max_steps: int = option(3000, "most steps of a stage: large data sets get fewer epochs, but at least one", low=1)
@@ -36,6 +47,16 @@ class TrainingConfig:
     dense_rate: float = option(1e-3, "learning rate of all other parameters (Adam)", low=0.0)
     ranker_factor: float = option(0.05, "learning rates of the ranker stage, as a share of the surrogate's", low=0.0)
     free_rate: float = option(0.003, "learning rate of the free label vectors (row-wise Adagrad)", low=0.0)
+    loss: Literal["decoupled", "softmax", "margin"] = option(
+        "decoupled",
+        "softmax in which a document's labels do not compete, plain softmax, or triplets with a dynamic margin",
+    )
+    positive_weight: Literal["uniform", "propensity"] = option(
+        "uniform", "say of each of a document's labels in the loss: the same, or by inverse propensity (rare ones more)"
+    )
+    soft_targets: float = option(
+        0.0, "target of a rare label for documents of labels near to it in text or graph; 0: none", low=0.0, high=0.9
+    )
     temperature: float = option(0.05, "1 / scale of the cosine at the start", low=1e-3, high=1.0)
     mined: int = option(100, "hardest labels kept per document when negatives are mined", low=1)
     hard_negatives: int = option(10, "of these, drawn anew for each document and step", low=0)
@@ -44,6 +65,10 @@ class TrainingConfig:
     )
     hop_features: int | None = option(64, "heaviest terms kept per label and graph hop; none keeps all", low=1)
     checkpoint_seconds: float = option(300.0, "least time between two checkpoints", low=0.0)
+
+    def __post_init__(self) -> None:
+        if self.soft_targets and self.loss != "decoupled":
+            raise ValueError(f"soft_targets={self.soft_targets} needs loss=decoupled, not {self.loss}")
 
 
 @dataclass(frozen=True)

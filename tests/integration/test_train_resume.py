@@ -169,7 +169,7 @@ def test_a_loss_that_is_not_finite_stops_with_a_reason(
         return decoupled_softmax(*values) * (float("nan") if len(steps) == 5 else 1)
 
     with monkeypatch.context() as patch:
-        patch.setattr("eclare_py.train.loop.decoupled_softmax", poisoned)
+        patch.setattr("eclare_py.train.objective.decoupled_softmax", poisoned)
         result = CliRunner().invoke(app, train(tiny, out))
     assert (result.exit_code, len(steps)) == (1, 5)
     last = result.stderr.strip().splitlines()[-1]

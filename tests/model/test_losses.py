@@ -1,8 +1,9 @@
 import math
 
+import pytest
 import torch
 
-from eclare_py.model.losses import decoupled_softmax
+from eclare_py.model.losses import SoftTargets, decoupled_softmax, softmax_cross_entropy
 
 
 def naive(scores, positives, ignored):
@@ -96,3 +97,78 @@ def test_half_precision_scores_give_half_precision_slopes_of_sums_in_float32():
     loss.backward()
     assert loss.dtype == torch.float32 and half.grad.dtype == torch.bfloat16
     assert math.isclose(float(loss), float(decoupled_softmax(half.detach().float(), positives, ignored)), rel_tol=1e-6)
+
+
+def formula(scores, positives, ignored, importance=None, soft=None):
+    """The decoupled softmax in plain operations, for autograd: a target for every pair."""
+    targets = positives.to(scores.dtype)
+    if soft is not None:
+        targets[soft.rows, soft.columns] = soft.values.to(scores.dtype)
+    negative = (1 - targets).masked_fill(ignored, 0)
+    below = (scores.exp() * negative).sum(dim=1, keepdim=True)
+    weights = targets if importance is None else targets * importance
+    weights = weights / weights.sum(dim=1, keepdim=True).clamp(min=1e-9)
+    return ((torch.log(scores.exp() + below) - scores) * weights).sum(dim=1).mean()
+
+
+def soft_of(positives, ignored, seed=0):
+    free = (~positives & ~ignored).nonzero()
+    chosen = free[torch.randperm(len(free), generator=torch.Generator().manual_seed(seed))[: len(free) // 2]]
+    return SoftTargets(chosen[:, 0], chosen[:, 1], torch.linspace(0.1, 0.9, len(chosen)))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("graded", [False, True])
+def test_weights_and_graded_targets_equal_the_formula_in_value_and_slope(weighted, graded):
+    for seed, (b, k) in enumerate([(6, 11), (9, 4)]):
+        scores, positives, ignored = masks(b, k, seed)
+        soft = soft_of(positives, ignored) if graded else None
+        importance = torch.linspace(0.5, 3, k) if weighted else None
+        by_hand, plain = scores.double().requires_grad_(), scores.double().requires_grad_()
+        ours = decoupled_softmax(by_hand, positives, ignored, importance, soft)
+        theirs = formula(plain, positives, ignored, importance, soft)
+        torch.testing.assert_close(ours, theirs)
+        ours.backward()
+        theirs.backward()
+        torch.testing.assert_close(by_hand.grad, plain.grad)
+
+
+def test_golden_weights_of_positives():
+    # As in the golden case above, the second label three times as heavy: (ln 2 + 3 ln 4/3) / 4, of two documents.
+    scores = torch.tensor([[0.0, math.log(3), 0.0], [5.0, 1.0, 2.0]])
+    positives = torch.tensor([[True, True, False], [False, False, False]])
+    loss = float(decoupled_softmax(scores, positives, None, torch.tensor([1.0, 3.0, 7.0])))
+    assert math.isclose(loss, (math.log(2) + 3 * math.log(4 / 3)) / 8, rel_tol=1e-6)
+
+
+def test_golden_graded_target():
+    # Scores all 0; targets 1, 0.5, 0. Negatives: 0.5 e^0 + e^0 = 1.5. Both positives cost ln 2.5; weights 1 and 0.5.
+    soft = SoftTargets(torch.tensor([0]), torch.tensor([1]), torch.tensor([0.5]))
+    positives = torch.tensor([[True, False, False]])
+    loss = decoupled_softmax(torch.zeros(1, 3), positives, None, None, soft)
+    assert math.isclose(float(loss), math.log(2.5), rel_tol=1e-6)
+
+
+def test_plain_softmax_golden_and_against_cross_entropy():
+    # Positives 0 and ln 3, negative 0: the sum is 5 for both.
+    scores = torch.tensor([[0.0, math.log(3), 0.0], [5.0, 1.0, 2.0]])
+    positives = torch.tensor([[True, True, False], [False, False, False]])
+    expected = (math.log(5) + math.log(5 / 3)) / 4
+    assert math.isclose(float(softmax_cross_entropy(scores, positives)), expected, rel_tol=1e-6)
+    scores, positives, ignored = masks(7, 5, 1)
+    importance = torch.tensor([1.0, 2.0, 0.5, 4.0, 1.0])
+    weights = positives * importance
+    weights = weights / weights.sum(dim=1, keepdim=True).clamp(min=1e-9)
+    hidden = scores.masked_fill(ignored, -1e4)
+    expected = torch.nn.functional.cross_entropy(hidden, weights)
+    torch.testing.assert_close(softmax_cross_entropy(scores, positives, ignored, importance), expected)
+
+
+def test_labels_of_a_document_compete_in_the_plain_softmax_alone():
+    positives = torch.tensor([[True, True, False]])
+    apart, near = torch.tensor([[4.0, 0.0, -1.0]]), torch.tensor([[0.0, 0.0, -1.0]])
+    for loss, competes in ((decoupled_softmax, False), (softmax_cross_entropy, True)):
+        scores = apart.clone().requires_grad_()
+        loss(scores, positives).backward()
+        assert bool(scores.grad[0, 0] > 0) == competes
+    assert float(softmax_cross_entropy(apart, positives)) > float(softmax_cross_entropy(near, positives))

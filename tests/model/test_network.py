@@ -14,7 +14,7 @@ from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.model.losses import decoupled_softmax
 from eclare_py.model.network import EclareNetwork, LabelSide
 from eclare_py.storage import State
-from eclare_py.train.fit import freeze
+from eclare_py.train.freezing import freeze_documents
 from eclare_py.types import as_csr
 
 N, L, V, D, T = 21, 11, 17, 6, 4
@@ -89,7 +89,7 @@ def test_no_documents_and_no_labels():
 def test_the_frozen_encoder_equals_the_network(kind):
     network = build(kind)
     rows, embeddings = documents_of(kind)
-    encoder = freeze(network)
+    encoder = freeze_documents(network.documents)
     if kind != "transformer":  # the frozen table is coarser than the trained one
         network.bag.weight.data = torch.from_numpy(encoder.table.dense())
     expected = network.encode_documents(rows, embeddings)
@@ -106,12 +106,12 @@ def test_a_missing_sentence_encoder_is_named():
     with pytest.raises(ValueError, match="transformer embeddings"):
         network.encode_documents(rows)
     with pytest.raises(ModelError, match="sentence encoder"):
-        freeze(network).encode(rows)
+        freeze_documents(network.documents).encode(rows)
 
 
 @pytest.mark.parametrize("damage", ["missing", "weight", "table"])
 def test_damaged_frozen_encoders_are_refused(damage):
-    state = freeze(build()).state()
+    state = freeze_documents(build().documents).state()
     arrays = dict(state.arrays)
     if damage == "missing":
         del arrays["projection"]
@@ -218,3 +218,34 @@ def test_terms_are_dropped_from_texts_but_not_from_free_vectors():
     side = LabelSide(sparse(L, V, 4), build().side.graph, np.ones(L, dtype=np.int64))
     network = EclareNetwork(side, DocumentEncoderConfig(dim=D, term_dropout=0.25), LabelEncoderConfig())
     assert [bag.dropout for bag in network.bags()] == [0.25, 0.0]
+
+
+def test_given_prototypes_stand_in_for_the_networks_own_ones():
+    network = build(prototype=True).eval()
+    labels = np.array([2, 5, 6])
+    assert np.all(network.label_parts(labels).components[:, 2].detach().numpy() == 0)  # hop 0, hop 1, prototype, free
+    network.prototypes = vectors_of(L, 7)[:, :1].repeat(D, axis=1)
+    own = network.label_parts(labels)
+    np.testing.assert_array_equal(own.components[:, 2].detach().numpy(), network.prototypes[labels])
+    given = np.ones((3, D), dtype=np.float32)
+    other = network.label_parts(labels, given)
+    np.testing.assert_array_equal(other.components[:, 2].detach().numpy(), given)
+    np.testing.assert_array_equal(other.components[:, :2].detach().numpy(), own.components[:, :2].detach().numpy())
+    assert not torch.allclose(network.label_vectors(labels, given), network.label_vectors(labels))
+
+
+def test_labels_of_a_cluster_share_a_vector_and_its_slope():
+    network = build(shared=3, free=False, component_dropout=0.0)
+    network.label_encoder.clusters.copy_(torch.tensor([0, 1, 2] * 3 + [0, 1]))
+    labels = np.array([0, 1, 3, 9])
+    parts = network.label_parts(labels)
+    shared = parts.components[:, 2]
+    assert torch.equal(shared[0], shared[2]) and torch.equal(shared[0], shared[3])
+    assert not torch.equal(shared[0], shared[1])
+    before = network.label_encoder.shared.weight.detach().clone()
+    parts.vectors().square().sum(dim=0)[0].backward()
+    for bag in network.bags():
+        bag.step(0.1)
+    moved = (network.label_encoder.shared.weight != before).any(dim=1)
+    assert moved.tolist() == [True, True, False]
+    assert id(network.label_encoder.shared.weight) not in {id(one) for one in network.dense_parameters()}

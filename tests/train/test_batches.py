@@ -107,3 +107,22 @@ def test_labels_are_filled_up_to_a_multiple_by_others(multiple, expected):
     assert len(filled.labels) == expected and np.all(np.diff(filled.labels) > 0)
     assert set(plain.labels) <= set(filled.labels.tolist()) <= set(range(L))
     assert filled.labels[filled.positives[0]].tolist() == plain.labels[plain.positives[0]].tolist()
+
+
+@pytest.mark.parametrize("sizes", [[2] * 11 + [1], [1] * 23, [5, 6, 6, 6]])
+def test_clusters_stay_whole_and_an_epoch_sees_every_document_once(sizes):
+    source = source_of(batch_size=6)
+    clusters = np.random.default_rng(1).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    batches = [batch.documents for _, batch in source.epoch(3, clusters=clusters)]
+    assert np.sort(np.concatenate(batches)).tolist() == list(range(N))
+    assert all(len(batch) for batch in batches)
+    homes = [set(clusters[batch].tolist()) for batch in batches]
+    assert sum(len(home) for home in homes) == len(sizes)  # no cluster is in two batches
+    assert max(len(home) for home in homes) - min(len(home) for home in homes) <= 1
+
+
+def test_clustered_batches_are_drawn_anew_every_epoch_and_go_on_in_the_middle():
+    source, clusters = source_of(), np.arange(N) % 12
+    whole = contents(source.epoch(2, clusters=clusters, negatives=NEGATIVES, drawn=2))
+    assert contents(source.epoch(2, clusters=clusters, negatives=NEGATIVES, drawn=2, start=2)) == whole[2:]
+    assert contents(source.epoch(3, clusters=clusters)) != contents(source.epoch(2, clusters=clusters))

@@ -7,7 +7,7 @@ import torch
 
 from eclare_py.errors import TrainingError
 from eclare_py.model.network import EclareNetwork, LabelSide
-from eclare_py.train import loop
+from eclare_py.train import loop, objective
 from eclare_py.train.batches import BatchSource
 from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.events import EventLog
@@ -58,12 +58,12 @@ def test_a_stage_runs_all_epochs_and_learns(dataset, recipe_of):
 
 
 def test_nan_stops_at_once_with_a_reason_and_leaves_the_parameters(dataset, recipe_of, monkeypatch):
-    stage, original = Stage(dataset, recipe_of(), checkpoint_seconds=0), loop.decoupled_softmax
+    stage, original = Stage(dataset, recipe_of(), checkpoint_seconds=0), objective.decoupled_softmax
 
     def poisoned(*args):
         return original(*args) * (float("nan") if len(stage.snapshots) == 5 else 1.0)
 
-    monkeypatch.setattr(loop, "decoupled_softmax", poisoned)
+    monkeypatch.setattr(objective, "decoupled_softmax", poisoned)
     with pytest.raises(TrainingError, match="loss became nan in stage surrogate, epoch 2, step 2"):
         stage.run()
     assert len(stage.snapshots) == 5 and same(stage.network.state_dict(), stage.snapshots[-1])

@@ -8,6 +8,7 @@ import numpy as np
 
 from eclare_py.linear import fit_pairs
 from eclare_py.metrics.ranking import hits
+from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.rank.cluster_pipeline import ClusterPipeline
 from eclare_py.rank.pair_ranker import PairRanker, fit_mixture, pair_evidence, pair_features
 from eclare_py.rank.query import Query
@@ -20,12 +21,14 @@ def add_ranker(session: EliasSession, pipeline: ClusterPipeline) -> ClusterPipel
     depth, train, held_out = recipe.elias.ranker_depth, prepared.train, prepared.held_out
     session.log("stage", name="linear", epochs=1, steps=1)
     sentences = prepared.embeddings or (None, None)
-    query = Query(pipeline.encoder.encode(prepared.rows, sentences[0]), prepared.rows)
+    encoder = pipeline.encoder
+    assert isinstance(encoder, FrozenEncoder)  # a tuned transformer serves LightXML alone
+    query = Query(encoder.encode(prepared.rows, sentences[0]), prepared.rows)
     picked = pipeline.search(query, depth).to_csr(train.n_labels)
     classifiers = fit_pairs(
         pair_features(query), train.labels, picked, recipe.linear, filter_pairs=train.filter_pairs, seed=recipe.seed
     )
-    query = Query(pipeline.encoder.encode(prepared.held_out_rows, sentences[1]), prepared.held_out_rows)
+    query = Query(encoder.encode(prepared.held_out_rows, sentences[1]), prepared.held_out_rows)
     ranking = pipeline.search(query, depth)
     evidence = pair_evidence(classifiers, ranking, query, train.label_frequencies)
     known = ranking.indices >= 0

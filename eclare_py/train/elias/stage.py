@@ -115,8 +115,8 @@ class Stage:
                 (prepared.rows, embeddings[0], batch.documents), (prepared.label_rows, embeddings[2], batch.labels),
             )
         )  # fmt: skip
-        masks = torch.from_numpy(batch.positives), torch.from_numpy(batch.ignored)
-        return decoupled_softmax(documents @ texts.T / TEMPERATURE, *(mask.to(documents.device) for mask in masks))
+        positives, ignored = (torch.from_numpy(m).to(documents.device) for m in (batch.positives, batch.ignored))
+        return decoupled_softmax(documents @ texts.T / TEMPERATURE, positives, ignored)
 
     def _update(self, step: int) -> None:
         session, settings = self.session, self.settings

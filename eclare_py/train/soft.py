@@ -1,0 +1,80 @@
+"""Soft targets: a rare label is a little relevant where a label near to it is relevant.
+
+Source: LEVER (Buvanesh et al., ICLR 2024), which lets a Siamese teacher grade the labels nearest to a text. Deviation:
+there is no teacher; what grades is how near two labels are, by their texts and in the label graph, so that a label with
+one document learns from those of its neighbours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from eclare_py.graph.edges import row_ids, select_entries
+from eclare_py.rank.candidates import strongest
+from eclare_py.types import Csr, IntArray, as_csr
+
+RARE = 5  # most train documents of a rare label
+NEAR = 5  # labels that grade a rare one, and soft labels of a document
+_TERMS = 16  # heaviest terms of a text that are compared: rare ones, so that the products stay small
+_LEAST = 0.3  # smallest similarity that counts
+_BLOCK = 4096
+
+
+def near_labels(label_rows: Csr, adjacency: Csr, frequencies: IntArray) -> Csr:
+    """How near other labels are to the rare ones.
+
+    Args:
+        label_rows: (L, V) TF-IDF of the label texts.
+        adjacency: (L, L) weights of the label graph; where it counts, they are divided by the largest.
+        frequencies: (L,) train documents.
+
+    Returns:
+        (L, L) with the `NEAR` nearest labels of each rare label in its column, the greater of the cosine of the texts
+        and the weight in the graph, 0.3 to 1.
+    """
+    rare = np.flatnonzero(frequencies <= RARE)
+    texts = _unit(strongest(label_rows, _TERMS))
+    other, n_labels = texts.T.tocsr(), texts.shape[0]
+    weights = as_csr(adjacency / np.float32(max(1.0, adjacency.data.max(initial=0.0))))
+    parts = []
+    for start in range(0, len(rare), _BLOCK):
+        rows = rare[start : start + _BLOCK]
+        both = as_csr((texts[rows] @ other).maximum(weights[rows]))
+        both = select_entries(both, (both.indices != rows[row_ids(both)]) & (both.data >= _LEAST))
+        parts.append(strongest(both, NEAR))
+    found = sp.vstack(parts, format="coo") if parts else sp.coo_array((0, n_labels))
+    values = np.minimum(found.data, 1).astype(np.float32)
+    return as_csr(sp.coo_array((values, (found.col, rare[found.row])), shape=(n_labels, n_labels)))
+
+
+def soft_labels(labels: Csr, filter_pairs: IntArray, near: Csr, weight: float) -> Csr:
+    """Targets of rare labels that are not relevant themselves.
+
+    Args:
+        labels: (N, L) label matrix.
+        filter_pairs: (F, 2) pairs that stay out.
+        near: (L, L) from `near_labels`.
+        weight: Target where the nearness is 1.
+
+    Returns:
+        (N, L) targets, at most `NEAR` a document, each `weight` times the sum of the nearness to the document's labels,
+        at most `weight`.
+    """
+    ones = np.ones(len(filter_pairs), dtype=np.float32)
+    relevant = as_csr(labels != 0)
+    known = as_csr(relevant + sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
+    parts = []
+    for start in range(0, labels.shape[0], _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        spread = as_csr(relevant[rows] @ near)
+        spread = as_csr(spread - spread.multiply(known[rows] != 0))
+        parts.append(strongest(select_entries(spread, spread.data > 0), NEAR))
+    found = as_csr(sp.vstack(parts))
+    found.data = np.float32(weight) * np.minimum(found.data, 1).astype(np.float32)
+    return found
+
+
+def _unit(rows: Csr) -> Csr:
+    norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
+    return as_csr(sp.diags_array(1 / np.maximum(norms, 1e-12)) @ rows)
