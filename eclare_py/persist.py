@@ -4,6 +4,8 @@ A model folder holds, beside `manifest.json`:
 - a pair NAME.safetensors, NAME.json for each of features, encoder, scorer, profile, tree, graph, support, network,
   documents, calibration, and for linear, first and final (the fusion networks) and held_out where the model has them;
 - `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
+- `transformer/`, a sentence-transformers model, where one learned with the model; it is read at the first answer. A
+  frozen one is not stored: the recipe names its folder, which has to be there for an answer;
 - `events.jsonl`, the log of the training, where there is one.
 
 Loading needs neither torch nor scikit-learn.
@@ -23,6 +25,7 @@ from eclare_py import __version__
 from eclare_py.config import load_config
 from eclare_py.errors import ConfigError, ModelError
 from eclare_py.features.tfidf import TfidfFeatures
+from eclare_py.features.transformer import SentenceEncoder
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.index import LabelTree
 from eclare_py.linear import LinearConfig, LinearRanker
@@ -34,7 +37,7 @@ from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.fusion import FusionNetwork
 from eclare_py.rank.held_out import HeldOut
 from eclare_py.rank.linear_pipeline import LinearPipeline
-from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments
+from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments, transformer_config
 from eclare_py.rank.ranker import LabelScorer, Ranker
 from eclare_py.storage import (
     MANIFEST,
@@ -53,6 +56,7 @@ from eclare_py.types import Csr, FloatArray, IntArray
 KIND = "model"
 LOG = "events.jsonl"
 HELD_OUT = "held_out"
+TRANSFORMER = "transformer"
 _MEND = "restore the folder from its source or train again"
 
 
@@ -82,6 +86,8 @@ def save_pipeline(pipeline: Pipeline | LinearPipeline, path: str | Path, *, log:
         write_json(folder / "labels.json", {"texts": pipeline.labels.texts, "ids": pipeline.labels.ids})
         write_json(folder / "recipe.json", pipeline.recipe, indent=1)
         write_json(folder / "facts.json", pipeline.facts, indent=1)
+        if isinstance(pipeline, Pipeline) and pipeline.tuned is not None:
+            pipeline.tuned.save(folder / TRANSFORMER)
         if log is not None and Path(log).is_file():
             shutil.copyfile(log, folder / LOG)
 
@@ -118,15 +124,24 @@ def load_pipeline(path: str | Path) -> Pipeline | LinearPipeline:
         facts=facts,
         # Models saved before there were held-out scores do not have the files.
         held_out=HeldOut.from_state(read_state(folder, HELD_OUT)) if (folder / f"{HELD_OUT}.json").exists() else None,
+        tuned=_tuned(folder, recipe),
     )
+
+
+def _tuned(folder: Path, recipe: dict[str, Any]) -> SentenceEncoder | None:
+    """The transformer inside a model folder, read when it is first needed."""
+    inside = folder / TRANSFORMER
+    return SentenceEncoder(transformer_config(recipe), folder=inside) if inside.is_dir() else None
 
 
 def model_sizes(path: str | Path) -> dict[str, int]:
     """Bytes of each part of a model folder on disk, largest first."""
     sizes: dict[str, int] = {}
     for file in sorted(Path(path).iterdir()):
-        if file.is_file() and file.name != MANIFEST and not file.name.startswith("."):
-            sizes[file.stem] = sizes.get(file.stem, 0) + file.stat().st_size
+        if file.name == MANIFEST or file.name.startswith("."):
+            continue
+        inside = [file] if file.is_file() else [part for part in file.rglob("*") if part.is_file()]
+        sizes[file.stem] = sizes.get(file.stem, 0) + sum(part.stat().st_size for part in inside)
     return dict(sorted(sizes.items(), key=lambda item: -item[1]))
 
 
