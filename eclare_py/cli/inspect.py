@@ -76,10 +76,21 @@ def _parts(facts: dict[str, Any]) -> dict[str, Any]:
         return {"trees": tree["trees"], **shown}
     return {
         "dimensions": facts["dim"],
+        **_transformer(facts["recipe"]),
         "label graph": f"{facts['graph']['kind']}, {facts['graph']['edges']:,} edges",
         "support graph": f"{facts['support']['edges']:,} edges",
         **shown,
     }
+
+
+def _transformer(recipe: dict[str, Any]) -> dict[str, str]:
+    """Which transformer a model reads with, and where it lies."""
+    if recipe["document"]["kind"] == "bag":
+        return {}
+    settings = recipe["transformer"]
+    tuning = settings.get("tuning", "frozen")
+    where = "not part of the model" if tuning == "frozen" else f"tuned ({tuning}), part of the model"
+    return {"transformer": f"{settings['model']}, {where}"}
 
 
 def _data(path: Path, recipe: str | None, overrides: list[str] | None) -> dict[str, dict[str, Any]]:

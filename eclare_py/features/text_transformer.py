@@ -103,10 +103,15 @@ class TextTransformer(torch.nn.Module):
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Tokens of B texts -> (B, t), unit rows, with gradients; `chunk` texts at a time where the settings say so."""
-        chunk = self.config.chunk
+        chunk, size = self.config.chunk, self.config.batch_size
         if chunk and len(tokens) > chunk and torch.is_grad_enabled():
             return encode_in_chunks(self, tokens, chunk)
-        return self.embed(tokens)
+        if len(tokens) <= size:
+            return self.embed(tokens)
+        # Texts of like length together: in one pass, a single long text would make all others as long.
+        groups = list(tokens.by_length(size))
+        vectors = torch.cat([self.embed(tokens[rows]) for rows in groups])
+        return vectors[torch.from_numpy(np.argsort(np.concatenate(groups))).to(vectors.device)]
 
     def embed(self, tokens: Tokens) -> Tensor:
         """Tokens of B texts -> (B, t), unit rows, all in one pass."""

@@ -45,7 +45,7 @@ class TransformerConfig:
         0, "label texts of a batch that go through with gradients, drawn anew each step; the others as last encoded; "
         "0: all", low=0,
     )  # fmt: skip
-    batch_size: int = option(64, "texts per pass where nothing is learned", low=1)
+    batch_size: int = option(64, "texts of like length that go through together", low=1)
     precision: Literal["float32", "bfloat16"] = option(
         "float32", "of passes where nothing is learned; bfloat16 is faster on hardware that has it, and moves vectors "
         "by about a hundredth",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from eclare_py.cli.inspect import _model
 from eclare_py.config import apply_overrides, load_config, to_mapping
 from eclare_py.estimator import EclareClassifier
 from eclare_py.features.transformer_config import TransformerConfig
@@ -52,6 +53,8 @@ def test_the_model_is_whole_without_the_original_folder(dataset, tuned_of, small
     assert "network" not in vars(again.pipeline.tuned)  # nothing heavy before the first answer
     again.save(tmp_path / "copy")
     assert model_sizes(tmp_path / "copy")["transformer"] > 1e6
+    shown = list(_model(tmp_path / "copy", False).values())
+    assert shown[0]["transformer"] == f"{moved}, tuned (full), part of the model" and "transformer" in shown[-1]
     for loaded in (again, EclareClassifier.load(tmp_path / "copy")):
         np.testing.assert_array_equal(loaded.predict(texts, 5).indices, expected.indices)
         np.testing.assert_allclose(loaded.predict(texts, 5).scores, expected.scores, atol=1e-5)
