@@ -141,13 +141,18 @@ class Pipeline:
         """The transformer, where the model has one.
 
         Raises:
-            ModelError: The settings in the recipe are not those of a transformer.
+            ModelError: The settings in the recipe are not those of a transformer, or what lies in its folder is not
+                what the model was trained with.
         """
         if self.tuned is not None or self.recipe["document"]["kind"] == "bag":
             return self.tuned
         from eclare_py.features.transformer import SentenceEncoder
 
-        return SentenceEncoder(transformer_config(self.recipe))
+        encoder = SentenceEncoder(transformer_config(self.recipe))
+        known = self.facts.get("transformer", {}).get("fingerprint")  # not there in models of earlier versions
+        if known is not None and known != encoder.fingerprint:
+            raise ModelError(f"{encoder.folder} is not the transformer that this model was trained with; restore it")
+        return encoder
 
     def encode(self, texts: Sequence[str]) -> Query:
         """(B,) texts -> vectors and TF-IDF rows."""

@@ -298,6 +298,8 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
         "edges": prepared.graph.n_edges,
         "held_out_metrics": evaluation.metrics,
     }
+    if prepared.embeddings is not None:  # by which an answer knows the transformer again
+        facts["transformer"] = {"fingerprint": SentenceEncoder(recipe.transformer).fingerprint}
     return Pipeline(
         to_mapping(recipe), prepared.features, encoder, ranker, prepared.graph,
         LabelTable(prepared.train.label_texts, prepared.train.label_ids), _label_side(network),

@@ -17,7 +17,7 @@ from eclare_py.graph.build import build_label_graph
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.model.inputs import Inputs
 from eclare_py.train.recipe import Recipe
-from eclare_py.types import Csr, IntArray, as_csr
+from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 _MIN_HELD_OUT = 20
 _LABELS = 2  # place of the label texts behind train and held-out texts
@@ -63,6 +63,12 @@ class Prepared:
     def label_rows(self) -> Csr:
         """(L, V) TF-IDF of the label texts."""
         return self.label_inputs.rows
+
+    @property
+    def embeddings(self) -> tuple[FloatArray, FloatArray, FloatArray] | None:
+        """Vectors of a frozen transformer of train, held-out and label texts; None where there is none."""
+        parts = (self.inputs.embeddings, self.held_out_inputs.embeddings, self.label_inputs.embeddings)
+        return None if parts[0] is None or parts[1] is None or parts[2] is None else (parts[0], parts[1], parts[2])
 
 
 def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepared:

@@ -1,6 +1,7 @@
 """A transformer that learns with the network: a small one, on a tiny data set."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from eclare_py.cli.inspect import _model
 from eclare_py.config import apply_overrides, load_config, to_mapping
+from eclare_py.errors import ModelError
 from eclare_py.estimator import EclareClassifier
 from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.model.inputs import Inputs
@@ -152,14 +154,20 @@ def test_it_learns_at_its_own_rate_and_only_then(dataset, tuned_of):
 
 
 @pytest.mark.parametrize("kind", ["both", "transformer"])
-def test_a_frozen_one_is_found_by_its_path_and_label_texts_have_their_prompt(dataset, tuned_of, kind):
-    recipe = tuned_of("transformer.tuning=frozen", f"document.kind={kind}", "transformer.label_prompt='a package: '")
+def test_a_frozen_one_is_known_again_by_its_path_and_its_files(dataset, tuned_of, kind, small_model, tmp_path):
+    model = shutil.copytree(small_model, tmp_path / "small")
+    words = ("transformer.tuning=frozen", f"document.kind={kind}", "transformer.label_prompt='a package: '")
+    recipe = tuned_of(*words, model=model)
     pipeline = train(dataset, recipe, device="cpu")
     assert pipeline.tuned is None
     query = pipeline.encode(dataset.texts[:3])
     assert query.vectors.shape == (3, recipe.document.dim)
     why = explain(pipeline, dataset.texts[0], 2)
     assert why.split.total == pytest.approx(why.dense, abs=1e-4)
+    with (model / "config.json").open("a") as file:
+        file.write(" ")
+    with pytest.raises(ModelError, match="is not the transformer that this model was trained with"):
+        replace(pipeline).encode(dataset.texts[:3])
 
 
 def test_inputs_are_cut_alike():
