@@ -6,7 +6,9 @@ A model folder holds, beside `manifest.json`:
 - of the method `linear`: features, labels_seen and linear0 ..; of gated clusters: features, encoder, clusters,
   classifiers, and pairs and mixture where a second ranking follows;
 - `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
-- `transformer/`, a sentence-transformers model, for a linear ranker's dense columns or as the encoder of clusters;
+- `transformer/`, a sentence-transformers model, where one learned with the model or gives the dense columns of a linear
+  ranker; it is read at the first answer. One that stayed frozen in a fusion is not stored: the recipe names its folder,
+  which has to be there for an answer;
 - `events.jsonl`, the log of the training, where there is one.
 
 Loading needs neither torch nor scikit-learn.
@@ -28,6 +30,7 @@ from eclare_py.config import load_config
 from eclare_py.errors import ConfigError, ModelError
 from eclare_py.features.dense_columns import DenseColumns
 from eclare_py.features.tfidf import TfidfFeatures
+from eclare_py.features.transformer import SentenceEncoder
 from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.index import LabelTree
@@ -43,7 +46,7 @@ from eclare_py.rank.fusion import FusionNetwork
 from eclare_py.rank.held_out import HeldOut
 from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.rank.models import Model
-from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments
+from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments, transformer_config
 from eclare_py.rank.ranker import LabelScorer, Ranker
 from eclare_py.storage import (
     MANIFEST,
@@ -97,6 +100,8 @@ def save_pipeline(pipeline: Model, path: str | Path, *, log: str | Path | None =
         write_json(folder / "labels.json", {"texts": pipeline.labels.texts, "ids": pipeline.labels.ids})
         write_json(folder / "recipe.json", pipeline.recipe, indent=1)
         write_json(folder / "facts.json", pipeline.facts, indent=1)
+        if isinstance(pipeline, Pipeline) and pipeline.tuned is not None:
+            pipeline.tuned.save(folder / TRANSFORMER)
         if log is not None and Path(log).is_file():
             shutil.copyfile(log, folder / LOG)
 
@@ -136,7 +141,14 @@ def load_pipeline(path: str | Path) -> Model:
         facts=facts,
         # Models saved before there were held-out scores do not have the files.
         held_out=HeldOut.from_state(read_state(folder, HELD_OUT)) if (folder / f"{HELD_OUT}.json").exists() else None,
+        tuned=_tuned(folder, recipe),
     )
+
+
+def _tuned(folder: Path, recipe: dict[str, Any]) -> SentenceEncoder | None:
+    """The transformer inside a model folder, read when it is first needed."""
+    inside = folder / TRANSFORMER
+    return SentenceEncoder(transformer_config(recipe), folder=inside) if inside.is_dir() else None
 
 
 def model_sizes(path: str | Path) -> dict[str, int]:

@@ -67,7 +67,7 @@ def _model(path: Path, estimate: bool) -> dict[str, dict[str, Any]]:
 
 def _parts(facts: dict[str, Any]) -> dict[str, Any]:
     """What the model consists of; which parts there are depends on the method."""
-    tree, shown = facts["tree"], {}
+    tree, shown = facts["tree"], _transformer(facts["recipe"])
     if "trees" in tree:
         shown["trees"] = tree["trees"]
     if "dim" in facts:
@@ -85,6 +85,16 @@ def _parts(facts: dict[str, Any]) -> dict[str, Any]:
     levels = f"{tree['levels']} level" + ("" if tree["levels"] == 1 else "s")
     shown["label tree"] = f"{tree['leaves']:,} leaves on {levels}, {tree['beam']:,} searched"
     return {**shown, "linear weights": facts["weights"]}
+
+
+def _transformer(recipe: dict[str, Any]) -> dict[str, str]:
+    """Which transformer a model reads with, and where it lies."""
+    if recipe["document"]["kind"] == "bag":
+        return {}
+    settings = recipe["transformer"]
+    tuning = settings.get("tuning", "frozen")
+    where = "not part of the model" if tuning == "frozen" else f"tuned ({tuning}), part of the model"
+    return {"transformer": f"{settings['model']}, {where}"}
 
 
 def _data(path: Path, recipe: str | None, overrides: list[str] | None) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import torch
 from torch import Tensor
 
 from eclare_py.errors import ModelError
+from eclare_py.features.gradient_cache import encode_in_chunks
+from eclare_py.features.halving import halve_stack, halved_mask
+from eclare_py.features.lora import add_lora, merge_lora
 from eclare_py.features.model_folder import find_model, load_model
 from eclare_py.features.tokens import Tokens
 from eclare_py.features.transformer_config import TransformerConfig
@@ -40,6 +44,8 @@ class TextTransformer(torch.nn.Module):
             self.backbone.config.num_hidden_layers = config.layers
         if self.pooling == "last" and config.last_layers > len(layers):
             raise ModelError(f"transformer.last_layers={config.last_layers} of a model of {len(layers)} layers")
+        if config.halve_after is not None:
+            halve_stack(layers, config.halve_after)
         if config.checkpointing:
             self.backbone.gradient_checkpointing_enable()
 
@@ -47,13 +53,20 @@ class TextTransformer(torch.nn.Module):
     def load(cls, config: TransformerConfig, *, folder: str | Path | None = None) -> TextTransformer:
         """Read the model that the settings name, or the one that lies in `folder`, on the CPU.
 
+        With `tuning: lora` a named model gets the low-rank changes that will learn; one in a folder is taken as it is.
+
         Raises:
-            ModelError: There is no such model, loading it could run code, or it does not fit the settings.
+            ModelError: There is no such model, loading it could run code, it does not fit the settings, or peft is
+                needed and missing.
         """
         model = str(config.model if folder is None else folder)
         if not model:
             raise ModelError("transformer.model is empty: name the folder of a sentence-transformers model")
-        return cls(load_model(find_model(model, local_files_only=config.local_files_only), "cpu"), config)
+        found = find_model(model, revision=config.revision, local_files_only=config.local_files_only)
+        made = cls(load_model(found, "cpu"), config)
+        if config.tuning == "lora" and folder is None:
+            add_lora(made.backbone, _layers(made.backbone), config.lora_rank)
+        return made
 
     @property
     def backbone(self) -> Any:
@@ -89,15 +102,30 @@ class TextTransformer(torch.nn.Module):
         return Tokens.of(cut["input_ids"], padding)
 
     def forward(self, tokens: Tokens) -> Tensor:
-        """Tokens of B texts -> (B, t), unit rows, with gradients."""
+        """Tokens of B texts -> (B, t), unit rows, with gradients; `chunk` texts at a time where the settings say so."""
+        chunk, size = self.config.chunk, self.config.batch_size
+        if chunk and len(tokens) > chunk and torch.is_grad_enabled():
+            return encode_in_chunks(self, tokens, chunk)
+        if len(tokens) <= size:
+            return self.embed(tokens)
+        # Texts of like length together: in one pass, a single long text would make all others as long.
+        groups = list(tokens.by_length(size))
+        vectors = torch.cat([self.embed(tokens[rows]) for rows in groups])
+        return vectors[torch.from_numpy(np.argsort(np.concatenate(groups))).to(vectors.device)]
+
+    def embed(self, tokens: Tokens) -> Tensor:
+        """Tokens of B texts -> (B, t), unit rows, all in one pass."""
         ids, own = (torch.from_numpy(part).to(self.device) for part in tokens.padded())
         hidden, mask = self._hidden(ids, own)
-        return torch.nn.functional.normalize(_pool(hidden, mask, self.pooling, self.config.last_layers), dim=1)
+        pooled = _pool(hidden, mask, self.pooling, self.config.last_layers)
+        return torch.nn.functional.normalize(pooled.float(), dim=1)
 
     def _hidden(self, ids: Tensor, own: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         """States (B, T, h) after every layer that pooling looks at, the last one last, and which tokens count."""
         every = self.pooling == "last"
         out = self.backbone(input_ids=ids, attention_mask=own.long(), output_hidden_states=every)
+        if self.config.halve_after is not None:
+            own = halved_mask(own)
         return (tuple(out.hidden_states) if every else (out.last_hidden_state,)), own
 
     @torch.no_grad()
@@ -105,14 +133,26 @@ class TextTransformer(torch.nn.Module):
         """(N, t) float32 unit vectors, without gradients, texts of like length together."""
         was_training, _ = self.training, self.eval()
         out = np.zeros((len(tokens), self.dim), dtype=np.float32)
-        for rows in tokens.by_length(self.config.batch_size):
-            out[rows] = self(tokens[rows]).float().cpu().numpy()
+        half = self.config.precision == "bfloat16"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
+            for rows in tokens.by_length(self.config.batch_size):
+                out[rows] = self.embed(tokens[rows]).cpu().numpy()
         self.train(was_training)
         return out
 
+    def finished(self) -> TextTransformer:
+        """A copy on the CPU for answering: low-rank changes merged into the weights, dropout off."""
+        copied = copy.deepcopy(self).cpu().eval()
+        merge_lora(copied.backbone)
+        return copied.requires_grad_(False)
+
     def save(self, folder: Path) -> None:
-        """Write weights (safetensors), settings and tokenizer, readable by sentence-transformers too."""
-        self.network.save(str(folder), create_model_card=False, safe_serialization=True)
+        """Write weights (safetensors), settings and tokenizer, readable by sentence-transformers too.
+
+        Low-rank changes are merged into the weights.
+        """
+        whole = self.finished() if self.config.tuning == "lora" else self
+        whole.network.save(str(folder), create_model_card=False, safe_serialization=True)
 
 
 def _layers(backbone: Any) -> torch.nn.ModuleList:

@@ -48,6 +48,11 @@ class Tokens:
         places = np.arange(pointers[-1]) + np.repeat(starts - pointers[:-1], lengths)
         return Tokens(self.ids[places], pointers, self.padding)
 
+    def followed_by(self, other: Tokens) -> Tokens:
+        """These texts, then others of the same vocabulary."""
+        pointers = np.concatenate([self.pointers, self.pointers[-1] + other.pointers[1:]])
+        return Tokens(np.concatenate([self.ids, other.ids]), pointers, self.padding)
+
     def padded(self) -> tuple[IntArray, npt.NDArray[np.bool_]]:
         """(N, T) token numbers filled up to the longest text, and which of them are the text's own."""
         own = np.arange(int(self.lengths.max(initial=0))) < self.lengths[:, None]

@@ -1,17 +1,22 @@
-"""A frozen sentence-transformers encoder: read from a folder, and offline unless asked."""
+"""A sentence-transformers encoder that does not learn: read from a folder, and offline unless asked."""
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import json
+import shutil
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-import numpy as np
-
-from eclare_py.features.model_folder import READ, find_model, load_model
+from eclare_py.features.model_folder import READ, find_model
+from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.types import FloatArray
+
+if TYPE_CHECKING:
+    from eclare_py.features.text_transformer import TextTransformer
 
 
 @runtime_checkable
@@ -35,35 +40,37 @@ class TextEncoder(Protocol):
 
 
 class SentenceEncoder:
-    """A frozen sentence-transformers model (Reimers, Gurevych, EMNLP 2019), unit-norm rows.
+    """A `TextTransformer` at rest, unit-norm rows.
 
     Nothing heavy is imported and nothing is read before the first use.
 
     Args:
-        model: Folder of a model, or its name on the hub.
-        batch_size: Texts per forward pass.
-        max_length: Tokens kept of a text; the model's own limit where not given.
-        device: Where it runs, as torch names it; chosen by the library where not given.
-        local_files_only: Never download. A name is then looked for in the local hub cache only.
-        revision: Commit of a hub model.
+        config: Which model, and how its tokens become a vector.
+        folder: Where the model lies, instead of the one that the settings name; a tuned one, say.
+        device: Where it runs, as torch names it; a GPU where there is one without it.
     """
 
     def __init__(
-        self,
-        model: str | Path,
-        *,
-        batch_size: int = 64,
-        max_length: int | None = None,
-        device: str | None = None,
-        local_files_only: bool = True,
-        revision: str | None = None,
+        self, config: TransformerConfig, *, folder: str | Path | None = None, device: str | None = None
     ) -> None:
-        self.model = str(model)
-        self.batch_size = batch_size
-        self.max_length = max_length
-        self.device = device
-        self.local_files_only = local_files_only
-        self.revision = revision
+        self.config, self.device = config, device
+        self._given = None if folder is None else str(folder)
+        self._labels = False
+
+    @classmethod
+    def of(cls, network: TextTransformer) -> SentenceEncoder:
+        """From a transformer in memory, as it is."""
+        encoder = cls(network.config)
+        encoder.__dict__["network"] = network
+        return encoder
+
+    def for_labels(self) -> SentenceEncoder:
+        """The same model for label texts: with their prompt."""
+        other = copy.copy(self)
+        other.__dict__.pop("fingerprint", None)
+        other.__dict__["network"] = self.network
+        other._labels = True
+        return other
 
     @cached_property
     def folder(self) -> Path:
@@ -72,12 +79,22 @@ class SentenceEncoder:
         Raises:
             ModelError: There is no such model here, or loading it could run code.
         """
-        return find_model(self.model, revision=self.revision, local_files_only=self.local_files_only)
+        config = self.config
+        named = config.model if self._given is None else self._given
+        return find_model(named, revision=config.revision, local_files_only=config.local_files_only)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the files that are read and the token limit."""
-        digest = hashlib.sha256(f"max_length={self.max_length}\n".encode())
+        """SHA-256 over the files that are read and the settings that vectors depend on."""
+        config = self.config
+        settings = {
+            "pooling": (config.pooling, config.last_layers if config.pooling == "last" else 0),
+            "layers": (config.layers, config.halve_after),
+            "max_length": config.max_length,
+            "prompt": config.label_prompt if self._labels else config.document_prompt,
+            "precision": config.precision,
+        }
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for path in sorted(path for pattern in READ for path in self.folder.rglob(pattern)):
             with path.open("rb") as file:
                 part = hashlib.file_digest(file, "sha256").hexdigest()
@@ -85,16 +102,19 @@ class SentenceEncoder:
         return digest.hexdigest()
 
     @cached_property
-    def _network(self) -> Any:
-        network = load_model(self.folder, self.device)
-        if self.max_length is not None:
-            network.max_seq_length = self.max_length
-        return network
+    def network(self) -> TextTransformer:
+        """The transformer, read at the first use."""
+        import torch
 
-    @cached_property
+        from eclare_py.features.text_transformer import TextTransformer
+
+        device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        return TextTransformer.load(self.config, folder=self.folder).eval().requires_grad_(False).to(device)
+
+    @property
     def dim(self) -> int:
         """d, length of a vector."""
-        return int(self._network.encode(["x"], show_progress_bar=False).shape[1])
+        return self.network.dim
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
         """Encode texts, in the order given.
@@ -105,14 +125,11 @@ class SentenceEncoder:
         Returns:
             (N, d) float32, rows of unit norm.
         """
-        if not len(texts):
-            return np.zeros((0, self.dim), dtype=np.float32)
-        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-        vectors = self._network.encode(
-            clean,
-            batch_size=self.batch_size,
-            convert_to_numpy=True,
-            normalize_embeddings=True,
-            show_progress_bar=False,
-        )
-        return np.asarray(vectors, dtype=np.float32)
+        return self.network.encode(self.network.tokens(texts, labels=self._labels))
+
+    def save(self, folder: Path) -> None:
+        """Write the model where there is no such folder yet; one that was only read from disk is copied."""
+        if "network" in self.__dict__:
+            self.network.save(folder)
+        else:
+            shutil.copytree(self.folder, folder)

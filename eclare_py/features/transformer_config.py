@@ -15,13 +15,14 @@ class TransformerConfig:
     """A sentence-transformers model: which, how its tokens become one vector, and whether it learns."""
 
     model: str = option("", "folder or hub name of a sentence-transformers model")
+    revision: str | None = option(None, "commit of a hub model; null takes the newest")
     local_files_only: bool = option(True, "never download: a hub name is looked for in the local cache alone")
     pooling: str = option(
         "auto", "tokens to one vector: as the model says, mean, first token, or first tokens of the last layers",
         choices=POOLINGS,
     )  # fmt: skip
     last_layers: int = option(5, "layers whose first tokens pooling `last` puts side by side (LightXML)", low=1)
-    layers: int | None = option(None, "layers kept, from the first; null keeps all", low=1)
+    layers: int | None = option(None, "layers kept, from the first; null keeps all, 0 pools token embeddings", low=0)
     halve_after: int | None = option(
         None, "layer after which neighbouring tokens are averaged in pairs, for speed; null never", low=1
     )
@@ -40,5 +41,13 @@ class TransformerConfig:
     chunk: int = option(
         0, "texts that go through with gradients at a time, so that large batches fit (gradient caching); 0: all", low=0
     )
-    batch_size: int = option(64, "texts per pass where nothing is learned", low=1)
+    label_texts: int = option(
+        0, "label texts of a batch that go through with gradients, drawn anew each step; the others as last encoded; "
+        "0: all", low=0,
+    )  # fmt: skip
+    batch_size: int = option(64, "texts of like length that go through together", low=1)
+    precision: Literal["float32", "bfloat16"] = option(
+        "float32", "of passes where nothing is learned; bfloat16 is faster on hardware that has it, and moves vectors "
+        "by about a hundredth",
+    )  # fmt: skip
     cache: str = option("", "folder for vectors of a frozen model; empty: inside the training folder")

@@ -13,8 +13,9 @@ from eclare_py.index.learned import ClusterGraph
 from eclare_py.index.paths import best_paths_rows
 from eclare_py.model.bag import BagOfEmbeddings
 from eclare_py.model.document_encoder import DocumentEncoder
+from eclare_py.model.inputs import Inputs
 from eclare_py.model.pair_scores import LabelClassifiers
-from eclare_py.types import Csr, FloatArray, IntArray, Ranking, rank
+from eclare_py.types import FloatArray, IntArray, Ranking, rank
 
 _BLOCK = 2048  # documents encoded or searched at once without gradients
 
@@ -128,19 +129,19 @@ class EliasNetwork(torch.nn.Module):
         """(B, b) the clusters that an answer searches."""
         return top_clusters(gates.detach().cpu().numpy(), beam)[0]
 
-    def encode(self, rows: Csr, embeddings: FloatArray | None = None) -> Tensor:
-        """(B, V) TF-IDF rows and frozen embeddings -> (B, d) e; the one place that knows what the encoder takes."""
-        encoded: Tensor = self.scale * self.documents(rows, embeddings)
+    def encode(self, texts: Inputs) -> Tensor:
+        """B texts -> (B, d) e."""
+        encoded: Tensor = self.scale * self.documents(texts)
         return encoded
 
     @torch.no_grad()
-    def vectors(self, rows: Csr, embeddings: FloatArray | None = None) -> FloatArray:
+    def vectors(self, texts: Inputs) -> FloatArray:
         """(N, d) unit vectors of documents or label texts, without dropout."""
         was_training, _ = self.training, self.eval()
-        out = np.empty((rows.shape[0], self.clusters.in_features), dtype=np.float32)
+        out = np.empty((len(texts), self.clusters.in_features), dtype=np.float32)
         for start in range(0, len(out), _BLOCK):
             part = slice(start, start + _BLOCK)
-            out[part] = self.documents(rows[part], None if embeddings is None else embeddings[part]).cpu().numpy()
+            out[part] = self.documents(texts[part]).cpu().numpy()
         self.train(was_training)
         return out
 

@@ -1,13 +1,18 @@
 """Raw hop vectors of a batch of labels: e, G e, G^2 e, with gradients to every text involved.
 
 Two ways with equal results (in training, term dropout thins a folded hop as one text):
-- folded: a parameter-free propagation is linear, so G (Z E) = (G Z) E, and the hop becomes one more bag of words, made
-  once. A batch then costs its own rows and not those of all neighbours.
+- folded: a parameter-free propagation is linear, so G (Z E + F P) = (G Z) E + (G F) P, and the hop becomes one more
+  bag of words and one more row of transformer vectors F, made once. A batch then costs its own rows and not those of
+  all neighbours.
 - closure: layers with parameters run over the sub-graph that the batch's hops can reach.
+
+Where a transformer learns, F is what it last made of the label texts (see `EclareNetwork.refresh_labels`); only the
+texts of the batch's own labels go through it again, with gradients.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +23,8 @@ from eclare_py.graph import LabelGraph
 from eclare_py.graph.propagate import Propagation, to_torch_csr
 from eclare_py.model.document_encoder import DocumentEncoder
 from eclare_py.model.hop_kernels import spread_bags
-from eclare_py.types import Csr, FloatArray, IntArray, as_csr
+from eclare_py.model.inputs import Inputs
+from eclare_py.types import FloatArray, IntArray, as_csr
 
 _LINEAR = ("simple", "light")
 
@@ -30,31 +36,58 @@ class HopVectors(Protocol):
         """(l,) label ids -> hops + 1 tensors (l, d)."""
         ...
 
+    def renew(self, vectors: FloatArray) -> None:
+        """Take other transformer vectors (L, t) of the label texts."""
+        ...
+
 
 class FoldedHops:
-    """Hops as bags of words of their own; only for parameter-free propagation over TF-IDF features.
+    """Hops as texts of their own; only for parameter-free propagation.
 
     Args:
         encoder: Where raw vectors come from.
-        features: (L, V) TF-IDF of the label texts, Z.
+        texts: The L label texts.
         graph: The label graph.
         hops: Number of hops.
         max_features: Heaviest features kept per label and hop; None keeps all, and the result is exact.
+        live: Label texts of a call that go through a learning transformer; 0: all.
     """
 
     def __init__(
-        self, encoder: DocumentEncoder, features: Csr, graph: LabelGraph, *, hops: int, max_features: int | None
+        self,
+        encoder: DocumentEncoder,
+        texts: Inputs,
+        graph: LabelGraph,
+        *,
+        hops: int,
+        max_features: int | None,
+        live: int = 0,
     ) -> None:
-        self.encoder, self.bags = encoder, [features]
+        self.encoder, self.texts, self.graph, self.live = encoder, texts, graph, live
+        self.spread: list[Inputs] = []
+        bag = texts.rows
         for _ in range(hops):
-            if max_features is None:
-                self.bags.append(as_csr(graph.normalized @ self.bags[-1]))
+            if not encoder.use_bag:
+                pass  # nobody reads the words
+            elif max_features is None:
+                bag = as_csr(graph.normalized @ bag)
             else:
-                self.bags.append(spread_bags(graph.normalized, self.bags[-1], max_features))
+                bag = spread_bags(graph.normalized, bag, max_features)
+            self.spread.append(Inputs(bag))
+        if texts.embeddings is not None:
+            self.renew(texts.embeddings)
+
+    def renew(self, vectors: FloatArray) -> None:
+        """Take other transformer vectors (L, t) of the label texts; the bags stay."""
+        self.texts = replace(self.texts, embeddings=vectors)
+        for place, hop in enumerate(self.spread):
+            vectors = np.asarray(self.graph.normalized @ vectors, dtype=np.float32)
+            self.spread[place] = replace(hop, embeddings=vectors)
 
     def __call__(self, labels: IntArray) -> list[Tensor]:
         """(l,) label ids -> hops + 1 tensors (l, d)."""
-        return [self.encoder.raw(bag[labels]) for bag in self.bags]
+        own = self.encoder.join(self.texts.rows[labels], own_vectors(self.encoder, self.texts[labels], self.live))
+        return [own, *(self.encoder.raw(hop[labels]) for hop in self.spread)]
 
 
 class ClosureHops:
@@ -62,45 +95,69 @@ class ClosureHops:
 
     Args:
         encoder: Where raw vectors come from.
-        features: (L, V) TF-IDF of the label texts.
-        embeddings: (L, t) frozen embeddings of the label texts, or None.
+        texts: The L label texts.
         graph: The label graph.
         propagation: The layers.
+        live: Label texts of a call that go through a learning transformer; 0: all.
     """
 
     def __init__(
-        self,
-        encoder: DocumentEncoder,
-        features: Csr,
-        embeddings: FloatArray | None,
-        graph: LabelGraph,
-        propagation: Propagation,
+        self, encoder: DocumentEncoder, texts: Inputs, graph: LabelGraph, propagation: Propagation, *, live: int = 0
     ) -> None:
-        self.encoder, self.features, self.embeddings = encoder, features, embeddings
-        self.graph, self.propagation = graph, propagation
+        self.encoder, self.texts, self.graph, self.propagation = encoder, texts, graph, propagation
+        self.live = live
 
     def __call__(self, labels: IntArray) -> list[Tensor]:
         """(l,) label ids -> hops + 1 tensors (l, d)."""
         nodes = self.graph.closure(labels, len(self.propagation.layers))
-        raw = self.encoder.raw(self.features[nodes], None if self.embeddings is None else self.embeddings[nodes])
+        chosen = torch.from_numpy(np.searchsorted(nodes, labels))
+        raw = self.encoder.join(self.texts.rows[nodes], self._vectors(nodes, labels, chosen))
         if not len(self.propagation.layers):
-            return [raw]
+            return [raw[chosen.to(raw.device)]]
         adjacency = to_torch_csr(as_csr(self.graph.normalized[nodes][:, nodes]), device=raw.device)
-        chosen = torch.from_numpy(np.searchsorted(nodes, labels)).to(raw.device)
         with torch.autocast(raw.device.type, enabled=False):  # sparse products know float32 only
-            return [hop[chosen] for hop in self.propagation(raw, adjacency)]
+            return [hop[chosen.to(raw.device)] for hop in self.propagation(raw, adjacency)]
+
+    def renew(self, vectors: FloatArray) -> None:
+        """Take other transformer vectors (L, t) of the label texts."""
+        self.texts = replace(self.texts, embeddings=vectors)
+
+    def _vectors(self, nodes: IntArray, labels: IntArray, chosen: Tensor) -> Tensor | None:
+        """(n, t) transformer vectors of the nodes; those of the labels themselves with gradients."""
+        texts = self.texts[nodes]
+        stored = self.encoder.vectors(replace(texts, tokens=None))
+        own = own_vectors(self.encoder, self.texts[labels], self.live)
+        return stored if stored is None or own is None else stored.index_copy(0, chosen.to(stored.device), own)
+
+
+def own_vectors(encoder: DocumentEncoder, texts: Inputs, live: int) -> Tensor | None:
+    """(l, t) transformer vectors of label texts; of at most `live` of them, drawn by torch, with gradients.
+
+    Args:
+        encoder: With or without a transformer.
+        texts: l label texts, with what a learning transformer last made of them.
+        live: 0: all.
+    """
+    if texts.tokens is None or not live or len(texts) <= live or not torch.is_grad_enabled():
+        return encoder.vectors(texts)
+    drawn = torch.randperm(len(texts))[:live].sort().values
+    fresh = encoder.vectors(texts[drawn.numpy()])
+    stored = encoder.vectors(replace(texts, tokens=None))
+    assert fresh is not None and stored is not None
+    return stored.index_copy(0, drawn.to(stored.device), fresh)
 
 
 def hop_vectors(
     encoder: DocumentEncoder,
-    features: Csr,
-    embeddings: FloatArray | None,
+    texts: Inputs,
     graph: LabelGraph,
     propagation: Propagation,
     *,
     max_features: int | None,
+    live: int = 0,
 ) -> HopVectors:
     """The cheaper of the two ways that the propagation allows."""
-    if propagation.config.kind in _LINEAR and embeddings is None:
-        return FoldedHops(encoder, features, graph, hops=propagation.config.hops, max_features=max_features)
-    return ClosureHops(encoder, features, embeddings, graph, propagation)
+    if propagation.config.kind in _LINEAR:
+        hops = propagation.config.hops
+        return FoldedHops(encoder, texts, graph, hops=hops, max_features=max_features, live=live)
+    return ClosureHops(encoder, texts, graph, propagation, live=live)

@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eclare_py.features.text_transformer import TextTransformer
 from eclare_py.graph import LabelGraph
 from eclare_py.model.bag import BagOfEmbeddings
 from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
 from eclare_py.model.document_encoder import DocumentEncoder
 from eclare_py.model.hops import HopVectors, hop_vectors
+from eclare_py.model.inputs import Inputs
 from eclare_py.model.label_encoder import LabelEncoder, LabelParts, rarity_features
 from eclare_py.types import Csr, FloatArray, IntArray
 
@@ -25,16 +27,14 @@ class LabelSide:
     """What is known of the labels before training.
 
     Attributes:
-        features: (L, V) TF-IDF of the label texts.
+        texts: The L label texts.
         graph: The label graph.
         frequencies: (L,) train frequencies.
-        embeddings: (L, t) frozen embeddings of the label texts, or None.
     """
 
-    features: Csr
+    texts: Inputs
     graph: LabelGraph
     frequencies: IntArray
-    embeddings: FloatArray | None = None
 
 
 class EclareNetwork(torch.nn.Module):
@@ -47,6 +47,7 @@ class EclareNetwork(torch.nn.Module):
         hop_features: Heaviest features kept per label and folded hop; None keeps all.
         temperature: 1 / exp(s) at the start.
         seed: Seed of the start values.
+        transformer: The transformer, where it learns; its parameters become part of the network.
     """
 
     def __init__(
@@ -58,11 +59,13 @@ class EclareNetwork(torch.nn.Module):
         hop_features: int | None = 64,
         temperature: float = 0.05,
         seed: int = 0,
+        transformer: TextTransformer | None = None,
     ) -> None:
         super().__init__()
         torch.manual_seed(seed)
-        n_labels, n_features = labels.features.shape
-        transformer_dim = 0 if labels.embeddings is None else labels.embeddings.shape[1]
+        n_labels, n_features = labels.texts.rows.shape
+        stored = labels.texts.embeddings
+        transformer_dim = transformer.dim if transformer is not None else 0 if stored is None else stored.shape[1]
         self.bag = BagOfEmbeddings(
             n_features if document.kind != "transformer" else 1, document.dim, scale=document.dim**-0.5,
             dropout=document.term_dropout,
@@ -73,6 +76,7 @@ class EclareNetwork(torch.nn.Module):
             dropout=document.dropout,
             transformer_dim=transformer_dim,
             use_bag=document.kind != "transformer",
+            transformer=transformer,
         )
         self.label_encoder = LabelEncoder(n_labels, document.dim, label)
         self.log_scale = torch.nn.Parameter(torch.tensor(math.log(1 / temperature)))
@@ -80,17 +84,41 @@ class EclareNetwork(torch.nn.Module):
         self.prototypes: FloatArray | None = None  # (L, d), set from outside as training goes on
         self.per_label = False  # free vectors and biases join in the ranker stage
         self._hops: HopVectors | None = None
+        self._renew = transformer is not None  # the hops' transformer vectors are not those of the cache
+        if transformer is not None:
+            # A buffer, so that it is part of checkpoints: a resumed epoch goes on with the vectors it began with.
+            self.register_buffer("label_cache", torch.zeros(n_labels, transformer_dim))
+            self.label_cache: Tensor
+            self.register_load_state_dict_post_hook(lambda *_: setattr(self, "_renew", True))
+
+    @property
+    def transformer(self) -> TextTransformer | None:
+        """The transformer, where it learns."""
+        return self.documents.transformer
 
     @property
     def hops(self) -> HopVectors:
         """Raw hop vectors of labels."""
         if self._hops is None:
-            side = self.side
+            live = 0 if self.transformer is None else self.transformer.config.label_texts
             self._hops = hop_vectors(
-                self.documents, side.features, side.embeddings, side.graph, self.label_encoder.propagation,
-                max_features=self.hop_features,
+                self.documents, self.side.texts, self.side.graph, self.label_encoder.propagation,
+                max_features=self.hop_features, live=live,
             )  # fmt: skip
+        if self._renew:
+            self._hops.renew(self.label_cache.cpu().numpy())
+            self._renew = False
         return self._hops
+
+    def refresh_labels(self) -> None:
+        """Encode all label texts with the transformer as it stands, where it learns.
+
+        Hops, and label vectors outside training, use these vectors until the next call.
+        """
+        tokens = self.side.texts.tokens
+        if self.transformer is not None and tokens is not None:
+            self.label_cache.copy_(torch.from_numpy(self.transformer.encode(tokens)))
+            self._renew = True
 
     @property
     def device(self) -> torch.device:
@@ -115,7 +143,7 @@ class EclareNetwork(torch.nn.Module):
             clusters = self.label_encoder.get_buffer("clusters").cpu().numpy()[labels]
             more.append(self.label_encoder.shared(_identity(clusters, len(self.label_encoder.shared.weight))))
         if self.label_encoder.free is not None:
-            rows = _identity(labels, self.side.features.shape[0])
+            rows = _identity(labels, len(self.side.texts))
             free = self.label_encoder.free(rows) if self.per_label else torch.zeros(
                 len(labels), self.bag.weight.shape[1], device=self.device
             )  # fmt: skip
@@ -137,7 +165,7 @@ class EclareNetwork(torch.nn.Module):
     def encode_labels(self) -> FloatArray:
         """(L, d) vectors of all labels."""
         was_training, _ = self.training, self.eval()
-        ids = np.arange(self.side.features.shape[0], dtype=np.int64)
+        ids = np.arange(len(self.side.texts), dtype=np.int64)
         out = np.empty((len(ids), self.bag.weight.shape[1]), dtype=np.float32)
         for start in range(0, len(ids), _BLOCK):
             out[start : start + _BLOCK] = self.label_vectors(ids[start : start + _BLOCK]).cpu().numpy()
@@ -145,13 +173,13 @@ class EclareNetwork(torch.nn.Module):
         return out
 
     @torch.no_grad()
-    def encode_documents(self, rows: Csr, embeddings: FloatArray | None = None) -> FloatArray:
-        """(N, V) CSR -> (N, d) unit vectors."""
+    def encode_documents(self, inputs: Inputs) -> FloatArray:
+        """N texts -> (N, d) unit vectors."""
         was_training, _ = self.training, self.eval()
-        out = np.empty((rows.shape[0], self.bag.weight.shape[1]), dtype=np.float32)
+        out = np.empty((len(inputs), self.bag.weight.shape[1]), dtype=np.float32)
         for start in range(0, len(out), _BLOCK):
             part = slice(start, start + _BLOCK)
-            out[part] = self.documents(rows[part], None if embeddings is None else embeddings[part]).cpu().numpy()
+            out[part] = self.documents(inputs[part]).cpu().numpy()
         self.train(was_training)
         return out
 
@@ -160,9 +188,13 @@ class EclareNetwork(torch.nn.Module):
         return [self.bag, *(one for one in (self.label_encoder.free, self.label_encoder.shared) if one is not None)]
 
     def dense_parameters(self) -> list[torch.nn.Parameter]:
-        """Parameters of the dense optimiser."""
-        tables = {id(bag.weight) for bag in self.bags()}
-        return [p for p in self.parameters() if id(p) not in tables and p.requires_grad]
+        """Parameters of the dense optimiser, without those of a transformer."""
+        apart = {id(bag.weight) for bag in self.bags()} | {id(p) for p in self.transformer_parameters()}
+        return [p for p in self.parameters() if id(p) not in apart and p.requires_grad]
+
+    def transformer_parameters(self) -> list[torch.nn.Parameter]:
+        """What of a transformer learns; it has learning rates of its own."""
+        return [] if self.transformer is None else [p for p in self.transformer.parameters() if p.requires_grad]
 
 
 def _identity(labels: IntArray, n_labels: int) -> Csr:

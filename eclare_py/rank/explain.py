@@ -227,6 +227,7 @@ def label_parts(pipeline: Pipeline, label: int) -> FloatArray:
     import torch
 
     from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
+    from eclare_py.model.inputs import Inputs
     from eclare_py.model.network import EclareNetwork, LabelSide
 
     recipe, encoder = pipeline.recipe, pipeline.encoder
@@ -242,10 +243,9 @@ def label_parts(pipeline: Pipeline, label: int) -> FloatArray:
     terms = np.unique(features.indices)
     sentences = pipeline.sentence_encoder
     side = LabelSide(
-        as_csr(features[:, terms]),
+        Inputs(as_csr(features[:, terms]), None if sentences is None else sentences.for_labels().encode(texts)),
         _part_of(pipeline.graph, nodes),
         pipeline.ranker.profile.frequencies[nodes],
-        None if sentences is None else sentences.encode(texts),
     )
     network = EclareNetwork(side, document, settings, hop_features=recipe["training"]["hop_features"])
     network.per_label = True

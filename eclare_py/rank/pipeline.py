@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from eclare_py.errors import UsageError
+from eclare_py.config import load_config
+from eclare_py.errors import ConfigError, ModelError, UsageError
 from eclare_py.features.tfidf import TfidfFeatures
+from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.quantize import Rows
@@ -72,6 +74,8 @@ class Pipeline:
         documents: Train documents for explanations.
         facts: What is known of the training: data, sizes, validation figures, seconds.
         held_out: What thresholds are chosen from; None in models saved before there was such a part.
+        tuned: The transformer, where it learned with the model and is part of it; None where it is frozen, and found
+            by the path in the recipe, or where there is none.
     """
 
     recipe: dict[str, Any]
@@ -84,6 +88,7 @@ class Pipeline:
     documents: TrainDocuments
     facts: dict[str, Any] = field(default_factory=dict)
     held_out: HeldOut | None = None
+    tuned: SentenceEncoder | None = None
 
     @property
     def n_labels(self) -> int:
@@ -133,13 +138,21 @@ class Pipeline:
 
     @cached_property
     def sentence_encoder(self) -> SentenceEncoder | None:
-        """The frozen sentence encoder, where the recipe has one."""
-        if self.recipe["document"]["kind"] == "bag":
-            return None
+        """The transformer, where the model has one.
+
+        Raises:
+            ModelError: The settings in the recipe are not those of a transformer, or what lies in its folder is not
+                what the model was trained with.
+        """
+        if self.tuned is not None or self.recipe["document"]["kind"] == "bag":
+            return self.tuned
         from eclare_py.features.transformer import SentenceEncoder
 
-        settings = self.recipe["transformer"]
-        return SentenceEncoder(settings["model"], max_length=settings["max_length"])
+        encoder = SentenceEncoder(transformer_config(self.recipe))
+        known = self.facts.get("transformer", {}).get("fingerprint")  # not there in models of earlier versions
+        if known is not None and known != encoder.fingerprint:
+            raise ModelError(f"{encoder.folder} is not the transformer that this model was trained with; restore it")
+        return encoder
 
     def encode(self, texts: Sequence[str]) -> Query:
         """(B,) texts -> vectors and TF-IDF rows."""
@@ -161,3 +174,15 @@ class Pipeline:
             for rows, pairs in query_blocks(len(texts), hidden, _BLOCK)
         ]
         return Ranking.stack(parts, k)
+
+
+def transformer_config(recipe: dict[str, Any]) -> TransformerConfig:
+    """The settings of the transformer in a model's recipe.
+
+    Raises:
+        ModelError: They do not fit this version.
+    """
+    try:
+        return load_config(TransformerConfig, recipe.get("transformer", {}), "recipe.json")
+    except ConfigError as error:
+        raise ModelError(f"{error}; restore the model from its source or train again") from error

@@ -115,24 +115,6 @@ def check_same(point: Checkpoint, recipe: dict[str, Any], data: str) -> None:
             )
 
 
-def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Moments of an Adam under flat names."""
-    return {
-        f"{index}/{name}": value if isinstance(value, torch.Tensor) else torch.tensor(value)
-        for index, moments in optimizer.state_dict()["state"].items()
-        for name, value in moments.items()
-    }
-
-
-def restore_optimizer(optimizer: torch.optim.Optimizer, flat: dict[str, torch.Tensor]) -> None:
-    """Give an optimizer of the same parameters the moments back."""
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for key, value in flat.items():
-        index, name = key.split("/", 1)
-        state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-
-
 def _flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in mapping.items():

@@ -14,6 +14,8 @@ import torch
 from eclare_py.config import to_mapping
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import UsageError
+from eclare_py.features.text_transformer import TextTransformer
+from eclare_py.features.transformer import SentenceEncoder
 from eclare_py.index import exact_search
 from eclare_py.metrics.judged import Judged
 from eclare_py.metrics.ratios import recall
@@ -34,9 +36,10 @@ from eclare_py.train.freezing import freeze_documents, label_side
 from eclare_py.train.indexing import build_linear, build_scorer, encode_train, label_profile, label_terms
 from eclare_py.train.lightxml import train_lightxml
 from eclare_py.train.linear import train_linear
-from eclare_py.train.loop import Rates, StageRun, run_stage
+from eclare_py.train.loop import StageRun, run_stage
 from eclare_py.train.mining import mine
 from eclare_py.train.objective import objective_of
+from eclare_py.train.optimizer import Rates, make_optimizer, optimizer_state, restore_optimizer
 from eclare_py.train.precision import in_bfloat16
 from eclare_py.train.prepare import Prepared, prepare
 from eclare_py.train.prototypes import Prototypes
@@ -156,22 +159,24 @@ def choose_device(name: str) -> torch.device:
 def _open(
     prepared: Prepared, recipe: Recipe, device: torch.device, log: EventLog, folder: Path | None, resume: bool
 ) -> Session:
-    side = LabelSide(
-        prepared.label_rows, prepared.graph, prepared.frequencies,
-        None if prepared.embeddings is None else prepared.embeddings[2],
-    )  # fmt: skip
+    transformer = None
+    if prepared.inputs.tokens is not None:
+        torch.manual_seed(recipe.seed)  # low-rank changes start at random
+        transformer = TextTransformer.load(recipe.transformer)
     network = EclareNetwork(
-        side, recipe.document, recipe.label, hop_features=recipe.training.hop_features,
-        temperature=recipe.training.temperature, seed=recipe.seed,
+        LabelSide(prepared.label_inputs, prepared.graph, prepared.frequencies), recipe.document, recipe.label,
+        hop_features=recipe.training.hop_features, temperature=recipe.training.temperature, seed=recipe.seed,
+        transformer=transformer,
     ).to(device)  # fmt: skip
     share_vectors(network, seed=recipe.seed)
-    session = Session(recipe, prepared, network, _adam(network, recipe), log, folder)
+    optimizer = make_optimizer(network, recipe.training.dense_rate, recipe.transformer)
+    session = Session(recipe, prepared, network, optimizer, log, folder)
     point = checkpoint.load(folder / "checkpoint") if resume and folder is not None else None
     if point is not None:
         checkpoint.check_same(point, to_mapping(recipe), prepared.fingerprint)
         network.load_state_dict({name: value.to(device) for name, value in point.network.items()})
         network.per_label = point.cursor.stage != "surrogate"
-        checkpoint.restore_optimizer(session.optimizer, point.optimizer)
+        restore_optimizer(session.optimizer, point.optimizer)
         session.cursor, session.best, session.negatives = point.cursor, point.best, point.negatives
         session.best_state, session.clusters = point.best_network, point.clusters
         session.documents = point.documents
@@ -179,14 +184,10 @@ def _open(
     return session
 
 
-def _adam(network: EclareNetwork, recipe: Recipe) -> torch.optim.Optimizer:
-    return torch.optim.Adam(network.dense_parameters(), recipe.training.dense_rate)
-
-
 def _surrogate(session: Session) -> None:
     """Encoders from scratch, the labels of the batch as each other's negatives."""
     settings = session.recipe.training
-    rates = Rates(settings.table_rate, settings.free_rate, settings.dense_rate)
+    rates = Rates(settings.table_rate, settings.free_rate, settings.dense_rate, session.recipe.transformer.rate)
     _run(session, "surrogate", settings.surrogate_epochs, rates)
     session.cursor = Cursor("ranker")
 
@@ -197,7 +198,10 @@ def _ranker(session: Session) -> None:
     session.network.per_label = True
     if settings.ranker_epochs:
         factor = settings.ranker_factor
-        rates = Rates(factor * settings.table_rate, settings.free_rate, factor * settings.dense_rate)
+        rates = Rates(
+            factor * settings.table_rate, settings.free_rate, factor * settings.dense_rate,
+            factor * session.recipe.transformer.rate,
+        )  # fmt: skip
         _run(session, "ranker", settings.ranker_epochs, rates, mined=settings.mined, drawn=settings.hard_negatives)
     session.cursor = Cursor("fusion")
 
@@ -206,6 +210,7 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
     prepared, settings = session.prepared, session.recipe.training
     if not session.cursor.epoch and not session.cursor.step:
         session.best, session.best_state, session.clusters, session.documents = {}, {}, None, None
+        session.network.refresh_labels()
     if session.documents is not None:
         session.prototypes = Prototypes(session.documents, prepared.train.labels)
 
@@ -228,8 +233,8 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
     )  # fmt: skip
     epochs = min(epochs, max(1, settings.max_steps // max(source.steps, 1)))
     run = StageRun(
-        name, epochs, rates, source, corpus.features, corpus.embeddings, session.cursor,
-        save=lambda: _save(session), after_epoch=lambda epoch: _judge(session, name, epoch),
+        name, epochs, rates, source, corpus.inputs, session.cursor,
+        save=lambda: _save(session), after_epoch=lambda epoch: _after_epoch(session, name, epoch, epochs),
         mine=mine_again if mined and drawn else None, drawn=drawn, negatives=session.negatives,
         half=in_bfloat16(settings.precision, session.network.device),
         begin_epoch=lambda epoch: _begin_epoch(session, name, epoch, corpus), clusters=session.clusters,
@@ -241,6 +246,7 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
     session.negatives = None
     if session.best_state and session.best["epoch"] != epochs:
         session.network.load_state_dict(session.best_state)
+        session.network.refresh_labels()
     session.best_state = {}
     if session.folder is not None:
         _save(session)
@@ -256,19 +262,22 @@ def _begin_epoch(session: Session, stage: str, epoch: int, corpus: Corpus) -> In
     size = cluster_size(settings, epoch)
     if size is not None:
         session.log("note", clustering=stage, epoch=epoch + 1, size=size)
-        documents = session.network.encode_documents(corpus.features, corpus.embeddings)
+        documents = session.network.encode_documents(corpus.inputs)
         session.clusters = clustered(documents, size, batch_size=settings.batch_size, seed=session.recipe.seed)
     return session.clusters
+
+
+def _after_epoch(session: Session, stage: str, epoch: int, epochs: int) -> None:
+    if epoch % session.recipe.transformer.refresh_epochs == 0 or epoch == epochs:
+        session.network.refresh_labels()
+    _judge(session, stage, epoch)
 
 
 def _judge(session: Session, stage: str, epoch: int) -> None:
     """Validate on the held-out documents and remember the best epoch of the stage."""
     prepared, network = session.prepared, session.network
-    embeddings = None if prepared.embeddings is None else prepared.embeddings[1]
     shown = slice(None, None, -(-prepared.held_out.n_documents // _JUDGED))
-    documents = network.encode_documents(
-        prepared.held_out_rows[shown], None if embeddings is None else embeddings[shown]
-    )
+    documents = network.encode_documents(prepared.held_out_inputs[shown])
     if session.recipe.label.prototype:
         session.documents = encode_train(network, prepared)
         network.prototypes = Prototypes(session.documents, prepared.train.labels).all()
@@ -294,8 +303,8 @@ def _save(session: Session) -> None:
         session.folder / "checkpoint",
         Checkpoint(
             session.cursor, to_mapping(session.recipe), session.prepared.fingerprint, session.network.state_dict(),
-            checkpoint.optimizer_state(session.optimizer), negatives, session.best, session.best_state,
-            session.clusters, session.documents,
+            optimizer_state(session.optimizer), negatives, session.best, session.best_state, session.clusters,
+            session.documents,
         ),
     )  # fmt: skip
 
@@ -311,7 +320,8 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     session.log("stage", name="index", epochs=1, steps=1)
     # From here on everything sees the documents as the finished model will: encoded with a quantised table.
     encoder = freeze_documents(network.documents)
-    everything = _encode_all(encoder, prepared)
+    tuned = None if network.transformer is None else network.transformer.finished()
+    everything = _encode_all(encoder, prepared, tuned)
     documents, held_out = np.split(everything, [prepared.train.n_documents])
     query = Query(held_out, prepared.held_out_rows)
     scorer = build_scorer(network, documents, prepared, recipe)
@@ -333,20 +343,26 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
         "edges": prepared.graph.n_edges,
         "held_out_metrics": evaluation.metrics,
     }
+    if prepared.embeddings is not None:  # by which an answer knows the transformer again
+        facts["transformer"] = {"fingerprint": SentenceEncoder(recipe.transformer).fingerprint}
     return Pipeline(
         to_mapping(recipe), prepared.features, encoder, ranker, prepared.graph,
         LabelTable(prepared.train.label_texts, prepared.train.label_ids), label_side(network),
         train_documents(prepared, scorer, documents), facts, seen,
+        None if tuned is None else SentenceEncoder.of(tuned),
     )  # fmt: skip
 
 
-def _encode_all(encoder: FrozenEncoder, prepared: Prepared) -> FloatArray:
+def _encode_all(encoder: FrozenEncoder, prepared: Prepared, tuned: TextTransformer | None) -> FloatArray:
     """(N + H, d) vectors of train and held-out documents, made in blocks: whole they would take four times the room."""
-    rows, embeddings = (prepared.rows, prepared.held_out_rows), prepared.embeddings or (None, None)
-    out = np.empty((sum(part.shape[0] for part in rows), encoder.dim), dtype=np.float32)
-    seen = rows[0].shape[0]
-    for part, sentences, target in zip(rows, embeddings[:2], (out[:seen], out[seen:]), strict=True):
-        for start in range(0, part.shape[0], _BLOCK):
-            block = slice(start, start + _BLOCK)
-            target[block] = encoder.encode(part[block], None if sentences is None else sentences[block])
+    parts = (prepared.inputs, prepared.held_out_inputs)
+    out = np.empty((sum(map(len, parts)), encoder.dim), dtype=np.float32)
+    seen = len(parts[0])
+    for part, target in zip(parts, (out[:seen], out[seen:]), strict=True):
+        for start in range(0, len(part), _BLOCK):
+            block = part[start : start + _BLOCK]
+            vectors = block.embeddings
+            if tuned is not None and block.tokens is not None:
+                vectors = tuned.encode(block.tokens)
+            target[start : start + _BLOCK] = encoder.encode(block.rows, vectors)
     return out

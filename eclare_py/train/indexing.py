@@ -106,4 +106,4 @@ def label_terms(label_rows: Csr, config: RankConfig) -> Csr:
 
 def encode_train(network: EclareNetwork, prepared: Prepared) -> FloatArray:
     """(N, d) vectors of the train documents."""
-    return network.encode_documents(prepared.rows, None if prepared.embeddings is None else prepared.embeddings[0])
+    return network.encode_documents(prepared.inputs)

@@ -15,22 +15,15 @@ import numpy as np
 import torch
 
 from eclare_py.errors import TrainingError
+from eclare_py.model.inputs import Inputs
 from eclare_py.model.network import EclareNetwork
 from eclare_py.train.batches import Batch, BatchSource
 from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.events import EventLog
 from eclare_py.train.objective import Objective
+from eclare_py.train.optimizer import Rates, set_rates
 from eclare_py.train.prototypes import Prototypes
-from eclare_py.types import Csr, FloatArray, IntArray
-
-
-@dataclass(frozen=True)
-class Rates:
-    """Learning rates of a stage at its start; they fall as sqrt(1 - progress)."""
-
-    table: float
-    free: float
-    dense: float
+from eclare_py.types import IntArray
 
 
 @dataclass
@@ -42,8 +35,7 @@ class StageRun:
         epochs: Epochs to train.
         rates: Learning rates.
         source: Batches.
-        features: (N, V) TF-IDF of the train documents.
-        embeddings: (N, t) frozen embeddings, or None.
+        inputs: The N train documents.
         cursor: Where the stage stands; moved by the loop.
         mine: Gives (N, M) hard labels at the start of every epoch; None: in-batch negatives only.
         drawn: Hard labels drawn per document and step.
@@ -62,8 +54,7 @@ class StageRun:
     epochs: int
     rates: Rates
     source: BatchSource
-    features: Csr
-    embeddings: FloatArray | None
+    inputs: Inputs
     cursor: Cursor
     save: Callable[[], None]
     after_epoch: Callable[[int], None]
@@ -136,11 +127,10 @@ def _step(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRu
     decay = (1 - progress) ** 0.5
     torch.manual_seed(_step_seed(run, step))  # dropout of this step, whatever ran before
     device = network.device
-    embeddings = None if run.embeddings is None else run.embeddings[batch.documents]
     known = run.prototypes()
     prototypes = None if known is None else known.without(batch.documents, batch.labels)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=run.half):
-        documents = network.documents(run.features[batch.documents], embeddings)
+        documents = network.documents(run.inputs[batch.documents])
         scores = network.scores(documents, network.label_vectors(batch.labels, prototypes), batch.labels)
     loss = run.objective.loss(scores, batch, network.log_scale)
     value = float(loss.detach())
@@ -148,8 +138,7 @@ def _step(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRu
         return value
     optimizer.zero_grad()
     loss.backward()
-    for group in optimizer.param_groups:
-        group["lr"] = run.rates.dense * decay
+    set_rates(optimizer, run.rates, progress)
     optimizer.step()
     for bag, rate in zip(network.bags(), (run.rates.table, run.rates.free, run.rates.free), strict=False):
         bag.step(rate * decay)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from eclare_py.errors import TrainingError
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.graph.build import build_label_graph
 from eclare_py.graph.label_graph import LabelGraph
+from eclare_py.model.inputs import Inputs
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 _MIN_HELD_OUT = 20
+_LABELS = 2  # place of the label texts behind train and held-out texts
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,9 @@ class Prepared:
         train: Documents to train on.
         held_out: Documents that only pick the epoch and fit the fusion.
         features: Fitted on `train` and the label texts.
-        rows: (N, V) TF-IDF of `train`.
-        held_out_rows: The same of `held_out`.
-        label_rows: (L, V) TF-IDF of the label texts.
-        embeddings: Frozen sentence embeddings of train, held-out and label texts, or None.
+        inputs: The texts of `train` as the network reads them.
+        held_out_inputs: The same of `held_out`.
+        label_inputs: The same of the label texts.
         graph: Label graph of `train`.
         frequencies: (L,) train frequencies in `train`.
         fingerprint: SHA-256 of the whole train split.
@@ -40,13 +42,33 @@ class Prepared:
     train: Dataset
     held_out: Dataset
     features: TfidfFeatures
-    rows: Csr
-    held_out_rows: Csr
-    label_rows: Csr
-    embeddings: tuple[FloatArray, FloatArray, FloatArray] | None
+    inputs: Inputs
+    held_out_inputs: Inputs
+    label_inputs: Inputs
     graph: LabelGraph
     frequencies: IntArray
     fingerprint: str
+
+    @property
+    def rows(self) -> Csr:
+        """(N, V) TF-IDF of `train`."""
+        return self.inputs.rows
+
+    @property
+    def held_out_rows(self) -> Csr:
+        """(H, V) TF-IDF of `held_out`."""
+        return self.held_out_inputs.rows
+
+    @property
+    def label_rows(self) -> Csr:
+        """(L, V) TF-IDF of the label texts."""
+        return self.label_inputs.rows
+
+    @property
+    def embeddings(self) -> tuple[FloatArray, FloatArray, FloatArray] | None:
+        """Vectors of a frozen transformer of train, held-out and label texts; None where there is none."""
+        parts = (self.inputs.embeddings, self.held_out_inputs.embeddings, self.label_inputs.embeddings)
+        return None if parts[0] is None or parts[1] is None or parts[2] is None else (parts[0], parts[1], parts[2])
 
 
 def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepared:
@@ -72,14 +94,18 @@ def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepare
     train, held_out = dataset.split(wanted, seed=recipe.seed)
     features = TfidfFeatures.fit(train.texts, dataset.label_texts, config=recipe.features)
     label_rows = features.transform(dataset.label_texts)
+    known = [
+        Inputs(features.transform(train.texts)), Inputs(features.transform(held_out.texts)), Inputs(label_rows)
+    ]  # fmt: skip
+    if recipe.document.kind != "bag":
+        known = read_by_transformer(known, [train.texts, held_out.texts, dataset.label_texts], recipe, folder)
     return Prepared(
         train=train,
         held_out=held_out,
         features=features,
-        rows=features.transform(train.texts),
-        held_out_rows=features.transform(held_out.texts),
-        label_rows=label_rows,
-        embeddings=_embeddings(train, held_out, recipe, folder),
+        inputs=known[0],
+        held_out_inputs=known[1],
+        label_inputs=known[2],
         graph=build_label_graph(train.labels, recipe.graph, label_vectors=label_rows, seed=recipe.seed),
         frequencies=train.label_frequencies,
         fingerprint=fingerprint(dataset),
@@ -99,22 +125,36 @@ def all_documents(prepared: Prepared) -> Dataset:
     )
 
 
-def _embeddings(
-    train: Dataset, held_out: Dataset, recipe: Recipe, folder: Path | None
-) -> tuple[FloatArray, FloatArray, FloatArray] | None:
-    if recipe.document.kind == "bag":
-        return None
-    from eclare_py.features.cache import CachedEncoder
-    from eclare_py.features.transformer import SentenceEncoder
+def read_by_transformer(
+    known: list[Inputs], texts: Sequence[list[str]], recipe: Recipe, folder: Path | None
+) -> list[Inputs]:
+    """Add what the transformer reads: tokens where it learns, vectors where it is frozen.
 
-    encoder: SentenceEncoder | CachedEncoder = SentenceEncoder(
-        recipe.transformer.model, batch_size=recipe.transformer.batch_size, max_length=recipe.transformer.max_length,
-        local_files_only=recipe.transformer.local_files_only,
-    )  # fmt: skip
-    cache = recipe.transformer.cache or (str(folder / "embeddings") if folder is not None else "")
+    Args:
+        known: Of train, held-out and label texts.
+        texts: These texts.
+        recipe: Settings.
+        folder: Where vectors are cached, if any.
+    """
+    from eclare_py.features.cache import CachedEncoder
+    from eclare_py.features.transformer import SentenceEncoder, TextEncoder
+
+    config = recipe.transformer
+    encoder = SentenceEncoder(config)
+    if config.tuning != "frozen":
+        read = encoder.network.tokens
+        return [
+            replace(one, tokens=read(part, labels=place == _LABELS))
+            for place, (one, part) in enumerate(zip(known, texts, strict=True))
+        ]
+    both: list[TextEncoder] = [encoder, encoder.for_labels()]
+    cache = config.cache or (str(folder / "embeddings") if folder is not None else "")
     if cache:
-        encoder = CachedEncoder(encoder, cache)
-    return encoder.encode(train.texts), encoder.encode(held_out.texts), encoder.encode(train.label_texts)
+        both = [CachedEncoder(one, cache) for one in both]
+    return [
+        replace(one, embeddings=both[place == _LABELS].encode(part))
+        for place, (one, part) in enumerate(zip(known, texts, strict=True))
+    ]
 
 
 def fingerprint(dataset: Dataset) -> str:

@@ -28,6 +28,7 @@ from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog
 from eclare_py.train.fine_tuning import LevelRun, encode, fine_tune, make_optimizer
 from eclare_py.train.linear import check_labelled, load_frozen, rank_linearly
+from eclare_py.train.optimizer import optimizer_state, restore_optimizer
 from eclare_py.train.precision import in_bfloat16
 from eclare_py.train.prepare import fingerprint
 from eclare_py.train.recipe import Recipe
@@ -226,7 +227,7 @@ def _save(session: _Session) -> None:
         session.folder / "checkpoint",
         Checkpoint(
             session.cursor, to_mapping(session.recipe), session.data, network,
-            checkpoint.optimizer_state(session.optimizer), None, {}, {},
+            optimizer_state(session.optimizer), None, {}, {},
         ),
     )  # fmt: skip
 
@@ -247,6 +248,6 @@ def _restore(session: _Session, folder: Path) -> None:
         scores = np.where(nodes >= 0, beam["scores"].numpy(), -np.inf).astype(np.float32)
         session.beam = Beam(nodes, scores, np.zeros_like(scores))
     session.optimizer = make_optimizer(session.model, session.recipe)
-    checkpoint.restore_optimizer(session.optimizer, point.optimizer)
+    restore_optimizer(session.optimizer, point.optimizer)
     session.cursor = point.cursor
     session.log("note", resumed=vars(point.cursor))

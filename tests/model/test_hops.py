@@ -8,9 +8,10 @@ from eclare_py.graph.propagate import Propagation, PropagationConfig
 from eclare_py.model.bag import BagOfEmbeddings
 from eclare_py.model.document_encoder import DocumentEncoder
 from eclare_py.model.hops import ClosureHops, FoldedHops, hop_vectors
+from eclare_py.model.inputs import Inputs
 from eclare_py.types import as_csr
 
-L, V, D = 17, 23, 5
+L, V, D, T = 17, 23, 5, 4
 LABELS = np.array([0, 3, 4, 11, 16])
 
 
@@ -49,8 +50,8 @@ def after_one_step(make, hops):
 @pytest.mark.parametrize("kind", ["simple", "light"])
 def test_folded_hops_equal_propagation_with_its_gradients(graph, features, hops, kind):
     propagation = Propagation(D, PropagationConfig(kind, hops))
-    folded = after_one_step(lambda e: FoldedHops(e, features, graph, hops=hops, max_features=None), hops)
-    closure = after_one_step(lambda e: ClosureHops(e, features, None, graph, propagation), hops)
+    folded = after_one_step(lambda e: FoldedHops(e, Inputs(features), graph, hops=hops, max_features=None), hops)
+    closure = after_one_step(lambda e: ClosureHops(e, Inputs(features), graph, propagation), hops)
     for ours, theirs in zip(folded[0], closure[0], strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
     np.testing.assert_allclose(folded[1], closure[1], atol=1e-5)
@@ -64,7 +65,7 @@ def test_folded_hops_equal_propagation_with_its_gradients(graph, features, hops,
 
 def test_hops_of_all_labels_do_not_depend_on_the_batch(graph, features):
     encoder, propagation = new_encoder(), Propagation(D, PropagationConfig("gcn", 2))
-    hops = ClosureHops(encoder, features, None, graph, propagation)
+    hops = ClosureHops(encoder, Inputs(features), graph, propagation)
     whole = hops(np.arange(L))
     for part in (LABELS, np.array([7])):
         for few, everything in zip(hops(part), whole, strict=True):
@@ -73,11 +74,11 @@ def test_hops_of_all_labels_do_not_depend_on_the_batch(graph, features):
 
 def test_truncation_keeps_the_heaviest_terms(graph, features):
     width = 3
-    hops = FoldedHops(new_encoder(), features, graph, hops=2, max_features=width)
+    hops = FoldedHops(new_encoder(), Inputs(features), graph, hops=2, max_features=width)
     dense = features.toarray()
-    np.testing.assert_array_equal(hops.bags[0].toarray(), dense)  # the text itself is kept whole
+    np.testing.assert_array_equal(hops.texts.rows.toarray(), dense)  # the text itself is kept whole
     cut = 0
-    for bag in hops.bags[1:]:
+    for bag in (hop.rows for hop in hops.spread):
         spread = graph.normalized.toarray() @ dense
         expected = np.zeros_like(spread)
         for row in range(L):
@@ -91,10 +92,10 @@ def test_truncation_keeps_the_heaviest_terms(graph, features):
 
 
 def test_wide_enough_truncation_changes_nothing(graph, features):
-    whole = FoldedHops(new_encoder(), features, graph, hops=2, max_features=None)
-    wide = FoldedHops(new_encoder(), features, graph, hops=2, max_features=V)
-    for ours, theirs in zip(wide.bags, whole.bags, strict=True):
-        np.testing.assert_allclose(ours.toarray(), theirs.toarray(), atol=1e-6)
+    whole = FoldedHops(new_encoder(), Inputs(features), graph, hops=2, max_features=None)
+    wide = FoldedHops(new_encoder(), Inputs(features), graph, hops=2, max_features=V)
+    for ours, theirs in zip(wide.spread, whole.spread, strict=True):
+        np.testing.assert_allclose(ours.rows.toarray(), theirs.rows.toarray(), atol=1e-6)
 
 
 def test_the_cheaper_way_is_taken_only_where_it_is_exact(graph, features):
@@ -102,8 +103,33 @@ def test_the_cheaper_way_is_taken_only_where_it_is_exact(graph, features):
 
     def kind_of(kind, vectors):
         propagation = Propagation(D, PropagationConfig(kind, 1))
-        return type(hop_vectors(encoder, features, vectors, graph, propagation, max_features=None))
+        return type(hop_vectors(encoder, Inputs(features, vectors), graph, propagation, max_features=None))
 
-    assert kind_of("simple", None) is FoldedHops and kind_of("light", None) is FoldedHops
-    assert kind_of("gcn", None) is ClosureHops and kind_of("attention", None) is ClosureHops
-    assert kind_of("simple", embeddings) is ClosureHops
+    assert kind_of("simple", None) is FoldedHops and kind_of("light", embeddings) is FoldedHops
+    assert kind_of("gcn", None) is ClosureHops and kind_of("attention", embeddings) is ClosureHops
+
+
+@pytest.mark.parametrize("use_bag", [True, False])
+def test_folded_transformer_vectors_equal_the_closure(graph, features, use_bag):
+    """Values, gradients of the map and of the table; also after other vectors came in."""
+    rng = np.random.default_rng(3)
+    old, new = (rng.normal(size=(L, T)).astype(np.float32) for _ in range(2))
+    found = []
+    for make in (
+        lambda e: FoldedHops(e, Inputs(features, old), graph, hops=2, max_features=None),
+        lambda e: ClosureHops(e, Inputs(features, old), graph, Propagation(D, PropagationConfig("simple", 2))),
+    ):
+        torch.manual_seed(0)
+        bag = BagOfEmbeddings(V, D, scale=0.4)
+        encoder = DocumentEncoder(bag, D, dropout=0.0, transformer_dim=T, use_bag=use_bag)
+        hops = make(encoder)
+        before = [vectors.detach().clone() for vectors in hops(LABELS)]
+        bag.notes.clear()
+        hops.renew(new)
+        after = hops(LABELS)
+        sum((torch.sin(v) * (i + 1)).sum() for i, v in enumerate(after)).backward()
+        bag.step(0.1)
+        found.append([*before, *after, encoder.project.weight.grad, bag.weight])
+        assert not torch.allclose(before[1], after[1])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)

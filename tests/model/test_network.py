@@ -11,6 +11,7 @@ from eclare_py.graph.propagate import PropagationConfig
 from eclare_py.model import network as network_module
 from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
 from eclare_py.model.frozen import FrozenEncoder
+from eclare_py.model.inputs import Inputs
 from eclare_py.model.losses import decoupled_softmax
 from eclare_py.model.network import EclareNetwork, LabelSide
 from eclare_py.storage import State
@@ -36,7 +37,7 @@ def build(kind="bag", propagation="simple", hops=1, **settings):
     graph = LabelGraph.from_adjacency(as_csr(sp.random_array((L, L), density=0.3, rng=np.random.default_rng(2))))
     embeddings = None if kind == "bag" else vectors_of(L, 3)
     frequencies = np.arange(L, dtype=np.int64)
-    side = LabelSide(sparse(L, V, 4), graph, frequencies, embeddings)
+    side = LabelSide(Inputs(sparse(L, V, 4), embeddings), graph, frequencies)
     label = LabelEncoderConfig(propagation=PropagationConfig(propagation, hops), **settings)
     network = EclareNetwork(side, DocumentEncoderConfig(kind=kind, dim=D, dropout=0.4), label, hop_features=None)
     torch.manual_seed(1)
@@ -49,18 +50,18 @@ def build(kind="bag", propagation="simple", hops=1, **settings):
 
 def documents_of(kind):
     rows = sparse(N, V, 5)
-    return rows, None if kind == "bag" else vectors_of(N, 6)
+    return Inputs(rows, None if kind == "bag" else vectors_of(N, 6))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_encoding_does_not_depend_on_the_block_size(kind, monkeypatch):
     network = build(kind)
     network.per_label = True
-    documents, labels = network.encode_documents(*documents_of(kind)), network.encode_labels()
+    documents, labels = network.encode_documents(documents_of(kind)), network.encode_labels()
     assert documents.shape == (N, D) and labels.shape == (L, D)
     for block in (1, 4, N):
         monkeypatch.setattr(network_module, "_BLOCK", block)
-        np.testing.assert_allclose(network.encode_documents(*documents_of(kind)), documents, atol=1e-5)
+        np.testing.assert_allclose(network.encode_documents(documents_of(kind)), documents, atol=1e-5)
         np.testing.assert_allclose(network.encode_labels(), labels, atol=1e-5)
 
 
@@ -68,31 +69,31 @@ def test_encoding_does_not_depend_on_the_block_size(kind, monkeypatch):
 def test_encoding_restores_the_mode_and_has_no_dropout(training):
     network = build()
     network.train(training)
-    rows = documents_of("bag")[0]
-    first, second = network.encode_documents(rows), network.encode_documents(rows)
+    inputs = documents_of("bag")
+    first, second = network.encode_documents(inputs), network.encode_documents(inputs)
     network.encode_labels()
     assert network.training is training and network.documents.dropout.training is training
     np.testing.assert_array_equal(first, second)
     norms = np.linalg.norm(first, axis=1)
-    np.testing.assert_allclose(norms[np.diff(rows.indptr) > 0], 1, atol=1e-5)
+    np.testing.assert_allclose(norms[np.diff(inputs.rows.indptr) > 0], 1, atol=1e-5)
     assert np.all(first[1] == 0)  # an empty text
 
 
 def test_no_documents_and_no_labels():
     network = build()
-    rows = documents_of("bag")[0]
-    assert network.encode_documents(rows[:0]).shape == (0, D)
+    assert network.encode_documents(documents_of("bag")[:0]).shape == (0, D)
     assert network.label_vectors(np.empty(0, dtype=np.int64)).shape == (0, D)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_frozen_encoder_equals_the_network(kind):
     network = build(kind)
-    rows, embeddings = documents_of(kind)
+    inputs = documents_of(kind)
+    rows, embeddings = inputs.rows, inputs.embeddings
     encoder = freeze_documents(network.documents)
     if kind != "transformer":  # the frozen table is coarser than the trained one
         network.bag.weight.data = torch.from_numpy(encoder.table.dense())
-    expected = network.encode_documents(rows, embeddings)
+    expected = network.encode_documents(inputs)
     np.testing.assert_allclose(encoder.encode(rows, embeddings), expected, atol=1e-5)
     again = FrozenEncoder.from_state(encoder.state())
     np.testing.assert_array_equal(again.encode(rows, embeddings), encoder.encode(rows, embeddings))
@@ -102,9 +103,9 @@ def test_the_frozen_encoder_equals_the_network(kind):
 
 def test_a_missing_sentence_encoder_is_named():
     network = build("both")
-    rows, _ = documents_of("both")
+    rows = documents_of("both").rows
     with pytest.raises(ValueError, match="transformer embeddings"):
-        network.encode_documents(rows)
+        network.encode_documents(Inputs(rows))
     with pytest.raises(ModelError, match="sentence encoder"):
         freeze_documents(network.documents).encode(rows)
 
@@ -138,12 +139,12 @@ def test_free_vectors_and_biases_join_in_the_ranker_stage():
 
 
 def test_a_fresh_network_starts_from_plain_sums():
-    side = LabelSide(sparse(L, V, 4), build().side.graph, np.ones(L, dtype=np.int64))
+    side = LabelSide(Inputs(sparse(L, V, 4)), build().side.graph, np.ones(L, dtype=np.int64))
     network = EclareNetwork(side, DocumentEncoderConfig(dim=D), LabelEncoderConfig(), temperature=0.2, seed=3)
-    rows = documents_of("bag")[0]
-    sums = rows.toarray() @ network.bag.weight.detach().numpy()
+    inputs = documents_of("bag")
+    sums = inputs.rows.toarray() @ network.bag.weight.detach().numpy()
     sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
-    np.testing.assert_allclose(network.encode_documents(rows), sums, atol=1e-6)
+    np.testing.assert_allclose(network.encode_documents(inputs), sums, atol=1e-6)
     assert network.log_scale.exp().item() == pytest.approx(5)
     assert torch.all(network.label_encoder.free.weight == 0)
     again = EclareNetwork(side, DocumentEncoderConfig(dim=D), LabelEncoderConfig(), temperature=0.2, seed=3)
@@ -159,9 +160,9 @@ def test_a_label_without_documents_has_a_vector_from_text_and_graph():
     assert np.linalg.norm(before) == pytest.approx(1, abs=1e-5)
     neighbour = int(side.graph.neighbours(0, 1)[0][0])
     for changed in (0, neighbour):
-        dense = side.features.toarray()
+        dense = side.texts.rows.toarray()
         dense[changed] = np.roll(dense[changed], 1) + 0.5
-        network.side, network._hops = dataclasses.replace(side, features=as_csr(dense)), None
+        network.side, network._hops = dataclasses.replace(side, texts=Inputs(as_csr(dense))), None
         assert np.abs(network.encode_labels()[0] - before).max() > 1e-3
 
 
@@ -179,10 +180,9 @@ def test_a_step_works_under_autocast(kind, propagation):
     """What a GPU runs: bfloat16 in the dense layers, float32 in bags, graph and loss."""
     network = build(kind, propagation)
     network.per_label = True
-    rows, embeddings = documents_of(kind)
     labels = np.array([0, 3, 4, 8])
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        documents = network.documents(rows, embeddings)
+        documents = network.documents(documents_of(kind))
         scores = network.scores(documents, network.label_vectors(labels), labels)
     positives = torch.zeros(N, 4, dtype=torch.bool)
     positives[:, 1] = True
@@ -200,11 +200,10 @@ def test_a_step_works_under_autocast(kind, propagation):
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_tensor_stays_behind_on_the_cpu(kind):
     """On the shape-only device any operation that mixes devices raises, as it would on a GPU."""
-    network = build(kind, hops=1 if kind == "bag" else 0).to("meta")  # sparse matrices have no shape-only form
+    network = build(kind, hops=1).to("meta")
     network.per_label = True
-    rows, embeddings = documents_of(kind)
     labels = np.array([0, 3, 4, 8])
-    documents = network.documents(rows, embeddings)
+    documents = network.documents(documents_of(kind))
     scores = network.scores(documents, network.label_vectors(labels), labels)
     assert scores.device.type == "meta" and scores.shape == (N, 4)
     scores.sum().backward()  # the loss asks how many positives there are, a value that this device does not know
@@ -215,7 +214,7 @@ def test_no_tensor_stays_behind_on_the_cpu(kind):
 
 
 def test_terms_are_dropped_from_texts_but_not_from_free_vectors():
-    side = LabelSide(sparse(L, V, 4), build().side.graph, np.ones(L, dtype=np.int64))
+    side = LabelSide(Inputs(sparse(L, V, 4)), build().side.graph, np.ones(L, dtype=np.int64))
     network = EclareNetwork(side, DocumentEncoderConfig(dim=D, term_dropout=0.25), LabelEncoderConfig())
     assert [bag.dropout for bag in network.bags()] == [0.25, 0.0]
 

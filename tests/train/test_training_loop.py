@@ -11,7 +11,8 @@ from eclare_py.train import loop, objective
 from eclare_py.train.batches import BatchSource
 from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.events import EventLog
-from eclare_py.train.loop import Rates, StageRun, run_stage
+from eclare_py.train.loop import StageRun, run_stage
+from eclare_py.train.optimizer import Rates
 from eclare_py.train.prepare import prepare
 
 
@@ -20,14 +21,14 @@ class Stage:
 
     def __init__(self, dataset, recipe, *, checkpoint_seconds=1e9, on_step=None, epochs=2):
         data = prepare(dataset, recipe, folder=None)
-        side = LabelSide(data.label_rows, data.graph, data.frequencies)
+        side = LabelSide(data.label_inputs, data.graph, data.frequencies)
         self.network = EclareNetwork(side, recipe.document, recipe.label)
         self.optimizer = torch.optim.Adam(self.network.dense_parameters(), 1e-3)
         self.cursor, self.saved, self.snapshots, self.epochs = Cursor("surrogate"), [], [], []
         self.on_step = on_step
         source = BatchSource(data.train.labels, data.train.filter_pairs, batch_size=16, seed=0, stage="surrogate")
         self.stage = StageRun(
-            "surrogate", epochs, Rates(0.05, 0.01, 1e-3), source, data.rows, None, self.cursor,
+            "surrogate", epochs, Rates(0.05, 0.01, 1e-3), source, data.inputs, self.cursor,
             save=lambda: self.saved.append((self.cursor.epoch, self.cursor.step)), after_epoch=self.epochs.append,
             checkpoint_seconds=checkpoint_seconds,
         )  # fmt: skip

@@ -26,7 +26,7 @@ def start_stage(session: EliasSession, stage: str) -> None:
     and label texts may join the clustering.
     """
     settings, prepared, network = session.recipe.elias, session.prepared, session.network
-    vectors = network.vectors(prepared.rows, None if prepared.embeddings is None else prepared.embeddings[0])
+    vectors = network.vectors(prepared.inputs)
     if stage != LEARNED:
         means = unit_rows(projected_means(prepared.rows, prepared.train.labels, seed=session.recipe.seed))
         centroids = label_centroids(vectors, prepared.train.labels)
@@ -80,7 +80,7 @@ def start_labels(session: EliasSession) -> None:
 def label_texts(session: EliasSession) -> FloatArray:
     """(L, d) unit vectors of the label texts as the encoder stands."""
     prepared = session.prepared
-    return session.network.vectors(prepared.label_rows, None if prepared.embeddings is None else prepared.embeddings[2])
+    return session.network.vectors(prepared.label_inputs)
 
 
 def cluster_means(centroids: FloatArray, home: IntArray, n_clusters: int) -> FloatArray:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from eclare_py.data.dataset import Dataset
+from eclare_py.errors import UsageError
 from eclare_py.index import exact_search
 from eclare_py.metrics.judged import Judged
 from eclare_py.metrics.ratios import ndcg, recall
@@ -50,6 +51,11 @@ def train_stages(
     resume: bool = False,
 ) -> EliasSession:
     """The stages that train the network; `assemble_elias` makes a pipeline of the result."""
+    if recipe.document.kind != "bag" and recipe.transformer.tuning != "frozen":
+        raise UsageError(
+            f"transformer.tuning={recipe.transformer.tuning!r}: the method elias reads a transformer as it is; "
+            "set transformer.tuning=frozen"
+        )
     log("stage", name="prepare", epochs=1, steps=1)
     prepared = prepare(dataset, recipe, folder=folder)
     log(
@@ -92,8 +98,7 @@ def judge(session: EliasSession, stage: str) -> None:
     """Validate on the held-out documents and remember the best epoch of the stage."""
     prepared, network, settings = session.prepared, session.network, session.recipe.elias
     shown = slice(None, None, -(-prepared.held_out.n_documents // _JUDGED))
-    embeddings = None if prepared.embeddings is None else prepared.embeddings[1][shown]
-    vectors = network.vectors(prepared.held_out_rows[shown], embeddings)
+    vectors = network.vectors(prepared.held_out_inputs[shown])
     if on_texts(settings, stage):
         texts = label_texts(session)
         ranking = exact_search(vectors, label_vectors=texts, label_bias=np.zeros(len(texts), dtype=np.float32), k=50)

@@ -88,9 +88,7 @@ class Stage:
         """The loss of ELIAS over the shortlists of some documents."""
         prepared, network, settings = self.session.prepared, self.session.network, self.settings
         relevant = self.labels[chosen]
-        encoded = network.encode(
-            prepared.rows[chosen], None if prepared.embeddings is None else prepared.embeddings[0][chosen]
-        )
+        encoded = network.encode(prepared.inputs[chosen])
         gates = network.gates(encoded)
         parents = parents_of(relevant, network.graph.kept_parents)
         clusters = network.forced(gates, parents, settings.beam, settings.extra_clusters)
@@ -108,13 +106,9 @@ class Stage:
         """
         prepared, network = self.session.prepared, self.session.network
         rng = np.random.default_rng((*self.entropy, self.session.cursor.epoch, step))
-        batch, embeddings = self.source.batch(chosen, rng), prepared.embeddings or (None, None, None)
-        documents, texts = (
-            network.encode(rows[ids], None if frozen is None else frozen[ids]) / network.scale
-            for rows, frozen, ids in (
-                (prepared.rows, embeddings[0], batch.documents), (prepared.label_rows, embeddings[2], batch.labels),
-            )
-        )  # fmt: skip
+        batch = self.source.batch(chosen, rng)
+        documents = network.encode(prepared.inputs[batch.documents]) / network.scale
+        texts = network.encode(prepared.label_inputs[batch.labels]) / network.scale
         positives, ignored = (torch.from_numpy(m).to(documents.device) for m in (batch.positives, batch.ignored))
         return decoupled_softmax(documents @ texts.T / TEMPERATURE, positives, ignored)
 

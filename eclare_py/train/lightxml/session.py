@@ -22,6 +22,7 @@ from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog
 from eclare_py.train.lightxml.candidates import Groups, split_filtered
 from eclare_py.train.lightxml.sides import Side, make_side
+from eclare_py.train.optimizer import optimizer_state, restore_optimizer
 from eclare_py.train.prepare import fingerprint
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import Csr, FloatArray, IntArray
@@ -111,7 +112,7 @@ class Session:
             self.folder / "checkpoint",
             Checkpoint(
                 self.cursor, to_mapping(self.recipe), self.fingerprint, dict(self.tensors()),
-                checkpoint.optimizer_state(self.optimizer), None, {"averaged": count}, means,
+                optimizer_state(self.optimizer), None, {"averaged": count}, means,
             ),
         )  # fmt: skip
 
@@ -171,7 +172,7 @@ def _go_on(session: Session, log: EventLog) -> None:
         return
     checkpoint.check_same(point, to_mapping(session.recipe), session.fingerprint)
     session.restore(point.network)
-    checkpoint.restore_optimizer(session.optimizer, point.optimizer)
+    restore_optimizer(session.optimizer, point.optimizer)
     session.cursor = point.cursor
     session.average = (point.best_network, int(point.best["averaged"]))
     log("note", resumed=vars(point.cursor))

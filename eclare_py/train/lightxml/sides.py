@@ -13,6 +13,7 @@ from eclare_py.features.text_transformer import TextTransformer
 from eclare_py.features.tokens import Tokens
 from eclare_py.model.bag import BagOfEmbeddings
 from eclare_py.model.document_encoder import DocumentEncoder
+from eclare_py.model.inputs import Inputs
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import Csr, FloatArray, IntArray
 
@@ -36,7 +37,7 @@ class BagSide(torch.nn.Module):
 
     def encode(self, rows: Csr) -> Tensor:
         """(B, V) TF-IDF -> (B, d) unit vectors."""
-        vectors: Tensor = self.documents(rows)
+        vectors: Tensor = self.documents(Inputs(rows))
         return vectors
 
     def groups(self) -> list[dict[str, Any]]:

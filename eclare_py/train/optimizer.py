@@ -1,0 +1,83 @@
+"""The dense optimiser: Adam for the network's own parameters, AdamW for those of a transformer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from eclare_py.features.transformer_config import TransformerConfig
+from eclare_py.model.network import EclareNetwork
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Learning rates of a stage at their height.
+
+    All fall as sqrt(1 - progress), but for the transformer's: it rises, and falls in a straight line.
+    """
+
+    table: float
+    free: float
+    dense: float
+    transformer: float = 0.0
+
+
+def make_optimizer(network: EclareNetwork, rate: float, config: TransformerConfig) -> torch.optim.Optimizer:
+    """Adam, as one optimiser with AdamW for the transformer (Loshchilov, Hutter, ICLR 2019): without decay they agree.
+
+    Args:
+        network: Its bags are not part of it; they step for themselves.
+        rate: Learning rate of its own parameters.
+        config: Rate, warm-up and weight decay of a transformer that learns.
+    """
+    own = network.dense_parameters()
+    learned = network.transformer_parameters()
+    if not learned:
+        return torch.optim.Adam(own, rate)
+    matrices, others = ([p for p in learned if (p.ndim > 1) is wide] for wide in (True, False))
+    schedule = {"lr": config.rate, "warmup": config.warmup}
+    groups = [
+        {"params": own, "lr": rate, "weight_decay": 0.0},
+        {"params": matrices, "weight_decay": config.weight_decay, **schedule},
+        {"params": others, "weight_decay": 0.0, **schedule},
+    ]
+    return torch.optim.AdamW([group for group in groups if group["params"]])
+
+
+def set_rates(optimizer: torch.optim.Optimizer, rates: Rates, progress: float) -> None:
+    """Set the learning rates for a moment of a stage.
+
+    Args:
+        optimizer: From `make_optimizer`.
+        rates: Of the stage.
+        progress: Share of its steps that are done, from 0 to below 1.
+    """
+    for group in optimizer.param_groups:
+        if "warmup" in group:
+            group["lr"] = rates.transformer * rise_and_fall(progress, group["warmup"])
+        else:
+            group["lr"] = rates.dense * (1 - progress) ** 0.5
+
+
+def rise_and_fall(progress: float, warmup: float) -> float:
+    """From 0 to 1 within the first `warmup` of the steps, then back to 0, both in a straight line."""
+    return progress / warmup if progress < warmup else (1 - progress) / (1 - warmup)
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """The moments under flat names."""
+    return {
+        f"{index}/{name}": value if isinstance(value, torch.Tensor) else torch.tensor(value)
+        for index, moments in optimizer.state_dict()["state"].items()
+        for name, value in moments.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, flat: dict[str, torch.Tensor]) -> None:
+    """Take over what `optimizer_state` gave."""
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in flat.items():
+        index, name = key.split("/", 1)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
