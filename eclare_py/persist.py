@@ -20,7 +20,7 @@ import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +49,6 @@ from eclare_py.rank.models import Model
 from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments, transformer_config
 from eclare_py.rank.ranker import LabelScorer, Ranker
 from eclare_py.storage import (
-    MANIFEST,
     State,
     atomic_folder,
     csr_from_arrays,
@@ -100,8 +99,6 @@ def save_pipeline(pipeline: Model, path: str | Path, *, log: str | Path | None =
         write_json(folder / "labels.json", {"texts": pipeline.labels.texts, "ids": pipeline.labels.ids})
         write_json(folder / "recipe.json", pipeline.recipe, indent=1)
         write_json(folder / "facts.json", pipeline.facts, indent=1)
-        if isinstance(pipeline, Pipeline) and pipeline.tuned is not None:
-            pipeline.tuned.save(folder / TRANSFORMER)
         if log is not None and Path(log).is_file():
             shutil.copyfile(log, folder / LOG)
 
@@ -151,16 +148,6 @@ def _tuned(folder: Path, recipe: dict[str, Any]) -> SentenceEncoder | None:
     return SentenceEncoder(transformer_config(recipe), folder=inside) if inside.is_dir() else None
 
 
-def model_sizes(path: str | Path) -> dict[str, int]:
-    """Bytes of each part of a model folder on disk, largest first."""
-    sizes: dict[str, int] = {}
-    for part in sorted(Path(path).iterdir()):
-        if part.name != MANIFEST and not part.name.startswith("."):
-            files = [part] if part.is_file() else [file for file in part.rglob("*") if file.is_file()]
-            sizes[part.stem] = sizes.get(part.stem, 0) + sum(file.stat().st_size for file in files)
-    return dict(sorted(sizes.items(), key=lambda item: -item[1]))
-
-
 def _linear_pipeline(
     folder: Path, recipe: dict[str, Any], features: TfidfFeatures, table: LabelTable, facts: dict[str, Any]
 ) -> LinearPipeline:
@@ -182,10 +169,12 @@ def _linear_pipeline(
 
 
 
-def _transformer(pipeline: Model) -> DenseColumns | None:
+def _transformer(pipeline: Model) -> DenseColumns | SentenceEncoder | None:
     """The transformer that is saved with a model, if any."""
     if isinstance(pipeline, LinearPipeline):
         return pipeline.dense
+    if isinstance(pipeline, Pipeline):
+        return pipeline.tuned
     return pipeline.encoder if isinstance(pipeline.encoder, DenseColumns) else None
 
 
@@ -255,7 +244,7 @@ def _label_table(folder: Path, labels: dict[str, Any]) -> LabelTable:
     return LabelTable(texts, ids)
 
 
-def _are_texts(values: Any) -> bool:
+def _are_texts(values: Any) -> TypeGuard[list[str]]:
     return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
@@ -385,7 +374,6 @@ def _documents(folder: Path, n_labels: int, dim: int) -> TrainDocuments:
     names = state.meta.get("names")
     if not _are_texts(names):
         raise ModelError(f"{folder / 'documents.json'}: names must be a list of texts; {_MEND}")
-    assert isinstance(names, list)
     vectors = read_rows(folder, "documents", state, "vectors", len(names), dim)
     pairs = _array(folder, "documents", state, "pairs", np.int64, (None, 2))
     if len(pairs) and (

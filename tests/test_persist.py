@@ -13,8 +13,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from eclare_py.errors import ModelError, UsageError
-from eclare_py.persist import load_pipeline, model_sizes, save_pipeline
-from eclare_py.storage import State, atomic_folder, read_state, write_state
+from eclare_py.persist import load_pipeline, save_pipeline
+from eclare_py.storage import State, atomic_folder, part_sizes, read_state, write_state
 from tests.tiny import python
 
 ANSWER = """
@@ -281,7 +281,7 @@ def test_a_model_that_cannot_be_saved_leaves_the_old_one(tiny: Any, tmp_path: Pa
 
 
 def test_sizes_cover_the_folder(tiny: Any) -> None:
-    sizes = model_sizes(tiny.model)
+    sizes = part_sizes(tiny.model)
     files = [path for path in tiny.model.iterdir() if path.name != "manifest.json"]
     assert sum(sizes.values()) == sum(path.stat().st_size for path in files)
     assert list(sizes.values()) == sorted(sizes.values(), reverse=True)

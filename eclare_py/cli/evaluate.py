@@ -174,14 +174,14 @@ def _label_table(classifier: EclareClassifier, chosen: Dataset, trial: Trial) ->
 
 
 def _cost(classifier: EclareClassifier, model: Path, load_seconds: float, seconds: float, count: int) -> dict[str, Any]:
-    from eclare_py.persist import model_sizes
+    from eclare_py.storage import part_sizes
 
     facts = classifier.pipeline.facts
     return {
         "load_seconds": round(load_seconds, 3),
         "predict_seconds": round(seconds, 3),
         "documents_per_second": round(count / max(seconds, 1e-9), 1),
-        "model_MB": round(sum(model_sizes(model).values()) / 1e6, 3),
+        "model_MB": round(sum(part_sizes(model).values()) / 1e6, 3),
         "peak_memory_MB": _peak_memory(),
         "processors": os.cpu_count(),
         "train_seconds": facts.get("train_seconds"),

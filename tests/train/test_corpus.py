@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 
+from eclare_py.features.tokens import Tokens
 from eclare_py.train import fit
 from eclare_py.train.batches import BatchSource
 from eclare_py.train.corpus import corpus_of
@@ -14,13 +15,13 @@ def test_label_texts_are_documents_of_their_own_label(dataset, recipe_of):
     texts[3] = "unheard"  # one occurrence: below features.min_df, and so a text without a known word
     prepared = prepare(dataclasses.replace(dataset, label_texts=texts), recipe_of(), folder=None)
     plain, both = corpus_of(prepared, label_documents=False), corpus_of(prepared, label_documents=True)
-    assert plain.features is prepared.rows and plain.labels is prepared.train.labels
+    assert plain.inputs is prepared.inputs and plain.labels is prepared.train.labels
     n_documents, known = len(prepared.train), [label for label in range(12) if prepared.label_rows[[label]].nnz]
     assert 3 not in known and len(known) >= 10
-    assert both.features.shape[0] == both.labels.shape[0] == n_documents + len(known)
-    np.testing.assert_array_equal(both.features[:n_documents].toarray(), prepared.rows.toarray())
+    assert len(both.inputs) == both.labels.shape[0] == n_documents + len(known)
+    np.testing.assert_array_equal(both.inputs.rows[:n_documents].toarray(), prepared.rows.toarray())
     np.testing.assert_array_equal(both.labels[:n_documents].toarray(), prepared.train.labels.toarray())
-    np.testing.assert_array_equal(both.features[n_documents:].toarray(), prepared.label_rows[known].toarray())
+    np.testing.assert_array_equal(both.inputs.rows[n_documents:].toarray(), prepared.label_rows[known].toarray())
     np.testing.assert_array_equal(both.labels[n_documents:].toarray(), np.eye(12)[known])
     np.testing.assert_array_equal(both.filter_pairs, prepared.train.filter_pairs)
 
@@ -28,9 +29,18 @@ def test_label_texts_are_documents_of_their_own_label(dataset, recipe_of):
 def test_embeddings_of_the_texts_come_along(dataset, recipe_of):
     prepared = prepare(dataset, recipe_of(), folder=None)
     rng = np.random.default_rng(0)
-    parts = tuple(rng.normal(size=(rows, 3)) for rows in (len(prepared.train), len(prepared.held_out), 12))
-    both = corpus_of(dataclasses.replace(prepared, embeddings=parts), label_documents=True)
-    np.testing.assert_array_equal(both.embeddings, np.concatenate([parts[0], parts[2]]))
+    vectors = [rng.normal(size=(rows, 3)).astype(np.float32) for rows in (len(prepared.train), 12)]
+    numbers = [Tokens.of([[row, 7][: 1 + row % 2] for row in range(rows)]) for rows in (len(prepared.train), 12)]
+    inputs, label_inputs = (
+        dataclasses.replace(texts, embeddings=one, tokens=some)
+        for texts, one, some in zip((prepared.inputs, prepared.label_inputs), vectors, numbers, strict=True)
+    )
+    both = corpus_of(dataclasses.replace(prepared, inputs=inputs, label_inputs=label_inputs), label_documents=True)
+    np.testing.assert_array_equal(both.inputs.embeddings, np.concatenate(vectors))
+    assert len(both.inputs.tokens) == len(both.inputs)
+    for row in (0, 3, len(prepared.train) + 5):
+        source, place = (numbers[0], row) if row < len(prepared.train) else (numbers[1], row - len(prepared.train))
+        np.testing.assert_array_equal(both.inputs.tokens[[row]].ids, source[[place]].ids)
 
 
 def test_they_are_in_the_batches_of_the_surrogate_stage_alone(dataset, recipe_of, monkeypatch):

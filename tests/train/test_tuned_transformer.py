@@ -13,8 +13,8 @@ from eclare_py.errors import ModelError
 from eclare_py.estimator import EclareClassifier
 from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.model.inputs import Inputs
-from eclare_py.persist import model_sizes
 from eclare_py.rank.explain import explain
+from eclare_py.storage import part_sizes
 from eclare_py.train import fit
 from eclare_py.train.events import EventLog
 from eclare_py.train.fit import train
@@ -54,7 +54,7 @@ def test_the_model_is_whole_without_the_original_folder(dataset, tuned_of, small
     again = EclareClassifier.load(tmp_path / "model")
     assert "network" not in vars(again.pipeline.tuned)  # nothing heavy before the first answer
     again.save(tmp_path / "copy")
-    assert model_sizes(tmp_path / "copy")["transformer"] > 1e6
+    assert part_sizes(tmp_path / "copy")["transformer"] > 1e6
     shown = list(_model(tmp_path / "copy", False).values())
     assert shown[0]["transformer"] == f"{moved}, tuned (full), part of the model" and "transformer" in shown[-1]
     for loaded in (again, EclareClassifier.load(tmp_path / "copy")):
