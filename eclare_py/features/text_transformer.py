@@ -166,13 +166,17 @@ def _layers(backbone: Any) -> torch.nn.ModuleList:
 
 def _own_pooling(network: Any) -> str:
     """The pooling a model was made with; its mean where it does not say."""
-    for module in network:
+    found = "mean"
+    for module in list(network)[1:]:
+        kind = type(module).__name__
         mode = getattr(module, "pooling_mode", None)
         if mode is not None:
             if mode not in ("mean", "cls"):
                 raise ModelError(f"the model pools its tokens by {mode!r}; set transformer.pooling to mean or cls")
-            return str(mode)
-    return "mean"
+            found = str(mode)
+        elif kind != "Normalize":
+            raise ModelError(f"the model has a {kind} behind its pooling; set transformer.pooling to do without it")
+    return found
 
 
 def _pool(hidden: tuple[Tensor, ...], own: Tensor, pooling: str, last_layers: int) -> Tensor:

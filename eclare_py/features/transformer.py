@@ -56,20 +56,20 @@ class SentenceEncoder:
         self.config, self.device = config, device
         self._given = None if folder is None else str(folder)
         self._labels = False
+        self._source: SentenceEncoder | None = None  # whose network this one uses
 
     @classmethod
     def of(cls, network: TextTransformer) -> SentenceEncoder:
         """From a transformer in memory, as it is."""
         encoder = cls(network.config)
-        encoder.__dict__["network"] = network
+        encoder.network = network
         return encoder
 
     def for_labels(self) -> SentenceEncoder:
         """The same model for label texts: with their prompt."""
         other = copy.copy(self)
-        other.__dict__.pop("fingerprint", None)
-        other.__dict__["network"] = self.network
-        other._labels = True
+        other._labels, other._source = True, self
+        vars(other).pop("fingerprint", None)
         return other
 
     @cached_property
@@ -104,6 +104,8 @@ class SentenceEncoder:
     @cached_property
     def network(self) -> TextTransformer:
         """The transformer, read at the first use."""
+        if self._source is not None:
+            return self._source.network
         import torch
 
         from eclare_py.features.text_transformer import TextTransformer
@@ -129,7 +131,7 @@ class SentenceEncoder:
 
     def save(self, folder: Path) -> None:
         """Write the model where there is no such folder yet; one that was only read from disk is copied."""
-        if "network" in self.__dict__:
+        if "network" in vars(self):
             self.network.save(folder)
         else:
             shutil.copytree(self.folder, folder)

@@ -83,3 +83,8 @@ def test_what_does_not_fit_is_refused() -> None:
         TextTransformer.load(TransformerConfig())
     with pytest.raises(ModelError, match="last_layers=9 of a model of 6 layers"):
         load(pooling="last", last_layers=9)
+    network = SentenceTransformer(MODEL, device="cpu", local_files_only=True)
+    network.append(torch.nn.Dropout())
+    with pytest.raises(ModelError, match=r"a Dropout behind its pooling; set transformer\.pooling"):
+        TextTransformer(network, TransformerConfig())
+    assert TextTransformer(network, TransformerConfig(pooling="cls")).pooling == "cls"
