@@ -15,6 +15,7 @@ from numba import njit, prange
 
 from eclare_py.errors import ModelError
 from eclare_py.storage import State
+from eclare_py.storage.gaps import pack_gaps, unpack_gaps
 from eclare_py.types import Csr, FloatArray, IntArray
 
 MAX_CHILDREN = 1 << 16  # offsets inside a chunk are 16 bits wide
@@ -133,10 +134,13 @@ class Chunks:
 
     def state(self, name: str) -> dict[str, np.ndarray]:
         """What is saved, under `name`."""
-        parts = ("child_ptr", "row_ptr", "features", "offsets", "values", "bias")
-        # Entries of each row, not pointers: the file takes a byte for each.
-        counts = {f"{name}.entries": np.diff(self.entry_ptr)}
-        return counts | {f"{name}.{part}": getattr(self, part) for part in parts}
+        parts = ("child_ptr", "row_ptr", "offsets", "values", "bias")
+        # Entries of each row, not pointers, and gaps between its features: the file takes a byte or two for each.
+        small = {
+            f"{name}.entries": np.diff(self.entry_ptr),
+            f"{name}.features": pack_gaps(self.features, self.row_ptr),
+        }
+        return small | {f"{name}.{part}": getattr(self, part) for part in parts}
 
     @classmethod
     def from_state(cls, state: State, name: str, n_features: int) -> Chunks:
@@ -146,7 +150,7 @@ class Chunks:
             ModelError: An array is missing, or pointers, features or offsets are out of bounds.
         """
         types = {
-            "child_ptr": np.int64, "row_ptr": np.int64, "features": np.int32, "entries": np.int64,
+            "child_ptr": np.int64, "row_ptr": np.int64, "features": np.uint8, "entries": np.int64,
             "offsets": np.uint16, "values": np.float32, "bias": np.float32,
         }  # fmt: skip
         arrays: dict[str, np.ndarray] = {}
@@ -159,6 +163,11 @@ class Chunks:
         if len(counts) and counts.min() < 0:
             raise ModelError(f"linear weights {name}: a row has {counts.min()} entries")
         entry_ptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        try:
+            features = unpack_gaps(arrays["features"], arrays["row_ptr"])
+        except ValueError as error:
+            raise ModelError(f"linear weights {name}: features do not fit row_ptr ({error})") from error
+        arrays["features"] = np.minimum(features, n_features).astype(np.int32)  # too large ones are refused below
         chunks = cls(**arrays, entry_ptr=entry_ptr, n_features=n_features)
         chunks.check(name)
         return chunks

@@ -14,7 +14,7 @@ from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.quantize import Rows, codes_of
 from eclare_py.rank.filtered import spare, without
 from eclare_py.rank.pair_ranker import PairRanker
-from eclare_py.rank.pipeline import LabelTable
+from eclare_py.rank.pipeline import LabelTable, frozen_transformer
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import query_blocks
 from eclare_py.types import FloatArray, IntArray, Ranking
@@ -74,13 +74,8 @@ class ClusterPipeline:
 
     @cached_property
     def sentence_encoder(self) -> SentenceEncoder | None:
-        """The frozen sentence encoder, where the recipe has one."""
-        settings = self.recipe["document"]
-        if settings["kind"] == "bag":
-            return None
-        from eclare_py.features.transformer import SentenceEncoder
-
-        return SentenceEncoder(settings["transformer"])
+        """The frozen transformer, where the recipe has one."""
+        return None if self.recipe["document"]["kind"] == "bag" else frozen_transformer(self.recipe, self.facts)
 
     def encode(self, texts: Sequence[str]) -> Query:
         """(B,) texts -> vectors and TF-IDF rows."""

@@ -146,13 +146,7 @@ class Pipeline:
         """
         if self.tuned is not None or self.recipe["document"]["kind"] == "bag":
             return self.tuned
-        from eclare_py.features.transformer import SentenceEncoder
-
-        encoder = SentenceEncoder(transformer_config(self.recipe))
-        known = self.facts.get("transformer", {}).get("fingerprint")  # not there in models of earlier versions
-        if known is not None and known != encoder.fingerprint:
-            raise ModelError(f"{encoder.folder} is not the transformer that this model was trained with; restore it")
-        return encoder
+        return frozen_transformer(self.recipe, self.facts)
 
     def encode(self, texts: Sequence[str]) -> Query:
         """(B,) texts -> vectors and TF-IDF rows."""
@@ -186,3 +180,18 @@ def transformer_config(recipe: dict[str, Any]) -> TransformerConfig:
         return load_config(TransformerConfig, recipe.get("transformer", {}), "recipe.json")
     except ConfigError as error:
         raise ModelError(f"{error}; restore the model from its source or train again") from error
+
+
+def frozen_transformer(recipe: dict[str, Any], facts: dict[str, Any]) -> SentenceEncoder:
+    """The transformer that a model reads with and does not hold.
+
+    Raises:
+        ModelError: What lies in its folder is not what the model was trained with.
+    """
+    from eclare_py.features.transformer import SentenceEncoder
+
+    encoder = SentenceEncoder(transformer_config(recipe))
+    known = facts.get("transformer", {}).get("fingerprint")  # not there in models of earlier versions
+    if known is not None and known != encoder.fingerprint:
+        raise ModelError(f"{encoder.folder} is not the transformer that this model was trained with; restore it")
+    return encoder

@@ -13,6 +13,7 @@ from eclare_py import EclareClassifier
 from eclare_py.errors import ModelError, UsageError
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.features.transformer import SentenceEncoder
+from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.persist import load_pipeline
 from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.storage import part_sizes
@@ -41,7 +42,7 @@ def test_dense_columns_of_the_linear_method_are_those_of_the_library(tiny: Any, 
     pipeline, texts = classifier.pipeline, tiny.folder.test.texts[:7]
     assert isinstance(pipeline, LinearPipeline) and pipeline.dense is not None
     features = TfidfFeatures.from_state(pipeline.features.state())
-    vectors = SentenceEncoder(MODEL, max_length=8, device="cpu").encode(texts)
+    vectors = SentenceEncoder(TransformerConfig(model=MODEL, max_length=8), device="cpu").encode(texts)
     naive = np.hstack([features.transform(texts).toarray(), 0.5 * vectors])
     joined = pipeline.dense.append(pipeline.features.transform(texts), texts)
     np.testing.assert_allclose(joined.toarray(), naive, atol=1e-5)

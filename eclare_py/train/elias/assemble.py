@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from eclare_py.config import to_mapping
+from eclare_py.features.transformer import SentenceEncoder
 from eclare_py.index import LabelTree
 from eclare_py.model.elias import EliasNetwork
 from eclare_py.quantize import rounded
@@ -20,12 +23,14 @@ def assemble_elias(session: EliasSession) -> ClusterPipeline:
     prepared, recipe, network = session.prepared, session.recipe, session.network
     session.log("stage", name="index", epochs=1, steps=1)
     held_out, train = prepared.held_out, prepared.train
-    facts = {
+    facts: dict[str, Any] = {
         "documents": train.n_documents + held_out.n_documents,
         "held_out": held_out.n_documents,
         "labels": train.n_labels,
         "features": prepared.features.n_features,
     }
+    if prepared.embeddings is not None:  # by which an answer knows the transformer again
+        facts["transformer"] = {"fingerprint": SentenceEncoder(recipe.transformer).fingerprint}
     pipeline = ClusterPipeline(
         to_mapping(recipe), prepared.features, freeze_documents(network.documents), export_index(network),
         rounded(np.float32(network.scale) * as_array(network.labels.vectors.weight)), as_array(network.labels.bias),
