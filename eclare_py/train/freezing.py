@@ -15,8 +15,8 @@ def freeze_documents(encoder: DocumentEncoder) -> FrozenEncoder:
     """The document encoder as plain arrays, its table in one bit a number.
 
     A document adds up a hundred rows or more, so what is rounded off cancels out: on held-out documents of
-    debian-related R@50 was 81.8 with float32 and 82.0 like this, R@5 57.6 and 58.8. The vectors of labels and centroids
-    need 8 bits; with 4, P@1 fell by half a point.
+    debian-related R@50 was 81.8 with float32 and 82.0 like this, R@5 57.6 and 58.8. The vectors of labels
+    need 8 bits: with 4, P@1 fell by half a point.
     """
     linear = encoder.block.linear
     dim = linear.weight.shape[0]

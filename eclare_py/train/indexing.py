@@ -92,7 +92,8 @@ def label_profile(documents: FloatArray, labels: Csr, terms: Csr, config: RankCo
     centroids = label_centroids(documents, labels)
     return LabelProfile(
         np.bincount(labels.indices, minlength=labels.shape[1]).astype(np.int64),
-        rounded(centroids) if config.documents else np.zeros_like(centroids),
+        # 4 bits do, where vectors that rank by themselves need 8: they are one piece of evidence among many.
+        rounded(centroids, 4) if config.documents else np.zeros_like(centroids),
         terms,
     )
 
