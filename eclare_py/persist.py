@@ -2,7 +2,8 @@
 
 A model folder holds, beside `manifest.json`:
 - a pair NAME.safetensors, NAME.json for each of features, encoder, scorer, profile, tree, graph, support, network,
-  documents, calibration, and for linear, first and final (the fusion networks) and held_out where the model has them;
+  documents, calibration, and for linear, neighbours, first and final (the fusion networks) and held_out where the
+  model has them;
 - `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
 - `events.jsonl`, the log of the training, where there is one.
 
@@ -34,6 +35,7 @@ from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.fusion import FusionNetwork
 from eclare_py.rank.held_out import HeldOut
 from eclare_py.rank.linear_pipeline import LinearPipeline
+from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments
 from eclare_py.rank.ranker import LabelScorer, Ranker
 from eclare_py.storage import (
@@ -174,6 +176,8 @@ def _states(pipeline: Pipeline | LinearPipeline) -> dict[str, State]:
         states[HELD_OUT] = pipeline.held_out.state()
     if ranker.linear is not None:
         states["linear"] = ranker.linear.state()
+    if ranker.neighbours is not None:
+        states["neighbours"] = ranker.neighbours.state()
     for name, network in (("first", ranker.first), ("final", ranker.final)):
         if network is not None:
             states[name] = network.state()
@@ -319,13 +323,22 @@ def _ranker(
     linear = None
     if config.linear:
         linear = _linear(folder, "linear", _linear_config(folder, recipe), len(scorer.vectors), n_features)
-    ranker = Ranker(scorer, profile, graph.normalized, support, config, n_documents, linear)
+    neighbours = _neighbours(folder, scorer, n_documents) if config.neighbours else None
+    ranker = Ranker(scorer, profile, graph.normalized, support, config, n_documents, linear, neighbours=neighbours)
     ranker = replace(
         ranker,
         first=_fusion(folder, "first", ranker.first_columns),
         calibration=Calibration.from_state(read_state(folder, "calibration")),
     )
     return replace(ranker, final=_fusion(folder, "final", ranker.final_columns)) if ranker.uses_graph else ranker
+
+
+def _neighbours(folder: Path, scorer: LabelScorer, n_documents: int) -> Neighbours:
+    n_labels, dim = scorer.vectors.shape
+    found = Neighbours.from_state(read_state(folder, "neighbours"), dim=dim, n_labels=n_labels)
+    if len(found) != n_documents:
+        raise ModelError(f"{folder}: {len(found)} documents vote, the model was trained on {n_documents}; {_MEND}")
+    return found
 
 
 def _fusion(folder: Path, name: str, columns: tuple[str, ...]) -> FusionNetwork:
