@@ -12,9 +12,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from eclare_py.config import load_config
 from eclare_py.errors import ModelError, UsageError
 from eclare_py.persist import load_pipeline, save_pipeline
+from eclare_py.rank.pipeline import Pipeline
 from eclare_py.storage import State, atomic_folder, part_sizes, read_state, write_state
+from eclare_py.train.fit import train
+from eclare_py.train.recipe import Recipe
 from tests.tiny import python
 
 ANSWER = """
@@ -128,6 +132,9 @@ WRONG = {
     "encoder of another width": (with_arrays("encoder", table=lambda a: a[:, :-1]), "table"),
     "fewer scales of the terms": (with_arrays("encoder", table_scale=lambda a: a[:-1]), "table"),
     "scales below zero": (with_arrays("profile", centroids_scale=lambda a: -a), "centroids_scale"),
+    "neighbours of other vectors": (with_arrays("neighbours", vectors=lambda a: a[:, :-1]), "neighbours"),
+    "neighbours with labels outside": (with_arrays("neighbours", labels=lambda a: a + 90), "outside"),
+    "fewer scales of the neighbours": (with_arrays("neighbours", vectors_scale=lambda a: a[:-1]), "neighbours"),
     "linear ranker over more terms": (with_meta("linear", features=10**6), "linear"),
     "encoder bias a matrix": (with_arrays("encoder", bias=lambda a: a[:, None]), "bias"),
     "tree routers of another length": (with_arrays("tree", routers=lambda a: a[:, :-1]), "tree"),
@@ -253,6 +260,20 @@ def test_held_out_scores_come_back_and_may_be_absent(tiny: Any, tmp_path: Path) 
     older = load_pipeline(tmp_path / "older")
     assert older.held_out is None and not list((tmp_path / "older").glob("held_out*"))
     assert np.array_equal(older.rank(["some words"], 5).scores, pipeline.rank(["some words"], 5).scores)
+
+
+def test_a_model_from_before_documents_voted_loads(tiny: Any, tmp_path: Path) -> None:
+    """Its recipe has no key `neighbours`, its folder no such file, its fusions no such columns."""
+    recipe = load_config(Recipe, {**tiny.classifier.pipeline.recipe, "rank": {"neighbours": 0, "steps": 40}}, "tiny")
+    pipeline = train(tiny.folder.train, recipe, device="cpu")
+    older = {key: value for key, value in pipeline.recipe["rank"].items() if not key.startswith("neighbour")}
+    save_pipeline(dataclasses.replace(pipeline, recipe={**pipeline.recipe, "rank": older}), tmp_path / "older")
+    assert (tiny.model / "neighbours.safetensors").exists() and not list((tmp_path / "older").glob("neighbours*"))
+    loaded = load_pipeline(tmp_path / "older")
+    assert isinstance(loaded, Pipeline) and loaded.ranker.neighbours is None
+    assert "votes" not in loaded.ranker.first_columns
+    ranked = pipeline.rank(tiny.folder.test.texts, 5)
+    assert np.array_equal(loaded.rank(tiny.folder.test.texts, 5).scores, ranked.scores)
 
 
 def test_only_a_model_is_replaced(tiny: Any, tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ class Limits(NamedTuple):
     seeds: int
     finalists: int
     linear: bool
+    votes: bool
     graph: bool
     graph_features: bool
     slope: float
@@ -101,6 +102,9 @@ class Documents(NamedTuple):
         similarity: (B, K) dense scores.
         reached: (B, J) labels of the linear ranker's beam; J = 0 where there is none.
         paths: (B, J) logs of their path scores.
+        voted: (B, J) labels of the nearest train documents; J = 0 where they are not looked for. See `Votes`.
+        shares: (B, J) their votes.
+        nearest: (B, J) cosine of the nearest document that has the label.
         hidden_ptr: (B+1,) labels that must not come up.
         hidden: These labels.
     """
@@ -113,5 +117,8 @@ class Documents(NamedTuple):
     similarity: FloatArray
     reached: IntArray
     paths: FloatArray
+    voted: IntArray
+    shares: FloatArray
+    nearest: FloatArray
     hidden_ptr: IntArray
     hidden: IntArray

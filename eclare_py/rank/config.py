@@ -17,6 +17,12 @@ class RankConfig:
     documents: bool = option(True, "let the fusion see how near a text is to a label's train documents")
     linear: bool = option(True, "train a linear ranker beside the label vectors: its beam adds candidates and evidence")
     linear_candidates: int = option(100, "labels taken from the linear ranker's beam", low=1)
+    neighbours: int = option(0, "nearest train documents that vote: their labels are candidates; 0: none", low=0)
+    neighbour_probe: int = option(64, "leaves, of at most 32 train documents, that they are looked for in", low=1)
+    neighbour_labels: int = option(100, "labels kept of those they vote for", low=1)
+    neighbour_temperature: float = option(
+        0.05, "their votes count by softmax(cosine / this): the smaller, the more the nearest count", low=1e-3
+    )
     shortlist: int = option(200, "labels taken from the tree", low=1)
     graph_candidates: int = option(50, "labels added by spreading first scores over the label graph; 0: none", low=0)
     finalists: int = option(150, "candidates with the best first logits that the final fusion judges", low=1)

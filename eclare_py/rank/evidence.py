@@ -16,6 +16,7 @@ from eclare_py.types import Csr, FloatArray, IntArray
 
 FIRST_COLUMNS = ("similarity", "gap", "best", "order", "frequency", "unseen", "once", "documents", "words")
 LINEAR_COLUMNS = ("path", "outside")
+VOTE_COLUMNS = ("votes", "voter", "nearest_voter")
 GRAPH_COLUMNS = (
     "support", "unsupported", "support_order", "companions", "best_companion", "neighbours", "neighbour_documents",
 )  # fmt: skip

@@ -16,28 +16,13 @@ from eclare_py.kernel_flags import SUM_FLAGS
 from eclare_py.quantize import dot_row
 from eclare_py.rank.arrays import Documents, LabelArrays, Layers, Limits, SupportArrays
 from eclare_py.rank.candidates import OUTSIDE
-from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, LINEAR_COLUMNS
+from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, LINEAR_COLUMNS, VOTE_COLUMNS
+from eclare_py.rank.tables import empty_table, settle, slot_of
+from eclare_py.rank.votes import LEAST_VOTE
 from eclare_py.types import FloatArray, IntArray
 
-_FIRST, _LINEAR, _GRAPH = len(FIRST_COLUMNS), len(LINEAR_COLUMNS), len(GRAPH_COLUMNS)
-
-
-@njit(cache=True, nogil=True)
-def _place(keys: np.ndarray, key: int) -> int:
-    """Slot of a label in an open-addressing table of a power of two slots: its own, or the empty one it may take."""
-    mask = keys.shape[0] - 1
-    slot = (key * 0x9E3779B1) & mask
-    while keys[slot] != -1 and keys[slot] != key:
-        slot = (slot + 1) & mask
-    return slot
-
-
-@njit(cache=True, nogil=True)
-def _table(entries: int) -> np.ndarray:
-    size = 16
-    while size < 2 * entries:
-        size *= 2
-    return np.full(size, -1, np.int64)
+_FIRST, _LINEAR, _VOTES = len(FIRST_COLUMNS), len(LINEAR_COLUMNS), len(VOTE_COLUMNS)
+_GRAPH = len(GRAPH_COLUMNS)
 
 
 @njit(cache=True, nogil=True)
@@ -70,11 +55,15 @@ def _apply(network: Layers, columns: FloatArray, start: int, stop: int, width: i
 
 
 class _Text(NamedTuple):
-    """One document: vector (d,), and a table of its TF-IDF terms with their values."""
+    """One document: vector (d,), and tables of its TF-IDF terms with their values and of its neighbours' labels."""
 
     x: FloatArray
     terms: np.ndarray
     values: FloatArray
+    voted: np.ndarray
+    shares: FloatArray
+    nearest: FloatArray
+    top: np.float32
 
 
 class _Pairs(NamedTuple):
@@ -90,7 +79,7 @@ def _match(label: int, text: _Text, labels: LabelArrays) -> np.float32:
     """TF-IDF product of a document and a label's text."""
     total = np.float32(0.0)
     for k in range(labels.term_ptr[label], labels.term_ptr[label + 1]):
-        slot = _place(text.terms, labels.terms[k])
+        slot = slot_of(text.terms, labels.terms[k])
         if text.terms[slot] >= 0:
             total += text.values[slot] * labels.weights[k]
     return total
@@ -99,7 +88,7 @@ def _match(label: int, text: _Text, labels: LabelArrays) -> np.float32:
 @njit(cache=True, nogil=True)
 def _append(
     size: int, label: int, similarity: float, order: int, path: float, text: _Text, labels: LabelArrays, pairs: _Pairs,
-    linear: bool,
+    limits: Limits,
 ) -> None:  # fmt: skip
     """Candidate number `size` with its first columns, all but those that look at the best dense score."""
     frequency, column = labels.frequencies[label], pairs.columns[size]
@@ -111,45 +100,48 @@ def _append(
     column[6] = frequency == 1
     column[7] = np.float32(10.0) * dot_row(labels.centroids, labels.centroids_scale, label, text.x)
     column[8] = np.float32(10.0) * _match(label, text, labels)
-    if linear:
-        column[9] = path
-        column[10] = path <= OUTSIDE
-
-
-@njit(cache=True, nogil=True)
-def _settle(known: np.ndarray, label: int) -> bool:
-    """Note a label; False where it was noted before."""
-    slot = _place(known, label)
-    fresh = known[slot] < 0
-    known[slot] = label
-    return bool(fresh)
+    if limits.linear:
+        column[_FIRST] = path
+        column[_FIRST + 1] = path <= OUTSIDE
+    if limits.votes:
+        start, slot = _FIRST + _LINEAR * limits.linear, slot_of(text.voted, label)
+        column[start] = np.log(text.shares[slot] + LEAST_VOTE)
+        column[start + 1] = np.float32(10.0) * text.nearest[slot]
+        column[start + 2] = np.float32(10.0) * text.top
 
 
 @njit(cache=True, nogil=True)
 def _gather(row: int, documents: Documents, text: _Text, labels: LabelArrays, limits: Limits, pairs: _Pairs) -> int:
-    """Candidates of shortlist and linear beam; returns their number."""
+    """Candidates of shortlist, linear beam and neighbours; returns their number."""
     reached = documents.reached[row]
-    slots = _table(reached.shape[0])
+    slots = empty_table(reached.shape[0])
     paths = np.full(slots.shape[0], np.float32(OUTSIDE))
     for j in range(reached.shape[0]):
         if reached[j] >= 0:
-            slot = _place(slots, reached[j])
+            slot = slot_of(slots, reached[j])
             slots[slot] = reached[j]
             paths[slot] = max(documents.paths[row, j], np.float32(OUTSIDE))
     size = 0
     for j in range(documents.shortlist.shape[1]):
         label = documents.shortlist[row, j]
-        if label >= 0 and size < limits.shortlist and _settle(pairs.known, label):
-            path = paths[_place(slots, label)]
-            _append(size, label, documents.similarity[row, j], size, path, text, labels, pairs, limits.linear)
+        if label >= 0 and size < limits.shortlist and settle(pairs.known, label):
+            path = paths[slot_of(slots, label)]
+            _append(size, label, documents.similarity[row, j], size, path, text, labels, pairs, limits)
             size += 1
-    for label in reached:
-        if label >= 0 and _settle(pairs.known, label):
-            similarity = dot_row(labels.vectors, labels.vectors_scale, label, text.x) + labels.bias[label]
-            path = paths[_place(slots, label)]
-            _append(size, label, similarity, limits.shortlist, path, text, labels, pairs, limits.linear)
-            size += 1
+    for others in (reached, documents.voted[row]):
+        for label in others:
+            if label >= 0 and settle(pairs.known, label):
+                similarity = dot_row(labels.vectors, labels.vectors_scale, label, text.x) + labels.bias[label]
+                path = paths[slot_of(slots, label)]
+                _append(size, label, similarity, limits.shortlist, path, text, labels, pairs, limits)
+                size += 1
     return size
+
+
+@njit(cache=True, nogil=True)
+def _width(limits: Limits) -> int:
+    """Columns that the first fusion sees."""
+    return _FIRST + _LINEAR * limits.linear + _VOTES * limits.votes
 
 
 @njit(cache=True, nogil=True)
@@ -178,11 +170,11 @@ def _spread(seeds: IntArray, chances: FloatArray, support: SupportArrays) -> tup
     edges = 0
     for seed in seeds:
         edges += support.ptr[seed + 1] - support.ptr[seed]
-    keys = _table(edges)
+    keys = empty_table(edges)
     values = np.zeros(keys.shape[0], np.float32)
     for i in range(seeds.shape[0]):
         for edge in range(support.ptr[seeds[i]], support.ptr[seeds[i] + 1]):
-            slot = _place(keys, support.labels[edge])
+            slot = slot_of(keys, support.labels[edge])
             keys[slot] = support.labels[edge]
             values[slot] += chances[i] * support.weights[edge]
     return keys, values
@@ -197,10 +189,10 @@ def _add_supported(
     strongest = np.empty(min(limits.graph_candidates, filled.sum()), np.int64)
     keep_best(supports[filled], keys[filled], np.empty(strongest.shape[0], np.float32), strongest)
     for label in strongest:
-        if _settle(pairs.known, label):
+        if settle(pairs.known, label):
             similarity = dot_row(labels.vectors, labels.vectors_scale, label, text.x) + labels.bias[label]
             path = np.float32(OUTSIDE)
-            _append(size, label, similarity, limits.shortlist, path, text, labels, pairs, limits.linear)
+            _append(size, label, similarity, limits.shortlist, path, text, labels, pairs, limits)
             size += 1
     return size
 
@@ -226,7 +218,7 @@ def _relate(
     """The graph's columns, from column `start` on."""
     own = np.empty(size, np.float32)
     for pair in range(size):
-        slot = _place(keys, pairs.found[pair])
+        slot = slot_of(keys, pairs.found[pair])
         own[pair] = supports[slot] if keys[slot] >= 0 else 0.0
     ordered = np.sort(own)
     present = np.zeros(1024, np.bool_)
@@ -264,7 +256,7 @@ def _add_graph(
     Returns:
         Number of the finalists.
     """
-    columns, width = pairs.columns, _FIRST + _LINEAR * limits.linear
+    columns, width = pairs.columns, _width(limits)
     chances = np.empty(size, np.float32)
     for pair in range(size):
         chances[pair] = _chance(logits[pair])
@@ -287,29 +279,43 @@ def _add_graph(
 
 
 @njit(cache=True, nogil=True)
+def _read(row: int, documents: Documents) -> _Text:
+    """One document with its tables."""
+    begin, end = documents.term_ptr[row], documents.term_ptr[row + 1]
+    terms = empty_table(2 * (end - begin))
+    values = np.empty(terms.shape[0], np.float32)
+    for k in range(begin, end):
+        slot = slot_of(terms, documents.terms[k])
+        terms[slot], values[slot] = documents.terms[k], documents.values[k]
+    found = documents.voted[row]
+    voted, top = empty_table(2 * found.shape[0]), np.float32(0.0)
+    shares, nearest = np.zeros(voted.shape[0], np.float32), np.zeros(voted.shape[0], np.float32)
+    for j in range(found.shape[0]):
+        if found[j] >= 0:
+            slot = slot_of(voted, found[j])
+            voted[slot], shares[slot], nearest[slot] = found[j], documents.shares[row, j], documents.nearest[row, j]
+            top = max(top, documents.nearest[row, j])
+    return _Text(documents.vectors[row], terms, values, voted, shares, nearest, top)
+
+
+@njit(cache=True, nogil=True)
 def _weigh(
     row: int, documents: Documents, labels: LabelArrays, support: SupportArrays, first: Layers, limits: Limits
 ) -> tuple[int, _Pairs, FloatArray]:
     """All candidates of one document with their evidence: how many, in what room, and their logits by `first`."""
-    begin, end = documents.term_ptr[row], documents.term_ptr[row + 1]
-    terms = _table(2 * (end - begin))
-    values = np.empty(terms.shape[0], np.float32)
-    for k in range(begin, end):
-        slot = _place(terms, documents.terms[k])
-        terms[slot], values[slot] = documents.terms[k], documents.values[k]
-    text = _Text(documents.vectors[row], terms, values)
+    text = _read(row, documents)
     hidden = documents.hidden[documents.hidden_ptr[row] : documents.hidden_ptr[row + 1]]
-    room = limits.shortlist + documents.reached.shape[1] + limits.graph_candidates
-    width = _FIRST + _LINEAR + 1 + _GRAPH
+    room = limits.shortlist + documents.reached.shape[1] + documents.voted.shape[1] + limits.graph_candidates
+    width = _FIRST + _LINEAR + _VOTES + 1 + _GRAPH
     pairs = _Pairs(
-        np.empty(room, np.int64), np.empty((room, width), np.float32), _table(room + hidden.shape[0])
+        np.empty(room, np.int64), np.empty((room, width), np.float32), empty_table(room + hidden.shape[0])
     )  # fmt: skip
     for label in hidden:
-        _settle(pairs.known, label)
+        settle(pairs.known, label)
     logits = np.empty(room, np.float32)
     size = _gather(row, documents, text, labels, limits, pairs)
     _compare(pairs.columns, 0, size)
-    _apply(first, pairs.columns, 0, size, _FIRST + _LINEAR * limits.linear, logits)
+    _apply(first, pairs.columns, 0, size, _width(limits), logits)
     if limits.graph:
         size = _add_graph(size, text, labels, support, first, limits, pairs, logits)
     return size, pairs, logits
@@ -323,7 +329,7 @@ def _rank_document(
     """Best labels of one document into `ids` and `scores` (k,), which hold padding before."""
     size, pairs, logits = _weigh(row, documents, labels, support, first, limits)
     if limits.graph:
-        width = _FIRST + _LINEAR * limits.linear
+        width = _width(limits)
         _apply(final, pairs.columns, 0, size, width + 1 + _GRAPH * limits.graph_features, logits)
         logits[:size] += pairs.columns[:size, width]
     for pair in range(size):

@@ -22,6 +22,7 @@ from eclare_py.rank.evidence import (
     FIRST_COLUMNS,
     GRAPH_COLUMNS,
     LINEAR_COLUMNS,
+    VOTE_COLUMNS,
     LabelProfile,
     Neighbourhood,
     first_evidence,
@@ -30,7 +31,9 @@ from eclare_py.rank.evidence import (
 )
 from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork, probability
 from eclare_py.rank.kernels import mutual_weights
+from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.query import Query
+from eclare_py.rank.votes import Votes, vote_evidence, voted
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking
 
 _BLOCK = 1024  # documents ranked at once
@@ -71,9 +74,10 @@ class Evidence:
 class Ranker:
     """Shortlist from the tree, more candidates from the label graph, one fused probability.
 
-    1. The K labels with the best dense score in the beam of the tree, and the best of the linear ranker's beam.
-    2. `first` turns dense score, path score of the linear ranker, prior, words in common and nearness to the label's
-       documents into a first probability.
+    1. The K labels with the best dense score in the beam of the tree, the best of the linear ranker's beam, and those
+       that the nearest train documents vote for.
+    2. `first` turns dense score, path score of the linear ranker, votes, prior, words in common and nearness to the
+       label's documents into a first probability.
     3. The first probabilities of the best few labels are spread over the support graph. ECLARE averages spread and own
        scores with a fixed 1/2; here the support brings in candidates and is evidence for the fusion.
     4. `final` turns all evidence of the finalists, the best by `first`, into the probability that is returned.
@@ -89,6 +93,7 @@ class Ranker:
         first: Fusion without the graph.
         final: Fusion with the graph; None where the graph is not used.
         calibration: From lifted logits to probabilities.
+        neighbours: Train documents that vote, or None.
     """
 
     scorer: LabelScorer
@@ -101,6 +106,7 @@ class Ranker:
     first: FusionNetwork | None = None
     final: FusionNetwork | None = None
     calibration: Calibration = field(default_factory=Calibration.none)
+    neighbours: Neighbours | None = None
 
     def refitted(
         self, *, first: FusionNetwork | None, final: FusionNetwork | None = None, calibration: Calibration | None = None
@@ -112,12 +118,15 @@ class Ranker:
         return other
 
     def shortlist(self, query: Query, hidden: IntArray | None) -> Candidates:
-        """Step 1: candidates from the tree and the linear ranker's beam."""
-        found = from_shortlist(self._nearest(query, hidden), hidden, size=self.config.shortlist)
-        if self.linear is None:
-            return found
-        reached = self._reached(query).to_csr(len(self.scorer.vectors))
-        return add_paths(self._grow(query, found, reached, hidden), reached)
+        """Step 1: candidates from the tree, the linear ranker's beam and the nearest train documents."""
+        found, n_labels = self._nearest(query, hidden), len(self.scorer.vectors)
+        pairs = from_shortlist(found, hidden, size=self.config.shortlist)
+        if self.neighbours is not None:
+            pairs = self._grow(query, pairs, voted(self._votes(query), n_labels), hidden)
+        if self.linear is not None:
+            reached = self._reached(query).to_csr(n_labels)
+            pairs = add_paths(self._grow(query, pairs, reached, hidden), reached)
+        return pairs
 
     def _nearest(self, query: Query, hidden: IntArray | None) -> Ranking:
         """Labels by dense score."""
@@ -142,14 +151,24 @@ class Ranker:
             return self.linear.paths_of_one(query.terms.indices, query.terms.data, self.config.linear_candidates)
         return self.linear.paths(query.leading(self.linear.n_features), self.config.linear_candidates)
 
+    def _votes(self, query: Query) -> Votes:
+        """What the nearest train documents have; nothing where they are not kept."""
+        if self.neighbours is None:
+            return Votes.none(len(query))
+        return self.neighbours.vote(query.vectors, self.config)
+
     def _grow(self, query: Query, found: Candidates, extra: Csr, hidden: IntArray | None) -> Candidates:
         scorer, last = self.scorer, self.config.shortlist
         return grow(found, extra, query.vectors, scorer.vectors, scorer.bias, last=last, hidden=hidden)
 
     def first_pass(self, query: Query, found: Candidates) -> FloatArray:
         """(P, F) evidence without the graph."""
-        columns = first_evidence(query, found, self.profile)
-        return columns if self.linear is None else np.concatenate([columns, linear_evidence(found)], axis=1)
+        parts = [first_evidence(query, found, self.profile)]
+        if self.linear is not None:
+            parts.append(linear_evidence(found))
+        if self.neighbours is not None:
+            parts.append(vote_evidence(self._votes(query), found, len(self.scorer.vectors)))
+        return np.concatenate(parts, axis=1)
 
     def with_graph(self, query: Query, found: Candidates, hidden: IntArray | None) -> Evidence:
         """Steps 2 and 3: spread first probabilities, add candidates, collect the evidence."""
@@ -193,7 +212,8 @@ class Ranker:
     @property
     def first_columns(self) -> tuple[str, ...]:
         """Names of the columns that the first fusion sees."""
-        return FIRST_COLUMNS if self.linear is None else (*FIRST_COLUMNS, *LINEAR_COLUMNS)
+        linear = () if self.linear is None else LINEAR_COLUMNS
+        return (*FIRST_COLUMNS, *linear, *(() if self.neighbours is None else VOTE_COLUMNS))
 
     @property
     def final_columns(self) -> tuple[str, ...]:
@@ -213,7 +233,8 @@ class Ranker:
             return self.evidence(query, hidden)
         labels, edges, first, _, limits = self._compiled
         documents = self._documents(query, hidden)
-        most = min(limits.finalists, limits.shortlist + documents.reached.shape[1] + limits.graph_candidates)
+        room = limits.shortlist + documents.reached.shape[1] + documents.voted.shape[1] + limits.graph_candidates
+        most = min(limits.finalists, room)
         counts = np.empty(len(query), dtype=np.int64)
         found = np.empty((len(query), most), dtype=np.int64)
         columns = np.empty((*found.shape, len(self.final_columns)), dtype=np.float32)
@@ -275,7 +296,7 @@ class Ranker:
         nearest, reached, terms = self._nearest(query, hidden), self._reached(query), query.terms
         return Documents(
             query.vectors, terms.indptr, terms.indices, terms.data, nearest.indices, nearest.scores, reached.indices,
-            reached.scores, *_grouped(hidden, len(query)),
+            reached.scores, *self._votes(query), *_grouped(hidden, len(query)),
         )  # fmt: skip
 
     @cached_property
@@ -288,7 +309,8 @@ class Ranker:
         layers = [Layers.of(network) for network in (self.first, self.final or self.first)]
         limits = Limits(
             config.shortlist, config.graph_candidates, config.seeds, config.finalists, self.linear is not None,
-            self.uses_graph, config.graph_features, *self.calibration.at(config.tail_boost),
+            self.neighbours is not None, self.uses_graph, config.graph_features,
+            *self.calibration.at(config.tail_boost),
         )  # fmt: skip
         return self._labels, edges, *layers, limits
 

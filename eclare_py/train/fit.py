@@ -33,7 +33,14 @@ from eclare_py.train.elias.fit import train_elias
 from eclare_py.train.events import EventLog, Listener
 from eclare_py.train.exemplars import train_documents
 from eclare_py.train.freezing import freeze_documents, label_side
-from eclare_py.train.indexing import build_linear, build_scorer, encode_train, label_profile, label_terms
+from eclare_py.train.indexing import (
+    build_linear,
+    build_neighbours,
+    build_scorer,
+    encode_train,
+    label_profile,
+    label_terms,
+)
 from eclare_py.train.lightxml import train_lightxml
 from eclare_py.train.linear import train_linear
 from eclare_py.train.loop import StageRun, run_stage
@@ -330,7 +337,8 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     linear = build_linear(scorer.tree, [prepared.rows], prepared.train, prepared.features, recipe)
     terms = label_terms(prepared.label_rows, recipe.rank)
     profile = label_profile(documents, prepared.train.labels, terms, recipe.rank)
-    ranker, seen = fit_ranker(scorer, profile, linear, query, prepared, recipe, session.log)
+    neighbours = build_neighbours(documents, prepared.train, recipe)
+    ranker, seen = fit_ranker(scorer, profile, linear, neighbours, query, prepared, recipe, session.log)
     evaluation = validate(ranker, query, prepared)
     session.log("validation", stage="fusion", epoch=1, metrics=evaluation.metrics)
     session.log("stage", name="completion", epochs=1, steps=1)

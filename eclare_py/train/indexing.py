@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from eclare_py.data.dataset import Dataset
 from eclare_py.features.tfidf import TfidfFeatures
+from eclare_py.graph.edges import select_entries
 from eclare_py.graph.normalize import set_self_loops
 from eclare_py.index import LabelTree, build_tree, label_centroids, label_representations, mass_routers
 from eclare_py.linear import LinearRanker, fit_linear
@@ -18,6 +19,7 @@ from eclare_py.quantize import half, rounded
 from eclare_py.rank.candidates import strongest
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
+from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.query import leading_columns
 from eclare_py.rank.ranker import LabelScorer
 from eclare_py.train.prepare import Prepared
@@ -78,6 +80,23 @@ def build_linear(
         sp.vstack(words, format="csr"), train.labels, tree.cut(recipe.linear.max_leaf), recipe.linear,
         filter_pairs=train.filter_pairs, seed=recipe.seed,
     )  # fmt: skip
+
+
+def build_neighbours(documents: FloatArray, train: Dataset, recipe: Recipe) -> Neighbours | None:
+    """Store the documents that vote; None where the recipe has none. A label of a filter pair gets no vote for it.
+
+    Args:
+        documents: (N, d) vectors.
+        train: These documents.
+        recipe: Settings.
+    """
+    if not recipe.rank.neighbours:
+        return None
+    labels, n_labels = train.labels, train.n_labels
+    rows = np.repeat(np.arange(len(documents), dtype=np.int64), np.diff(labels.indptr))
+    filtered = train.filter_pairs[:, 0] * n_labels + train.filter_pairs[:, 1]
+    kept = ~np.isin(rows * n_labels + labels.indices, filtered)
+    return Neighbours.of(documents, select_entries(labels, kept), seed=recipe.seed)
 
 
 def label_profile(documents: FloatArray, labels: Csr, terms: Csr, config: RankConfig) -> LabelProfile:

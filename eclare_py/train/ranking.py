@@ -19,12 +19,13 @@ from eclare_py.rank.candidates import Candidates, look_up
 from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.fusion import FusionNetwork
 from eclare_py.rank.held_out import HeldOut
+from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import LabelScorer, Ranker, query_blocks
 from eclare_py.train.calibration import fit_calibration, keep_best
 from eclare_py.train.events import EventLog
 from eclare_py.train.fusion import fit_fusion
-from eclare_py.train.indexing import build_linear, label_profile
+from eclare_py.train.indexing import build_linear, build_neighbours, label_profile
 from eclare_py.train.prepare import Prepared, all_documents
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import Csr, FloatArray, IntArray
@@ -66,6 +67,7 @@ def fit_ranker(
     scorer: LabelScorer,
     profile: LabelProfile,
     linear: LinearRanker | None,
+    neighbours: Neighbours | None,
     query: Query,
     prepared: Prepared,
     recipe: Recipe,
@@ -82,6 +84,7 @@ def fit_ranker(
         scorer: Dense side and tree.
         profile: What else is known of the labels.
         linear: The linear ranker, where the recipe has one.
+        neighbours: The train documents that vote, likewise.
         query: The H held-out documents.
         prepared: The data.
         recipe: Settings.
@@ -92,7 +95,10 @@ def fit_ranker(
     """
     config, seed = recipe.rank, recipe.seed
     support = _support(prepared.train.labels, recipe)
-    ranker = Ranker(scorer, profile, prepared.graph.normalized, support, config, prepared.train.n_documents, linear)
+    ranker = Ranker(
+        scorer, profile, prepared.graph.normalized, support, config, prepared.train.n_documents, linear,
+        neighbours=neighbours,
+    )  # fmt: skip
     log("stage", name="fusion", epochs=1, steps=2)
     halves = [_Half.of(query, prepared.held_out, side) for side in (0, 1)]
     shown = [_first_pairs(ranker, half) for half in halves]
@@ -127,9 +133,9 @@ def _crosswise(fit: Callable[..., FusionNetwork], shown: list[_Pairs]) -> tuple[
 def complete(ranker: Ranker, documents: FloatArray, prepared: Prepared, recipe: Recipe) -> Ranker:
     """Let the held-out documents count, now that the fusion is fitted.
 
-    What is counted and not trained by steps is made anew from all documents: frequencies, centroids, linear ranker and
-    support graph. On documents that neither had seen, this gives more than the fusion loses by evidence that is a
-    little better than what it was fitted on.
+    What is counted and not trained by steps is made anew from all documents: frequencies, centroids, linear ranker,
+    support graph and the documents that vote. On documents that none of these had seen, this gives more than the
+    fusion loses by evidence that is a little better than what it was fitted on.
 
     Args:
         ranker: The fitted ranker.
@@ -143,6 +149,7 @@ def complete(ranker: Ranker, documents: FloatArray, prepared: Prepared, recipe: 
         ranker,
         profile=label_profile(documents, together.labels, ranker.profile.terms, recipe.rank),
         linear=build_linear(ranker.scorer.tree, rows, together, prepared.features, recipe),
+        neighbours=build_neighbours(documents, together, recipe),
         support=_support(together.labels, recipe),
         n_documents=together.n_documents,
     )

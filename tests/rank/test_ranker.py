@@ -9,8 +9,9 @@ from eclare_py.quantize import rounded
 from eclare_py.rank import ranker as ranker_module
 from eclare_py.rank.calibration import Calibration
 from eclare_py.rank.config import RankConfig
-from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, LINEAR_COLUMNS, LabelProfile
+from eclare_py.rank.evidence import FIRST_COLUMNS, GRAPH_COLUMNS, LINEAR_COLUMNS, VOTE_COLUMNS, LabelProfile
 from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork, probability
+from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import LabelScorer, Ranker
 from eclare_py.types import as_csr
@@ -105,23 +106,27 @@ def test_hidden_labels_do_not_come_up_and_make_room():
     assert ranking.indices.tolist() == [[2, 1, -1, -1], [1, 0, -1, -1]]  # label 0 is gone, and with it what it brought
 
 
-def random_ranker(*, linear=False, **settings):
+def random_ranker(*, linear=False, votes=False, **settings):
     rng = np.random.default_rng(0)
     n_labels, dim = 40, 6
     support = rng.random((n_labels, n_labels)) * (rng.random((n_labels, n_labels)) < 0.1)
     options = {"shortlist": 6, "graph_candidates": 5, "seeds": 3, "linear_candidates": 4, "finalists": 8} | settings
+    options |= {"neighbours": 5, "neighbour_probe": 2, "neighbour_labels": 6, "neighbour_temperature": 1.0}
     ranker = ranker_of(rng.normal(size=(n_labels, dim)), rng.normal(size=n_labels), support, **options)
     x = query(rng.normal(size=(23, dim)))
     if linear:  # over the first five columns of the terms
         labels = as_csr((rng.random((23, n_labels)) < 0.1).astype(np.float32))
         tree = ranker.scorer.tree.cut(6)
         ranker = dataclasses.replace(ranker, linear=fit_linear(x.leading(5), labels, tree, LinearConfig(beam=2)))
+    if votes:  # few of them, so that candidates meet labels without votes
+        labels = as_csr((rng.random((70, n_labels)) < 0.04).astype(np.float32))
+        ranker = dataclasses.replace(ranker, neighbours=Neighbours.of(rng.normal(size=(70, dim)), labels, seed=0))
     # Every column matters, so that nothing that depends on the batch goes unseen; no score is at its end.
     names = ranker.final_columns
     final = network(names, **{name: 0.02 + 0.002 * i for i, name in enumerate(names)})
-    first = network(
-        ranker.first_columns, similarity=0.05, order=0.1, **({"path": 0.07, "outside": 0.2} if linear else {})
-    )
+    more = {"path": 0.07, "outside": 0.2} if linear else {}
+    more |= {"votes": 0.06, "voter": 0.03, "nearest_voter": -0.02} if votes else {}
+    first = network(ranker.first_columns, similarity=0.05, order=0.1, **more)
     calibration = Calibration(*(np.array(part, np.float32) for part in ([0, 1], [1, 0.6], [0, -0.3])))
     return dataclasses.replace(
         ranker, first=first, final=final if ranker.uses_graph else None, calibration=calibration
@@ -131,28 +136,35 @@ def random_ranker(*, linear=False, **settings):
 HIDDEN = np.array([[0, 3], [0, 5], [0, 9], [7, 0], [7, 11], [22, 39]])
 
 
-@pytest.mark.parametrize("linear", [False, True])
+SIDES = [(False, False), (True, False), (False, True), (True, True)]  # with a linear ranker, with votes
+
+
+@pytest.mark.parametrize(("linear", "votes"), SIDES)
 @pytest.mark.parametrize("hidden", [None, HIDDEN])
 @pytest.mark.parametrize("graph", [(5, True), (0, True), (5, False), (0, False)])
-def test_the_compiled_pass_equals_the_matrix_form(linear, hidden, graph):
+def test_the_compiled_pass_equals_the_matrix_form(linear, votes, hidden, graph):
     candidates, features = graph
-    ranker, x = random_ranker(exact=False, linear=linear, graph_candidates=candidates, graph_features=features)
+    ranker, x = random_ranker(
+        exact=False, linear=linear, votes=votes, graph_candidates=candidates, graph_features=features
+    )
     evidence = ranker.evidence(x, hidden)
     expected = evidence.found.rank(probability(ranker.logits(evidence)), 40, 30)
     ranking = ranker.rank(x, 30, hidden)
-    assert (np.diff(evidence.found.indptr) > 6).any() == bool(linear or candidates)
+    assert (np.diff(evidence.found.indptr) > 6).any() == bool(linear or votes or candidates)
     np.testing.assert_array_equal(ranking.indices >= 0, expected.indices >= 0)
     np.testing.assert_allclose(ranking.scores, expected.scores, atol=1e-5)
     # Not the indices: almost equal scores may stand in another order.
     np.testing.assert_allclose(ranking.to_csr(40).toarray(), expected.to_csr(40).toarray(), atol=1e-5)
 
 
-@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize(("linear", "votes"), SIDES)
 @pytest.mark.parametrize("hidden", [None, HIDDEN])
 @pytest.mark.parametrize("graph", [(5, True), (0, True), (5, False), (0, False)])
-def test_compiled_evidence_equals_the_matrix_form(linear, hidden, graph):
+def test_compiled_evidence_equals_the_matrix_form(linear, votes, hidden, graph):
     candidates, features = graph
-    ranker, x = random_ranker(exact=False, linear=linear, graph_candidates=candidates, graph_features=features)
+    ranker, x = random_ranker(
+        exact=False, linear=linear, votes=votes, graph_candidates=candidates, graph_features=features
+    )
     expected = ranker.evidence(x, hidden)
     found = ranker.refitted(first=ranker.first).weigh(x, hidden)  # the last fusion is not asked
     for name in ("indptr", "labels", "order"):
@@ -196,11 +208,29 @@ def test_the_linear_ranker_brings_candidates_and_evidence():
     assert set(LINEAR_COLUMNS) < set(ranker.first_columns) and 0 < (found.path > -12).sum() < len(found.path)
 
 
-@pytest.mark.parametrize("linear", [False, True])
+def test_the_nearest_train_documents_bring_candidates_and_evidence():
+    ranker, x = random_ranker(votes=True, exact=False)
+    votes = ranker.neighbours.vote(x.vectors, ranker.config)
+    found, alone = ranker.shortlist(x, HIDDEN), dataclasses.replace(ranker, neighbours=None).shortlist(x, HIDDEN)
+    columns = ranker.first_pass(x, found)
+    assert set(VOTE_COLUMNS) < set(ranker.first_columns) and len(found.labels) > len(alone.labels)
+    place, hidden = ranker.first_columns.index("votes"), {tuple(pair) for pair in HIDDEN.tolist()}
+    for row in range(len(x)):
+        mine = slice(found.indptr[row], found.indptr[row + 1])
+        told = dict(zip(votes.labels[row].tolist(), votes.shares[row].tolist(), strict=True))
+        told.pop(-1, None)
+        near = alone.labels[alone.indptr[row] : alone.indptr[row + 1]].tolist()
+        wanted = {label for label in (*near, *told) if (row, label) not in hidden}
+        assert found.labels[mine].tolist() == sorted(wanted)
+        expected = [np.log(told.get(label, 0.0) + 1e-3) for label in found.labels[mine].tolist()]
+        np.testing.assert_allclose(columns[mine, place], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("linear", "votes"), SIDES)
 @pytest.mark.parametrize("exact", [True, False])
 @pytest.mark.parametrize("hidden", [None, HIDDEN])
-def test_a_batch_equals_one_by_one(linear, exact, hidden, monkeypatch):
-    ranker, x = random_ranker(exact=exact, linear=linear)
+def test_a_batch_equals_one_by_one(linear, votes, exact, hidden, monkeypatch):
+    ranker, x = random_ranker(exact=exact, linear=linear, votes=votes)
     whole = ranker.rank(x, 9, hidden)
     for row in range(len(x)):
         pairs = None if hidden is None else hidden[hidden[:, 0] == row] - np.array([row, 0])

@@ -1,0 +1,115 @@
+"""Saving and loading a whole model: one folder of safetensors and JSON, with a manifest; nothing in it can run code.
+
+A model folder holds, beside `manifest.json`:
+- a pair NAME.safetensors, NAME.json for each of features, encoder, scorer, profile, tree, graph, support, network,
+  documents, calibration, and for linear, neighbours, first and final (the fusion networks) and held_out where the
+  model has them;
+- of the method `linear`: features, labels_seen and linear0 ..; of gated clusters: features, encoder, clusters,
+  classifiers, and pairs and mixture where a second ranking follows;
+- `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
+- `transformer/`, a sentence-transformers model, where one learned with the model or gives the dense columns of a linear
+  ranker; it is read at the first answer. One that stayed frozen in a fusion is not stored: the recipe names its folder,
+  which has to be there for an answer;
+- `events.jsonl`, the log of the training, where there is one.
+
+Loading needs neither torch nor scikit-learn.
+"""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from eclare_py import __version__
+from eclare_py.features.dense_columns import DenseColumns
+from eclare_py.features.tfidf import TfidfFeatures
+from eclare_py.features.transformer import SentenceEncoder
+from eclare_py.features.transformer_config import TransformerConfig
+from eclare_py.persist.checks import count_of, label_table, mapping_of, section
+from eclare_py.persist.fusion import fusion_pipeline, fusion_states, read_encoder
+from eclare_py.persist.linear import TRANSFORMER, linear_pipeline, linear_states
+from eclare_py.rank.cluster_pipeline import ClusterPipeline
+from eclare_py.rank.cluster_state import cluster_pipeline, cluster_states
+from eclare_py.rank.linear_pipeline import LinearPipeline
+from eclare_py.rank.models import Model
+from eclare_py.rank.pipeline import Pipeline
+from eclare_py.storage import State, atomic_folder, read_state, verify_manifest, write_json, write_state
+
+KIND = "model"
+LOG = "events.jsonl"
+
+
+def save_pipeline(pipeline: Model, path: str | Path, *, log: str | Path | None = None) -> None:
+    """Write a model, all or nothing; an earlier model at `path` is replaced, anything else there is refused.
+
+    Args:
+        pipeline: The trained model.
+        path: The model folder.
+        log: Event log of the training, kept with the model.
+
+    Raises:
+        UsageError: `path` holds something that is not a model.
+        ModelError: The disk is full, or a part holds NaN; what was at `path` is unchanged.
+    """
+    extra = {
+        "version": __version__,
+        "recipe": pipeline.recipe.get("name", ""),
+        "labels": pipeline.n_labels,
+        "documents": pipeline.facts.get("documents", 0),
+    }
+    if not isinstance(pipeline, LinearPipeline):
+        extra["dim"] = pipeline.encoder.dim
+    with atomic_folder(path, kind=KIND, extra=extra) as folder:
+        for name, state in _states(pipeline).items():
+            write_state(folder, name, state)
+        transformer = _transformer(pipeline)
+        if transformer is not None:
+            transformer.save(folder / TRANSFORMER)
+        write_json(folder / "labels.json", {"texts": pipeline.labels.texts, "ids": pipeline.labels.ids})
+        write_json(folder / "recipe.json", pipeline.recipe, indent=1)
+        write_json(folder / "facts.json", pipeline.facts, indent=1)
+        if log is not None and Path(log).is_file():
+            shutil.copyfile(log, folder / LOG)
+
+
+def load_pipeline(path: str | Path) -> Model:
+    """Read a model that `save_pipeline` wrote, after checking every file against the manifest and the parts together.
+
+    Raises:
+        ModelError: Missing, damaged, of a newer version, or parts that do not belong together; names the file.
+    """
+    folder = Path(path)
+    verify_manifest(folder, KIND)
+    recipe, facts, labels = (mapping_of(folder, name) for name in ("recipe", "facts", "labels"))
+    table = label_table(folder, labels)
+    features = TfidfFeatures.from_state(read_state(folder, "features"))
+    if recipe.get("method") in ("linear", "xr_transformer"):
+        return linear_pipeline(folder, recipe, features, table, facts)
+    if (folder / "clusters.json").exists():
+        vectors = read_encoder(folder, features) if (folder / "encoder.json").exists() else _own_vectors(folder, recipe)
+        return cluster_pipeline(partial(read_state, folder), recipe, features, vectors, table, facts)
+    return fusion_pipeline(folder, recipe, features, table, facts)
+
+
+def _states(pipeline: Model) -> dict[str, State]:
+    if isinstance(pipeline, ClusterPipeline):
+        return cluster_states(pipeline)
+    return linear_states(pipeline) if isinstance(pipeline, LinearPipeline) else fusion_states(pipeline)
+
+
+def _transformer(pipeline: Model) -> DenseColumns | SentenceEncoder | None:
+    """The transformer that is saved with a model, if any."""
+    if isinstance(pipeline, LinearPipeline):
+        return pipeline.dense
+    if isinstance(pipeline, Pipeline):
+        return pipeline.tuned
+    return pipeline.encoder if isinstance(pipeline.encoder, DenseColumns) else None
+
+
+def _own_vectors(folder: Path, recipe: dict[str, Any]) -> DenseColumns:
+    """The transformer whose vectors are those of the documents; nothing of it is read before the first text is."""
+    dim = count_of(folder, "classifiers", read_state(folder, "classifiers"), "dense")
+    config = section(folder, recipe, TransformerConfig, "transformer")
+    return DenseColumns(config, dim, 1.0, folder=folder / TRANSFORMER)
