@@ -8,6 +8,7 @@ import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -118,7 +119,7 @@ def test_calls_at_fault(tiny: Any, tmp_path: Path, options: list[str], message: 
 
 
 def test_a_model_without_a_graph_is_told_so(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eclare_py.estimator.EclareClassifier.pipeline", object())
+    monkeypatch.setattr("eclare_py.estimator.EclareClassifier.pipeline", SimpleNamespace(recipe={"method": "linear"}))
     assert "has no label graph" in eclare("graph", tiny.model, code=2).stderr
 
 

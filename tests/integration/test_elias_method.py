@@ -83,7 +83,7 @@ def test_the_exported_index_scores_as_the_network_does(tiny: Any) -> None:
     session = train_stages(tiny.folder.train, settings, EventLog(None))
     network = session.network.eval()
     assert network.graph.theta is not None
-    vectors = network.vectors(session.prepared.held_out_rows)
+    vectors = network.vectors(session.prepared.held_out_inputs)
     ranking = network.search(vectors, beam=3, shortlist=40, k=15)
     weights = np.float32(network.scale) * network.labels.vectors.weight.detach().numpy()
     bias = network.labels.bias.detach().numpy()

@@ -59,11 +59,13 @@ def test_the_export_equals_the_network(tiny: Any, settings: dict[str, Any]) -> N
     session.side.eval(), session.heads.eval()
     with torch.no_grad():
         if session.transformer is None:
-            x, rounding = session.side.encode(session.features.transform(texts)), 0.1  # type: ignore[operator]
+            # The table that serves is coarser than the one that was trained.
+            session.side.bag.weight.copy_(torch.from_numpy(pipeline.encoder.table.dense()))  # type: ignore[union-attr]
+            x = session.side.encode(session.features.transform(texts))  # type: ignore[operator]
         else:
-            x, rounding = session.transformer(session.transformer.tokens(texts)), 1e-5
+            x = session.transformer(session.transformer.tokens(texts))
         served = torch.from_numpy(pipeline.encode(texts).vectors)
-        torch.testing.assert_close(served, x, atol=rounding, rtol=0)  # the table of a bag is in 4 bits
+        torch.testing.assert_close(served, x, atol=1e-5, rtol=0)
         features = session.heads.features(served)
         labels = session.heads.label_logits(features, np.arange(90), np.tile(np.arange(90), (13, 1))).sigmoid()
         groups = session.heads.generator(features).sigmoid()
