@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from eclare_py.config import load_config
 from eclare_py.errors import ModelError, UsageError
 from eclare_py.persist import load_pipeline, save_pipeline
+from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.pipeline import Pipeline
 from eclare_py.storage import State, atomic_folder, part_sizes, read_state, write_state
 from eclare_py.train.fit import train
-from eclare_py.train.recipe import Recipe
+from eclare_py.train.recipe import load_recipe
+from eclare_py.types import as_csr
 from tests.tiny import python
 
 ANSWER = """
@@ -132,9 +133,6 @@ WRONG = {
     "encoder of another width": (with_arrays("encoder", table=lambda a: a[:, :-1]), "table"),
     "fewer scales of the terms": (with_arrays("encoder", table_scale=lambda a: a[:-1]), "table"),
     "scales below zero": (with_arrays("profile", centroids_scale=lambda a: -a), "centroids_scale"),
-    "neighbours of other vectors": (with_arrays("neighbours", vectors=lambda a: a[:, :-1]), "neighbours"),
-    "neighbours with labels outside": (with_arrays("neighbours", labels=lambda a: a + 90), "outside"),
-    "fewer scales of the neighbours": (with_arrays("neighbours", vectors_scale=lambda a: a[:-1]), "neighbours"),
     "linear ranker over more terms": (with_meta("linear", features=10**6), "linear"),
     "encoder bias a matrix": (with_arrays("encoder", bias=lambda a: a[:, None]), "bias"),
     "tree routers of another length": (with_arrays("tree", routers=lambda a: a[:, :-1]), "tree"),
@@ -262,17 +260,62 @@ def test_held_out_scores_come_back_and_may_be_absent(tiny: Any, tmp_path: Path) 
     assert np.array_equal(older.rank(["some words"], 5).scores, pipeline.rank(["some words"], 5).scores)
 
 
-def test_a_model_from_before_documents_voted_loads(tiny: Any, tmp_path: Path) -> None:
-    """Its recipe has no key `neighbours`, its folder no such file, its fusions no such columns."""
-    recipe = load_config(Recipe, {**tiny.classifier.pipeline.recipe, "rank": {"neighbours": 0, "steps": 40}}, "tiny")
+@pytest.fixture(scope="module")
+def voting(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pipeline, Path]:
+    """The tiny model with train documents that vote, in memory and on disk."""
+    recipe = load_recipe(tiny.recipe, ["rank.neighbours=8", "rank.neighbour_probe=4"])
     pipeline = train(tiny.folder.train, recipe, device="cpu")
-    older = {key: value for key, value in pipeline.recipe["rank"].items() if not key.startswith("neighbour")}
-    save_pipeline(dataclasses.replace(pipeline, recipe={**pipeline.recipe, "rank": older}), tmp_path / "older")
-    assert (tiny.model / "neighbours.safetensors").exists() and not list((tmp_path / "older").glob("neighbours*"))
+    assert isinstance(pipeline, Pipeline)
+    folder = tmp_path_factory.mktemp("voting") / "model"
+    save_pipeline(pipeline, folder)
+    return pipeline, folder
+
+
+def test_a_model_with_votes_answers_bit_by_bit_the_same(tiny: Any, voting: tuple[Pipeline, Path]) -> None:
+    pipeline, folder = voting
+    loaded = load_pipeline(folder)
+    texts, pairs = [*tiny.folder.test.texts, ""], tiny.folder.test.filter_pairs
+    one, other = pipeline.rank(texts, 7, hidden=pairs), loaded.rank(texts, 7, hidden=pairs)
+    assert np.array_equal(one.indices, other.indices) and one.scores.tobytes() == other.scores.tobytes()
+    assert len(pipeline.ranker.neighbours) == tiny.folder.train.n_documents  # type: ignore[arg-type]
+    assert "neighbours" in part_sizes(folder) and "votes" in pipeline.ranker.first_columns
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (with_arrays("neighbours", vectors=lambda a: a[:, :-1]), "neighbours"),
+        (with_arrays("neighbours", vectors_scale=lambda a: a[:-1]), "neighbours"),
+        (with_arrays("neighbours", labels=lambda a: a + 90), "outside"),
+        (lambda folder: write_state(folder, "neighbours", smaller_store().state()), "12 documents vote"),
+    ],
+)
+def test_votes_that_do_not_belong_are_refused(
+    change: Callable[[Path], None], message: str, voting: tuple[Pipeline, Path], tmp_path: Path
+) -> None:
+    model = Path(shutil.copytree(voting[1], tmp_path / "model"))
+    with pytest.raises(ModelError, match=message):
+        load_pipeline(reseal(model, change))
+
+
+def smaller_store() -> Neighbours:
+    """Twelve documents of the tiny model's dimension, each with a label of its own."""
+    vectors = np.eye(12, 16, dtype=np.float32)
+    return Neighbours.of(vectors, as_csr(np.eye(12, 90, dtype=np.float32)), seed=0)
+
+
+def test_a_model_from_before_documents_voted_loads(tiny: Any, tmp_path: Path) -> None:
+    """Its recipe has no key of the neighbours, its folder no file of them."""
+    recipe = tiny.classifier.pipeline.recipe
+    older = {key: value for key, value in recipe["rank"].items() if not key.startswith("neighbour")}
+    assert older.keys() < recipe["rank"].keys()
+    save_pipeline(
+        dataclasses.replace(tiny.classifier.pipeline, recipe={**recipe, "rank": older}), tmp_path / "older"
+    )
     loaded = load_pipeline(tmp_path / "older")
     assert isinstance(loaded, Pipeline) and loaded.ranker.neighbours is None
-    assert "votes" not in loaded.ranker.first_columns
-    ranked = pipeline.rank(tiny.folder.test.texts, 5)
+    assert not list((tmp_path / "older").glob("neighbours*"))
+    ranked = tiny.classifier.pipeline.rank(tiny.folder.test.texts, 5)
     assert np.array_equal(loaded.rank(tiny.folder.test.texts, 5).scores, ranked.scores)
 
 

@@ -15,7 +15,7 @@ from eclare_py.graph.build import build_label_graph
 from eclare_py.quantize import half
 from eclare_py.train import checkpoint, fit
 from eclare_py.train.fit import choose_device, train
-from eclare_py.train.indexing import build_scorer, encode_train, label_profile, label_terms
+from eclare_py.train.indexing import build_neighbours, build_scorer, encode_train, label_profile, label_terms
 from eclare_py.train.prepare import fingerprint, prepare
 from eclare_py.types import as_csr
 
@@ -199,3 +199,20 @@ def test_in_the_end_the_held_out_documents_count(dataset, recipe_of):
     assert (pipeline.ranker.support != together).nnz == 0 and together.nnz
     seen = dataset.label_frequencies > 0
     np.testing.assert_array_equal(pipeline.ranker.profile.centroids.any(axis=1), seen)
+
+
+def test_filtered_pairs_do_not_vote(dataset, recipe_of):
+    """A document that its filter pair names a label of does not vote for it; for its other labels it does."""
+    recipe = recipe_of()
+    row, label = next((row, label) for row, label in dataset.filter_pairs.tolist() if dataset.labels[row, label] > 0)
+    vectors = np.eye(70, dtype=np.float32)  # every document is found by its own vector alone
+    assert build_neighbours(vectors, dataset, recipe) is None
+    rank = dataclasses.replace(recipe.rank, neighbours=1, neighbour_probe=100)
+    recipe = dataclasses.replace(recipe, rank=rank)
+    votes = build_neighbours(vectors, dataset, recipe).vote(vectors, rank)
+    filtered = {tuple(pair) for pair in dataset.filter_pairs.tolist()}
+    for document in range(70):
+        wanted = {other for other in np.flatnonzero(dataset.labels[[document]].toarray()[0]).tolist()}
+        wanted -= {other for other in wanted if (document, other) in filtered}
+        assert set(votes.labels[document].tolist()) - {-1} == wanted
+    assert label not in votes.labels[row]
