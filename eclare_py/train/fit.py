@@ -155,6 +155,8 @@ def _open(
         side, recipe.document, recipe.label, hop_features=recipe.training.hop_features,
         temperature=recipe.training.temperature, seed=recipe.seed,
     ).to(device)  # fmt: skip
+    # Margins are those of cosines. The slope of the scale is then rounding alone, which Adam would blow up to steps.
+    network.log_scale.requires_grad_(recipe.training.loss != "margin")
     share_vectors(network, seed=recipe.seed)
     session = Session(recipe, prepared, network, _adam(network, recipe), log, folder)
     point = checkpoint.load(folder / "checkpoint") if resume and folder is not None else None
