@@ -175,6 +175,8 @@ def _open(
         hop_features=recipe.training.hop_features, temperature=recipe.training.temperature, seed=recipe.seed,
         transformer=transformer,
     ).to(device)  # fmt: skip
+    # Margins are those of cosines. The slope of the scale is then rounding alone, which Adam would blow up to steps.
+    network.log_scale.requires_grad_(recipe.training.loss != "margin")
     share_vectors(network, seed=recipe.seed)
     optimizer = make_optimizer(network, recipe.training.dense_rate, recipe.transformer)
     session = Session(recipe, prepared, network, optimizer, log, folder)

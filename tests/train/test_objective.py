@@ -46,4 +46,6 @@ def test_a_training_with_another_loss_gives_another_model_that_answers(dataset, 
     other = train(dataset, recipe_of(surrogate_epochs=1, ranker_epochs=0, **changed), device="cpu")
     assert not np.array_equal(default.ranker.scorer.vectors, other.ranker.scorer.vectors)
     assert np.isfinite(other.ranker.scorer.vectors).all()
+    start = np.float32(np.log(1 / 0.05))
+    assert (other.network["log_scale"] == start) == (changed.get("loss") == "margin")
     assert np.all(other.rank(dataset.texts[:3], 4).indices >= 0)
