@@ -1,9 +1,9 @@
-"""A matrix of vectors in one byte for every eight numbers: what a sum over many rows can bear.
+"""A matrix of vectors in one byte for every four numbers: what a sum over many rows can bear.
 
-Each row is scaled to a root mean square of 1 and cut into groups of eight numbers; a group becomes the number of the
+Each row is scaled to a root mean square of 1 and cut into groups of four numbers; a group becomes the number of the
 nearest of 256 patterns. One codebook serves all groups of all rows (vector quantisation; product quantisation, Jegou et
-al., TPAMI 2011, has one per group: here it would be eight times as large as what a processor keeps at hand, and the
-dimensions of a trained table are alike). The scale of a row is the one that fits it best to its patterns.
+al., TPAMI 2011, has one per group: here they would not fit what a processor keeps at hand, and the dimensions of a trained
+table are alike). The scale of a row is the one that fits it best to its patterns.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numba import njit, prange
 from eclare_py.kernel_flags import SUM_FLAGS
 from eclare_py.types import FloatArray
 
-GROUP = 8  # numbers behind one byte
+GROUP = 4  # numbers behind one byte
 _PATTERNS = 256
 _SAMPLE = 100_000  # groups that the codebook is fitted on
 _ROUNDS = 15
@@ -28,9 +28,9 @@ class Groups(NamedTuple):
     """A matrix (n, d) as compiled code reads it.
 
     Attributes:
-        codes: (n, ceil(d / 8)) uint8 number of each group's pattern.
+        codes: (n, ceil(d / 4)) uint8 number of each group's pattern.
         scale: (n,) float32 factor of each row; 0 for a row of zeros.
-        patterns: (256, 8) float32.
+        patterns: (256, 4) float32.
         dim: d.
     """
 
@@ -73,7 +73,7 @@ def group(matrix: FloatArray, *, seed: int = 0) -> Groups:
 
 
 def _fit(groups: FloatArray, seed: int) -> FloatArray:
-    """(256, 8) patterns by k-means; fewer groups than patterns are patterns themselves."""
+    """(256, 4) patterns by k-means; fewer groups than patterns are patterns themselves."""
     rng = np.random.default_rng(seed)
     sample = groups[rng.choice(len(groups), min(_SAMPLE, len(groups)), replace=False)]
     patterns = np.zeros((_PATTERNS, GROUP), dtype=np.float32)

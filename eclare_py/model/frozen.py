@@ -17,7 +17,7 @@ class FrozenEncoder:
     """x = normalize(r + W relu(r) + b), r = x_tfidf E + e_transformer P; the document encoder without dropout.
 
     Attributes:
-        table: (V, d) term embeddings, one byte for eight numbers; (0, d) where only the transformer is used.
+        table: (V, d) term embeddings, one byte for four numbers; (0, d) where only the transformer is used.
         weight: (d, d) W, applied from the right: relu(r) @ weight.
         bias: (d,).
         projection: (t, d) map of frozen sentence embeddings; (0, d) where there are none.
