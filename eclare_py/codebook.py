@@ -2,8 +2,8 @@
 
 Each row is scaled to a root mean square of 1 and cut into groups of four numbers; a group becomes the number of the
 nearest of 256 patterns. One codebook serves all groups of all rows (vector quantisation; product quantisation, Jegou et
-al., TPAMI 2011, has one per group: here they would not fit what a processor keeps at hand, and the dimensions of a trained
-table are alike). The scale of a row is the one that fits it best to its patterns.
+al., TPAMI 2011, has one per group: here they would not fit what a processor keeps at hand, and the dimensions of a
+trained table are alike). The scale of a row is the one that fits it best to its patterns.
 """
 
 from __future__ import annotations

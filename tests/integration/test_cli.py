@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -424,3 +425,15 @@ def test_interrupt_elsewhere_is_130(tiny: Any, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("eclare_py.estimator.EclareClassifier.load", stop)
     result = eclare("predict", tiny.model, code=app_module.INTERRUPTED)
     assert result.stderr == "interrupted\n"
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_sleep_while_they_wait_unless_told_otherwise(tmp_path: Path, given: str | None, used: str) -> None:
+    code = (
+        "import os, sys; from eclare_py.cli import main; sys.argv = ['eclare', '--version']\n"
+        "try: main()\nexcept SystemExit: pass\nsys.stdout.write(os.environ['OMP_WAIT_POLICY'])"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    environment |= {} if given is None else {"OMP_WAIT_POLICY": given}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert done.stdout.endswith(used)
