@@ -3,7 +3,7 @@
     python experiments/lightxml.py --data build/debian --set transformer.model=FOLDER
     python experiments/lightxml_bag.py --data build/debian
 
-The first tunes the transformer in FOLDER (MiniLM in the published figures), the second has a bag of embeddings instead.
+The first tunes the transformer in FOLDER (made for MiniLM), the second has a bag of embeddings instead.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 from runner import Change, Experiment, Results, Variant, main, plots
 
 ALL, GENERATOR, UNIFORM = "LightXML", "its generator alone", "uniform negatives"
-PART = Change("documents", 0.22)  # of debian-related: 10,006 documents
+PART = Change("documents", 0.22)  # of debian-related: about 10,000 documents
 SHOWN = ("P@1", "P@5", "PSP@1", "PSP@5", "R@10", "R@100", "tail_R@10")
 NOTES = (
-    "A random part of the train documents, 10,006 of debian-related. `its generator alone` is the same network without "
-    "the discriminator: labels of the best groups by the probability of the group times the label's share of the "
-    "group's documents. `uniform negatives` is trained on as many labels drawn uniformly from all instead of those of "
-    "the generator's best groups. Settings were chosen on a tenth of such a part."
+    "A random part of the train documents, about 10,000 of debian-related. `its generator alone` is the same network "
+    "without the discriminator: labels of the best groups by the group's probability times the label's share of "
+    "the group's documents. `uniform negatives` is trained on as many labels drawn uniformly from all instead of those of "
+    "the generator's best groups."
 )
 
 
