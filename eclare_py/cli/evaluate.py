@@ -20,7 +20,7 @@ from eclare_py.metrics.evaluate import evaluate_trial
 from eclare_py.metrics.label_table import LabelTable, check_table_path, label_table
 from eclare_py.metrics.per_document import DocumentScores, documents_path, read_document_scores
 from eclare_py.metrics.result import Evaluation, read_evaluation
-from eclare_py.metrics.sections import against_section, extremes_section, intervals_section
+from eclare_py.metrics.sections import against_section, examples_section, extremes_section, intervals_section
 from eclare_py.metrics.trial import Trial, open_trial
 from eclare_py.report.evaluation import headline_tables, write_html
 from eclare_py.report.pictures.canvas import check_matplotlib
@@ -95,6 +95,7 @@ def evaluate(
     evaluation.settings.update(test_set=trial.test_set, run=_origin(classifier))
     scores, labels = saved_scores(trial), _label_table(classifier, chosen, trial)
     evaluation = _with_sections(evaluation, scores, labels, base)
+    evaluation = dataclasses.replace(evaluation, examples=examples_section(ranking, chosen.labels))
     if json is not None:
         evaluation.save(json)
         scores.save(documents_path(json))
@@ -106,7 +107,7 @@ def evaluate(
         labels.save(labels_table)
         say(f"table of labels written to {labels_table}")
     if html is not None:
-        write_html(evaluation, html, title=title, examples=choose_examples(classifier, chosen, ranking))
+        write_html(evaluation, html, title=title, examples=choose_examples(classifier, chosen, evaluation.examples))
         say(f"report written to {html}")
 
 

@@ -19,7 +19,7 @@ METRICS = (
     "R@10", "R@100", "tail_R@10", "coverage@10", "tail_coverage@10", "macro_F1@5", "micro_F1@5", "hit@10", "MRR@10",
 )  # fmt: skip
 
-_SECTIONS = ("settings", "cost", "selective", "calibration", "intervals", "against", "extremes")
+_SECTIONS = ("settings", "cost", "selective", "calibration", "intervals", "against", "extremes", "examples")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Evaluation:
         intervals: Of the figures, over documents (`sections.intervals_section`).
         against: Differences to another run (`sections.against_section`), where one was given.
         extremes: Labels that are found best and worst (`sections.extremes_section`).
+        examples: Predictions of some documents (`sections.examples_section`).
     """
 
     metrics: dict[str, float]
@@ -49,6 +50,7 @@ class Evaluation:
     intervals: dict[str, Any] = field(default_factory=dict)
     against: dict[str, Any] = field(default_factory=dict)
     extremes: dict[str, Any] = field(default_factory=dict)
+    examples: dict[str, Any] = field(default_factory=dict)
 
     def with_cost(self, cost: Mapping[str, Any]) -> Evaluation:
         """The same with measured cost."""

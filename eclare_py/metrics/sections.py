@@ -12,9 +12,11 @@ from eclare_py.metrics.bootstrap import LEVEL, bootstrap_intervals
 from eclare_py.metrics.comparison import compare
 from eclare_py.metrics.label_table import LabelTable
 from eclare_py.metrics.per_document import DocumentScores
+from eclare_py.types import Csr, Ranking
 
 _LEAST = 5  # test documents of a label whose recall is worth naming
 _NAMED = 12  # best and worst labels
+_BROWSED, _SHOWN = 30, 5  # documents to browse, labels of each
 _COLUMNS = ("label", "id", "text", "train_documents", "test_positives", "hits@10", "R@10", "confused_with")
 
 
@@ -52,3 +54,32 @@ def extremes_section(table: LabelTable) -> dict[str, Any]:
         name: [{key: columns[key][row] for key in _COLUMNS} for row in there[ids[:_NAMED]].tolist()]
         for name, ids in order.items()
     }
+
+
+def examples_section(ranking: Ranking, labels: Csr) -> dict[str, Any]:
+    """First labels of documents spread evenly over the set, by row; no texts.
+
+    Args:
+        ranking: (N, k) answers, less filter pairs.
+        labels: (N, L) truth.
+
+    Returns:
+        {"documents": [{"row", "labels", "scores", "relevant", "missed"}]}: label rows, their scores, which of them are
+        relevant, and relevant labels that are not among them.
+    """
+    count = labels.shape[0]
+    step = max(count // _BROWSED, 1)
+    found = []
+    for row in range(0, min(step * _BROWSED, count), step):
+        truth = set(labels[[row]].indices.tolist())
+        shown = [label for label in ranking.indices[row, :_SHOWN].tolist() if label >= 0]
+        found.append(
+            {
+                "row": row,
+                "labels": shown,
+                "scores": ranking.scores[row, : len(shown)].tolist(),
+                "relevant": [label in truth for label in shown],
+                "missed": sorted(truth - set(shown)),
+            }
+        )
+    return {"documents": found}

@@ -2,44 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from eclare_py.data.dataset import Dataset
 from eclare_py.estimator import EclareClassifier
 from eclare_py.rank.explain import Explanation
 from eclare_py.rank.pipeline import Pipeline
 from eclare_py.report.model import Example, Prediction
-from eclare_py.types import Ranking
 
-COUNT = 30  # documents
-_SHOWN = 5  # labels of each
 _WORDS, _OTHERS = 3, 3  # of an explanation
 
 
-def choose_examples(classifier: EclareClassifier, data: Dataset, ranking: Ranking, count: int = COUNT) -> list[Example]:
-    """Documents spread evenly over the set.
+def choose_examples(classifier: EclareClassifier, data: Dataset, section: Mapping[str, Any]) -> list[Example]:
+    """Documents to browse.
 
     Args:
         classifier: What ranked; the first label of each document is explained, if its method can explain.
         data: The N documents.
-        ranking: (N, k) answers, less filter pairs.
-        count: Documents wanted.
+        section: Their predictions, from `examples_section`.
     """
-    step = max(len(data) // count, 1)
-    return [_example(classifier, data, ranking, row) for row in range(0, min(step * count, len(data)), step)]
+    return [_example(classifier, data, one) for one in section["documents"]]
 
 
-def _example(classifier: EclareClassifier, data: Dataset, ranking: Ranking, row: int) -> Example:
-    relevant = set(data.labels[[row]].indices.tolist())
-    shown = [label for label in ranking.indices[row, :_SHOWN].tolist() if label >= 0]
-    scores = ranking.scores[row, : len(shown)].tolist()
+def _example(classifier: EclareClassifier, data: Dataset, found: Mapping[str, Any]) -> Example:
+    text, names = data.texts[found["row"]], data.label_texts
     predictions = [
-        Prediction(data.label_texts[label], score, label in relevant)
-        for label, score in zip(shown, scores, strict=True)
+        Prediction(names[label], score, relevant)
+        for label, score, relevant in zip(found["labels"], found["scores"], found["relevant"], strict=True)
     ]
-    missed = [data.label_texts[label] for label in sorted(relevant - set(shown))]
     why = ""
-    if shown and isinstance(classifier.pipeline, Pipeline):
-        why = in_a_sentence(classifier.explain(data.texts[row], shown[0], top=_WORDS))
-    return Example(data.texts[row], predictions, missed, why)
+    if predictions and isinstance(classifier.pipeline, Pipeline):
+        why = in_a_sentence(classifier.explain(text, found["labels"][0], top=_WORDS))
+    return Example(text, predictions, [names[label] for label in found["missed"]], why)
 
 
 def in_a_sentence(found: Explanation) -> str:

@@ -334,7 +334,17 @@ def test_evaluate_writes_result_page_and_predictions(tiny: Any, tmp_path: Path) 
         "intervals",
         "against",
         "extremes",
+        "examples",
     ]
+    browsed = found["examples"]["documents"]
+    assert len(browsed) == 30 and [one["row"] for one in browsed] == sorted({one["row"] for one in browsed})
+    answers = tiny.classifier.predict(tiny.folder.test.texts, 5, filter_pairs=tiny.folder.test.filter_pairs)
+    for one in browsed:
+        truth = set(tiny.folder.test.labels[[one["row"]]].indices.tolist())
+        assert one["labels"] == answers.indices[one["row"]].tolist()
+        assert one["relevant"] == [label in truth for label in one["labels"]]
+        assert set(one["missed"]) == truth - set(one["labels"])
+        assert f"{one['scores'][0]:.3f}" in page.read_text()
     assert list(found["metrics"]) == list(METRICS)
     assert found["cost"]["predict_seconds"] >= 0 and found["cost"]["train_seconds"] > 0
     assert found["cost"]["model_MB"] > 0
