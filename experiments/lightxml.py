@@ -17,8 +17,8 @@ PART = Change("documents", 0.22)  # of debian-related: about 10,000 documents
 SHOWN = ("P@1", "P@5", "PSP@1", "PSP@5", "R@10", "R@100", "tail_R@10")
 NOTES = (
     "A random part of the train documents, about 10,000 of debian-related. `its generator alone` is the same network "
-    "without the discriminator: labels of the best groups by the group's probability times the label's share of "
-    "the group's documents. `uniform negatives` is trained on as many labels drawn uniformly from all instead of those "
+    "without the discriminator: labels of the best groups by the group's probability times the label's share of the "
+    "group's documents. `uniform negatives` is trained on as many labels, drawn uniformly from all instead of those "
     "of the generator's best groups."
 )
 
