@@ -16,6 +16,7 @@ import numpy.typing as npt
 from numba import njit, prange
 
 from eclare_py.kernel_flags import SUM_FLAGS
+from eclare_py.quantize import with_zero_rows
 from eclare_py.types import FloatArray
 
 GROUP = 4  # numbers behind one byte
@@ -177,8 +178,4 @@ def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], name: str, dim: int) -> 
     width = -(-dim // GROUP)
     if packed.dtype != np.uint8 or packed.shape != (int((scale > 0).sum()), width):
         raise ValueError(f"{name} is {packed.dtype} {packed.shape}, no codes of {len(scale)} rows of {dim} numbers")
-    codes = packed
-    if not (scale > 0).all():
-        codes = np.zeros((len(scale), width), dtype=np.uint8)
-        codes[scale > 0] = packed
-    return Groups(codes, scale, np.ascontiguousarray(patterns, dtype=np.float32), dim)
+    return Groups(with_zero_rows(packed, scale), scale, np.ascontiguousarray(patterns, dtype=np.float32), dim)

@@ -105,11 +105,16 @@ def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], name: str, dim: int) -> 
     if packed.dtype == np.uint8:
         pairs = np.stack([packed & 15, packed >> 4], axis=2).reshape(len(packed), 2 * width)
         packed = pairs[:, :dim].astype(np.int8) - np.int8(8)
-    if not (scale > 0).all():
-        whole = np.zeros((len(scale), dim), dtype=np.int8)
-        whole[scale > 0] = packed
-        packed = whole
-    return Rows(packed, scale)
+    return Rows(with_zero_rows(packed, scale), scale)
+
+
+def with_zero_rows(packed: npt.NDArray[Any], scale: FloatArray) -> npt.NDArray[Any]:
+    """The codes of all rows, where those of scale 0 were left out."""
+    if (scale > 0).all():
+        return packed
+    whole = np.zeros((len(scale), packed.shape[1]), dtype=packed.dtype)
+    whole[scale > 0] = packed
+    return whole
 
 
 def half(matrix: Csr) -> Csr:

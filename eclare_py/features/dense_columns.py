@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from eclare_py.errors import UsageError
+from eclare_py.features.transformer import SentenceEncoder
 from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.types import Csr, FloatArray
 
@@ -48,41 +48,27 @@ class DenseColumns:
     """A transformer whose unit vectors stand beside the TF-IDF of a text; it is read from disk on first use.
 
     Args:
-        config: How the model is read.
-        dim: t, length of a vector.
+        encoder: The transformer.
+        dim: t, length of a vector; known without reading the transformer.
         weight: Factor on the vectors.
-        folder: Where the model lies, unless it is given.
-        model: The model, where it is in memory already.
     """
 
-    def __init__(
-        self, config: TransformerConfig, dim: int, weight: float, *, folder: Path | None = None,
-        model: TextTransformer | None = None,
-    ) -> None:  # fmt: skip
-        self.config, self.dim, self.weight, self.folder = config, dim, weight, folder
-        if model is not None:
-            self.model = model
+    def __init__(self, encoder: SentenceEncoder, dim: int, weight: float) -> None:
+        self.encoder, self.dim, self.weight = encoder, dim, weight
 
     @classmethod
     def of(cls, model: TextTransformer, weight: float) -> DenseColumns:
         """Of a model in memory."""
-        return cls(model.config, model.dim, weight, model=model.to("cpu"))
+        return cls(SentenceEncoder.of(model.to("cpu")), model.dim, weight)
 
-    @cached_property
-    def model(self) -> TextTransformer:
-        """The model.
-
-        Raises:
-            ModelError: It is damaged.
-        """
-        # Only now, as it loads torch.
-        from eclare_py.features.text_transformer import TextTransformer
-
-        return TextTransformer.load(self.config, folder=self.folder)
+    @classmethod
+    def stored(cls, config: TransformerConfig, folder: Path, dim: int, weight: float) -> DenseColumns:
+        """Of a model in a folder."""
+        return cls(SentenceEncoder(config, folder=folder, device="cpu"), dim, weight)
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
-        """(N, t) unit vectors, always in float32: one text alone and among others is the same up to rounding."""
-        return self.model.encode(self.model.tokens(texts))
+        """(N, t) unit vectors of documents: one text alone and among others is the same up to rounding."""
+        return self.encoder.encode(texts)
 
     def append(self, rows: Csr, texts: Sequence[str]) -> Csr:
         """TF-IDF rows (N, V) of N texts -> (N, V + t)."""
@@ -90,4 +76,4 @@ class DenseColumns:
 
     def save(self, folder: Path) -> None:
         """Write the model."""
-        self.model.save(folder)
+        self.encoder.save(folder)

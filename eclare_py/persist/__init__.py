@@ -112,4 +112,4 @@ def _own_vectors(folder: Path, recipe: dict[str, Any]) -> DenseColumns:
     """The transformer whose vectors are those of the documents; nothing of it is read before the first text is."""
     dim = count_of(folder, "classifiers", read_state(folder, "classifiers"), "dense")
     config = section(folder, recipe, TransformerConfig, "transformer")
-    return DenseColumns(config, dim, 1.0, folder=folder / TRANSFORMER)
+    return DenseColumns.stored(config, folder / TRANSFORMER, dim, 1.0)

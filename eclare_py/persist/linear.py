@@ -37,7 +37,7 @@ def linear_pipeline(
         dim = count_of(folder, "labels_seen", state, "dense")
         # Nothing of the transformer is read before the first text is.
         transformer = section(folder, recipe, TransformerConfig, "transformer")
-        dense = DenseColumns(transformer, dim, config.dense_weight, folder=folder / TRANSFORMER)
+        dense = DenseColumns.stored(transformer, folder / TRANSFORMER, dim, config.dense_weight)
     n_features = features.n_features + (0 if dense is None else dense.dim)
     trees = [read_linear(folder, f"linear{i}", config, len(table.texts), n_features) for i in range(config.trees)]
     n_documents = count_of(folder, "labels_seen", state, "n_documents")

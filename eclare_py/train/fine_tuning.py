@@ -18,6 +18,7 @@ from eclare_py.model.level_head import LevelHead
 from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.events import EventLog
 from eclare_py.train.loop import patient_interrupt
+from eclare_py.train.optimizer import transformer_groups
 from eclare_py.train.recipe import Recipe
 from eclare_py.train.resolutions import dense_part
 from eclare_py.types import Csr, FloatArray, IntArray
@@ -80,12 +81,8 @@ class LevelRun:
 
 def make_optimizer(model: TextTransformer, recipe: Recipe) -> torch.optim.AdamW:
     """AdamW over what learns; vectors (biases, norms) do not decay."""
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in learning if p.ndim > 1], "weight_decay": recipe.transformer.weight_decay},
-        {"params": [p for p in learning if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], recipe.transformer.rate, fused=True)
+    groups = transformer_groups(model.parameters(), recipe.transformer)
+    return torch.optim.AdamW(groups, recipe.transformer.rate, fused=True)
 
 
 def fine_tune(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -35,14 +37,23 @@ def make_optimizer(network: EclareNetwork, rate: float, config: TransformerConfi
     learned = network.transformer_parameters()
     if not learned:
         return torch.optim.Adam(own, rate)
-    matrices, others = ([p for p in learned if (p.ndim > 1) is wide] for wide in (True, False))
-    schedule = {"lr": config.rate, "warmup": config.warmup}
-    groups = [
-        {"params": own, "lr": rate, "weight_decay": 0.0},
-        {"params": matrices, "weight_decay": config.weight_decay, **schedule},
-        {"params": others, "weight_decay": 0.0, **schedule},
-    ]
-    return torch.optim.AdamW([group for group in groups if group["params"]])
+    groups = transformer_groups(learned, config, lr=config.rate, warmup=config.warmup)
+    return torch.optim.AdamW([{"params": own, "lr": rate, "weight_decay": 0.0}, *groups])
+
+
+def transformer_groups(
+    parameters: Iterable[torch.nn.Parameter], config: TransformerConfig, **settings: float
+) -> list[dict[str, Any]]:
+    """Groups for AdamW of what learns in a transformer: its matrices decay; vectors (biases, norms) do not.
+
+    Args:
+        parameters: Those that do not learn are left out.
+        config: The decay.
+        settings: Of both groups.
+    """
+    known = [parameter for parameter in parameters if parameter.requires_grad]
+    parts = ([p for p in known if p.ndim > 1], config.weight_decay), ([p for p in known if p.ndim < 2], 0.0)
+    return [{"params": some, "weight_decay": decay, **settings} for some, decay in parts if some]
 
 
 def set_rates(optimizer: torch.optim.Optimizer, rates: Rates, progress: float) -> None:
@@ -62,7 +73,7 @@ def set_rates(optimizer: torch.optim.Optimizer, rates: Rates, progress: float) -
 
 def rise_and_fall(progress: float, warmup: float) -> float:
     """From 0 to 1 within the first `warmup` of the steps, then back to 0, both in a straight line."""
-    return progress / warmup if progress < warmup else (1 - progress) / (1 - warmup)
+    return progress / warmup if progress < warmup else max(0.0, (1 - progress) / max(1 - warmup, 1e-9))
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

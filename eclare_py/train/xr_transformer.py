@@ -104,7 +104,7 @@ def train_xr_transformer(
     features = TfidfFeatures.fit(dataset.texts, config=recipe.features)
     rows = features.transform(dataset.texts)
     if not frozen:
-        session = _open(dataset, recipe, log, rows, dense.model.to(device), folder)
+        session = _open(dataset, recipe, log, rows, dense.encoder.network.to(device), folder)
         log(
             "note", documents=len(session.trained), held_out=len(session.watched), labels=dataset.n_labels,
             features=features.n_features,

@@ -18,8 +18,9 @@ from eclare_py.rank.pair_ranker import PairRanker, fit_mixture
 from eclare_py.storage import State
 from eclare_py.train.elias.assemble import export_index
 from eclare_py.train.elias.fit import train_stages
-from eclare_py.train.elias.stage import parents_of, schedule
+from eclare_py.train.elias.stage import parents_of
 from eclare_py.train.events import EventLog
+from eclare_py.train.optimizer import rise_and_fall
 from eclare_py.types import as_csr
 from tests.tiny import python
 
@@ -141,8 +142,8 @@ def test_the_mixture_is_a_logistic_regression() -> None:
 
 
 def test_schedule_and_parents() -> None:
-    assert [schedule(p, 0.1) for p in (0.0, 0.05, 0.1, 0.55, 1.0)] == pytest.approx([0, 0.5, 1, 0.5, 0])
-    assert schedule(0.5, 0.0) == 0.5 and schedule(0.5, 1.0) == 0.5
+    assert [rise_and_fall(p, 0.1) for p in (0.0, 0.05, 0.1, 0.55, 1.0)] == pytest.approx([0, 0.5, 1, 0.5, 0])
+    assert rise_and_fall(0.5, 0.0) == 0.5 and rise_and_fall(0.5, 1.0) == 0.5
     labels = as_csr(np.array([[1, 0, 1, 1], [0, 0, 0, 0], [0, 1, 0, 0]]))
     assert parents_of(labels, np.array([7, -1, 5, 6])).tolist() == [[7, 5, 6], [-1, -1, -1], [-1, -1, -1]]
 

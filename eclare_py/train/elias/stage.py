@@ -16,6 +16,7 @@ from eclare_py.train.batches import BatchSource
 from eclare_py.train.elias.clusters import TEMPERATURE
 from eclare_py.train.elias.config import EliasConfig
 from eclare_py.train.elias.session import LEARNED, WARM, EliasSession
+from eclare_py.train.optimizer import rise_and_fall
 from eclare_py.types import Csr, IntArray, as_csr
 
 
@@ -115,7 +116,7 @@ class Stage:
     def _update(self, step: int) -> None:
         session, settings = self.session, self.settings
         progress = (session.cursor.epoch * self.steps + step) / (self.epochs * self.steps)
-        share = schedule(progress + 0.5 / (self.epochs * self.steps), settings.warm_up)
+        share = rise_and_fall(progress + 0.5 / (self.epochs * self.steps), settings.warm_up)
         for group in session.optimizer.param_groups:
             group["lr"] = share * group["rate"]
         session.optimizer.step()
@@ -140,13 +141,6 @@ class Stage:
 def on_texts(settings: EliasConfig, stage: str) -> bool:
     """Whether a stage trains the encoder alone, on label texts."""
     return stage == WARM and settings.warm == "text"
-
-
-def schedule(progress: float, warm_up: float) -> float:
-    """Share of the highest rate: up in a line, then down to zero."""
-    if progress < warm_up:
-        return progress / warm_up
-    return max(0.0, (1 - progress) / max(1 - warm_up, 1e-9))
 
 
 def parents_of(labels: Csr, parents: IntArray) -> IntArray:

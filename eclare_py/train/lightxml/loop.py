@@ -15,6 +15,7 @@ from eclare_py.train.events import EventLog
 from eclare_py.train.lightxml.candidates import choose
 from eclare_py.train.lightxml.session import STAGE, Session
 from eclare_py.train.loop import patient_interrupt
+from eclare_py.train.optimizer import rise_and_fall
 from eclare_py.train.precision import in_bfloat16
 from eclare_py.types import IntArray
 
@@ -121,8 +122,7 @@ def _update(session: Session, progress: float) -> None:
     """Step with rates that rise to their height where they have a warm-up, and fall as a straight line to 0."""
     fall = 1 - progress
     for group in session.optimizer.param_groups:
-        rise = min(1.0, progress / group["warmup"]) if group["warmup"] else 1.0
-        group["lr"] = group["height"] * min(rise, fall / max(1 - group["warmup"], 1e-9))
+        group["lr"] = group["height"] * rise_and_fall(progress, group["warmup"])
     session.optimizer.step()
     session.heads.labels.step(session.recipe.lightxml.label_rate * fall)
     session.side.step(fall)

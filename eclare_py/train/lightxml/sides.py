@@ -14,6 +14,7 @@ from eclare_py.features.tokens import Tokens
 from eclare_py.model.bag import BagOfEmbeddings
 from eclare_py.model.document_encoder import DocumentEncoder
 from eclare_py.model.inputs import Inputs
+from eclare_py.train.optimizer import transformer_groups
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import Csr, FloatArray, IntArray
 
@@ -64,12 +65,10 @@ class TunedSide(torch.nn.Module):
 
     def groups(self) -> list[dict[str, Any]]:
         """Parameter groups of the optimiser: only matrices decay."""
-        known = [p for p in self.transformer.parameters() if p.requires_grad]
-        rising = {"height": self.settings.rate, "warmup": self.settings.warmup}
-        return [
-            {"params": [p for p in known if p.ndim > 1], "weight_decay": self.settings.weight_decay, **rising},
-            {"params": [p for p in known if p.ndim <= 1], **rising},
-        ]
+        settings = self.settings
+        return transformer_groups(
+            self.transformer.parameters(), settings, height=settings.rate, warmup=settings.warmup
+        )
 
     def step(self, share: float) -> None:
         """All of it is the optimiser's."""
