@@ -27,6 +27,7 @@ OTHERS = (
     Variant("learned index, beam 5", ("elias.beam=5", "elias.shortlist=375"), recipe="elias"),
     Variant("fixed tree, clusters of 25", ("elias.learned=false", "elias.max_leaf=25"), recipe="elias"),
     Variant("learned index, clusters of 25", ("elias.max_leaf=25", "elias.slots=75", "elias.beta=25"), recipe="elias"),
+    Variant("learned index, edges from random", ("elias.edge_start=random",), recipe="elias"),
     Variant("learned index, no loss of paths", ("elias.learned_weight=0",), recipe="elias"),
     Variant("learned index and second ranking", ("elias.ranker=true",), recipe="elias"),
 )

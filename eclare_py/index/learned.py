@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eclare_py.types import IntArray
+from eclare_py.types import FloatArray, IntArray
 
 
 class ClusterGraph(torch.nn.Module):
@@ -22,7 +22,8 @@ class ClusterGraph(torch.nn.Module):
         n_labels: L.
         sharpness: beta.
         learned: Whether weights are parameters.
-        generator: Source of the start values of theta, uniform in 0..1.
+        start: (C, kappa) weights to start from, above 0, in proportion: theta is their logarithm.
+        generator: Source of the start values of theta without these, uniform in 0..1.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class ClusterGraph(torch.nn.Module):
         *,
         sharpness: float = 150.0,
         learned: bool = True,
+        start: FloatArray | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -41,7 +43,8 @@ class ClusterGraph(torch.nn.Module):
         # Of the start of the epoch, as a checkpoint in its middle must know them.
         self.parent: Tensor
         self.register_buffer("parent", torch.full((n_labels,), -1))
-        self.theta = torch.nn.Parameter(torch.rand(*pattern.shape, generator=generator)) if learned else None
+        theta = torch.rand(*pattern.shape, generator=generator) if start is None else torch.from_numpy(start).log()
+        self.theta = torch.nn.Parameter(theta) if learned else None
 
     @property
     def slots(self) -> IntArray:

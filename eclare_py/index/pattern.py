@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from eclare_py.types import Csr, IntArray, as_csr
 
@@ -21,7 +22,7 @@ def home_pattern(home: IntArray, n_clusters: int) -> IntArray:
     return _packed(home[order], order, n_clusters)
 
 
-def visited_pattern(labels: Csr, visits: Csr, slots: int, home: IntArray) -> IntArray:
+def visited_pattern(labels: Csr, visits: Csr, slots: int, home: IntArray) -> tuple[IntArray, npt.NDArray[np.bool_]]:
     """The top-kappa labels of every cluster by S = Y^T M: how much the label's documents visit the cluster.
 
     Deviation from ELIAS: the cluster that a label's documents visit most keeps a slot for it before all others are
@@ -35,7 +36,7 @@ def visited_pattern(labels: Csr, visits: Csr, slots: int, home: IntArray) -> Int
         home: (L,) cluster of each label in the tree before.
 
     Returns:
-        (C, at most kappa) labels, heaviest first (own labels in front), -1 where empty.
+        (C, at most kappa) labels, heaviest first (own labels in front), -1 where empty; and which slots are own ones.
     """
     scores = as_csr(labels.T @ visits)  # (L, C)
     counts = np.diff(scores.indptr)
@@ -52,7 +53,11 @@ def visited_pattern(labels: Csr, visits: Csr, slots: int, home: IntArray) -> Int
     clusters, members = clusters[order], members[order]
     starts = np.searchsorted(clusters, np.arange(visits.shape[1]))
     kept = np.arange(len(clusters)) - starts[clusters] < slots
-    return _packed(clusters[kept], members[kept], visits.shape[1])
+    clusters, members = clusters[kept], members[kept]
+    pattern = _packed(clusters, members, visits.shape[1])
+    at_home = np.zeros(pattern.shape, dtype=bool)
+    at_home[pattern >= 0] = first[order][kept]  # row by row, as the slots are filled
+    return pattern, at_home
 
 
 def _packed(clusters: IntArray, members: IntArray, n_clusters: int) -> IntArray:

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from eclare_py.graph.edges import select_entries
+from eclare_py.graph.edges import row_ids, select_entries
 from eclare_py.model.bag_kernels import sum_rows, update_rows
 from eclare_py.quantize import plain
 from eclare_py.types import Csr
@@ -76,7 +76,7 @@ class BagOfEmbeddings(torch.nn.Module):
             out = torch.empty(rows.shape[0], weight.shape[1])
             sum_rows(rows.indptr, rows.indices, rows.data, plain(weight.numpy()), out.numpy())
             return out
-        indices, offsets, values = (torch.from_numpy(np.asarray(part)).to(weight.device) for part in _parts(rows))
+        indices, offsets, values = (torch.from_numpy(part).to(weight.device) for part in _parts(rows))
         return torch.nn.functional.embedding_bag(
             indices, weight, offsets, mode="sum", per_sample_weights=values, include_last_offset=True
         )
@@ -89,32 +89,37 @@ class BagOfEmbeddings(torch.nn.Module):
         rows = sp.vstack([note[0] for note in self.notes], format="csr")
         gradients = torch.cat([note[1] for note in self.notes])
         self.notes = []
+        if self.weight.device.type != "cpu":
+            self._step_torch(rows, gradients, learning_rate)
+            return
         # By term instead of by text, in time linear in the entries and V.
         by_term = rows.tocsc()
-        counts = np.diff(by_term.indptr)
-        touched = np.flatnonzero(counts)
+        touched = np.flatnonzero(np.diff(by_term.indptr))
         starts = np.append(by_term.indptr[touched], by_term.nnz).astype(np.int64)
-        owners = by_term.indices.astype(np.int64)
-        if self.weight.device.type == "cpu":
-            update_rows(
-                starts, touched, owners, by_term.data, gradients.numpy(),
-                self.weight.numpy(), self.accumulator.numpy(), np.float32(learning_rate), np.float32(_EPSILON),
-            )  # fmt: skip
-        else:
-            self._step_torch(touched, counts[touched], owners, by_term.data, gradients, learning_rate)
+        update_rows(
+            starts, touched, by_term.indices.astype(np.int64), by_term.data, gradients.numpy(),
+            self.weight.numpy(), self.accumulator.numpy(), np.float32(learning_rate), np.float32(_EPSILON),
+        )  # fmt: skip
 
-    def _step_torch(
-        self, touched: Any, counts: Any, owners: Any, values: Any, gradients: Tensor, learning_rate: float
-    ) -> None:
-        """The same update by torch operations, for any device."""
+    def _step_torch(self, rows: Csr, gradients: Tensor, learning_rate: float) -> None:
+        """The same update by torch operations, for any device.
+
+        Gradients are summed term by term, in the order of the texts: the same sums every time, which atomic additions
+        would not give.
+        """
         device = self.weight.device
-        slots = torch.from_numpy(np.repeat(np.arange(len(touched)), counts)).to(device)
-        rows = torch.from_numpy(touched).to(device)
-        parts = gradients[torch.from_numpy(owners).to(device)] * torch.from_numpy(values).to(device)[:, None]
-        summed = torch.zeros(len(touched), gradients.shape[1], device=device).index_add_(0, slots, parts)
-        self.accumulator[rows] += summed.square().mean(dim=1)
-        rate = learning_rate / (self.accumulator[rows].sqrt() + _EPSILON)
-        self.weight[rows] -= rate[:, None] * summed
+        owners = torch.from_numpy(row_ids(rows)).to(device)
+        indices, _, values = (torch.from_numpy(part).to(device) for part in _parts(rows))
+        indices, order = indices.sort(stable=True)
+        touched, counts = indices.unique_consecutive(return_counts=True)
+        starts = torch.nn.functional.pad(counts.cumsum(0), (1, 0))
+        summed = torch.nn.functional.embedding_bag(
+            owners[order], gradients, starts, mode="sum", per_sample_weights=values[order],
+            include_last_offset=True,
+        )  # fmt: skip
+        self.accumulator[touched] += summed.square().mean(dim=1)
+        rate = learning_rate / (self.accumulator[touched].sqrt() + _EPSILON)
+        self.weight[touched] -= rate[:, None] * summed
 
 
 def drop_entries(rows: Csr, share: float) -> Csr:
@@ -125,4 +130,4 @@ def drop_entries(rows: Csr, share: float) -> Csr:
 
 
 def _parts(rows: Csr) -> tuple[Any, Any, Any]:
-    return rows.indices.astype(np.int64), rows.indptr.astype(np.int64), rows.data
+    return rows.indices.astype(np.int64), rows.indptr.astype(np.int64), np.asarray(rows.data)

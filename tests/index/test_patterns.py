@@ -18,9 +18,10 @@ def test_golden_visits():
     # Label 0 visits cluster 0 most, labels 1 and 2 cluster 1, label 3 has no document and lived in 2.
     labels = as_csr(np.array([[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0]]))
     visits = as_csr(np.array([[1.0, 0.5, 0], [1.0, 0.75, 0], [0.0, 1.0, 0.25]]))
-    pattern = visited_pattern(labels, visits, 2, np.array([0, 0, 0, 2]))
+    pattern, at_home = visited_pattern(labels, visits, 2, np.array([0, 0, 0, 2]))
     # S: label 0 -> 2, 1.25, 0; label 1 -> 1, 1.75, .25; label 2 -> 0, 1, .25. In cluster 1 its own come before label 0.
     assert pattern.tolist() == [[0, 1], [1, 2], [3, 1]]
+    assert at_home.tolist() == [[True, False], [True, True], [True, False]]
 
 
 @pytest.mark.parametrize(("n_documents", "n_labels", "n_clusters", "slots"), [(60, 25, 6, 7), (30, 9, 11, 3)])
@@ -32,9 +33,11 @@ def test_visits_are_those_of_a_loop(n_documents, n_labels, n_clusters, slots):
     home = rng.integers(0, n_clusters, n_labels)
     scores = labels.T @ visits
     own = np.where(scores.any(axis=1), scores.argmax(axis=1), home)
-    pattern = visited_pattern(as_csr(labels), as_csr(visits), slots, home)
+    pattern, at_home = visited_pattern(as_csr(labels), as_csr(visits), slots, home)
     for cluster in range(n_clusters):
         present = [label for label in range(n_labels) if scores[label, cluster] > 0 or own[label] == cluster]
         order = sorted(present, key=lambda label: (own[label] != cluster, -scores[label, cluster], label))
         found = pattern[cluster][pattern[cluster] >= 0].tolist()
         assert found == order[:slots]
+        assert at_home[cluster][: len(found)].tolist() == [own[label] == cluster for label in found]
+        assert not at_home[cluster][len(found) :].any()

@@ -43,12 +43,8 @@ def by_torch(bag):
     def step(rate):
         notes, bag.notes = bag.notes, []
         rows = sp.vstack([note[0] for note in notes], format="csr")
-        order = np.argsort(rows.indices, kind="stable")
-        touched, counts = np.unique(rows.indices, return_counts=True)
-        owners = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))[order]
         with torch.no_grad():
-            gradients = torch.cat([note[1] for note in notes])
-            bag._step_torch(touched.astype(np.int64), counts, owners, rows.data[order], gradients, rate)
+            bag._step_torch(rows, torch.cat([note[1] for note in notes]), rate)
 
     return step
 

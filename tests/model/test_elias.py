@@ -124,6 +124,13 @@ def test_parents_are_those_of_a_loop():
     assert fixed.weights().tolist() == [[1, 1], [1, 0]]
 
 
+def test_edges_start_in_proportion_to_what_is_given():
+    start = np.array([[1, 1 / 3], [1, 1 / 3]], dtype=np.float32)
+    graph = ClusterGraph(np.array([[2, 0], [1, -1]]), 4, sharpness=2.0, start=start)
+    # Shares 3/4 and 1/4, times 2: the first is full. Alone in its cluster, a label is full too.
+    torch.testing.assert_close(graph.weights(), torch.tensor([[1, 0.5], [1, 0]]))
+
+
 def test_teacher_forcing_puts_every_parent_in():
     network = network_of(np.arange(40).reshape(20, 2), 40, 3)
     gates = network.gates(torch.randn(50, 3) * 4)

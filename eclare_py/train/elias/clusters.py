@@ -13,6 +13,7 @@ from eclare_py.linear import projected_means
 from eclare_py.train.elias.session import FIXED, LEARNED, WARM, EliasSession, build_graph, optimizer_of
 from eclare_py.types import Csr, FloatArray, IntArray
 
+_AWAY = 1 / 3  # weight of an edge at the start against that from a label's own cluster
 TEMPERATURE = 0.05  # on cosines: of the softmax over clusters at the start, and of the warm-up on texts
 _BLOCK = 2048
 
@@ -22,11 +23,13 @@ def start_stage(session: EliasSession, stage: str) -> None:
 
     The warm stage clusters labels by TF-IDF, stage 1 by TF-IDF and the encoder side by side (PIFA both). Stage 2 takes
     the pattern of its slots from where stage 1 sends the documents; only the indices survive, weights start anew, and
-    so do the label classifiers. Deviations: cluster classifiers start at the clusters' centroids instead of at random,
-    and label texts may join the clustering.
+    so do the label classifiers. Deviations: cluster classifiers start at the clusters' centroids instead of at random;
+    edges start full where a label's documents go most and at a third elsewhere, as from random weights a few hundred
+    steps do not bring them up to 1 (1.4 points of P@1 on held-out documents of debian-related); and label texts may
+    join the clustering.
     """
     settings, prepared, network = session.recipe.elias, session.prepared, session.network
-    vectors = network.vectors(prepared.inputs)
+    vectors, start = network.vectors(prepared.inputs), None
     if stage != LEARNED:
         means = unit_rows(projected_means(prepared.rows, prepared.train.labels, seed=session.recipe.seed))
         centroids = label_centroids(vectors, prepared.train.labels)
@@ -39,12 +42,14 @@ def start_stage(session: EliasSession, stage: str) -> None:
         _start_gates(session, cluster_means(centroids, home, n_clusters))
     elif settings.learned:
         visits = visited(session, vectors)
-        pattern = visited_pattern(prepared.train.labels, visits, settings.slots, network.graph.parents())
+        pattern, at_home = visited_pattern(prepared.train.labels, visits, settings.slots, network.graph.parents())
+        if settings.edge_start == "home":
+            start = np.where(at_home, 1, _AWAY).astype(np.float32)
         session.log("note", slots=int((pattern >= 0).sum()), labels_without=_lost(pattern, prepared.train.n_labels))
     else:
         pattern = network.graph.slots
     learned = stage == LEARNED and settings.learned
-    network.graph = build_graph(prepared, session.recipe, pattern, learned=learned).to(session.device)
+    network.graph = build_graph(prepared, session.recipe, pattern, learned=learned, start=start).to(session.device)
     # Stage 1 goes on with the classifiers of a warm-up that had an index.
     if stage != FIXED or not settings.warm_epochs or settings.warm == "text":
         start_labels(session)

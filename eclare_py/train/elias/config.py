@@ -19,7 +19,10 @@ class EliasConfig:
     shortlist: int = option(1000, "K: labels scored for a document, those with the best paths", low=1)
     alpha: float = option(10.0, "factor on the softmax over clusters: about how many may be open in full", low=1e-3)
     beta: float = option(
-        100.0, "factor on the softmax over the slots of a cluster: about how many labels it may hold in full", low=1e-3
+        150.0, "factor on the softmax over the slots of a cluster: about how many labels it may hold in full", low=1e-3
+    )
+    edge_start: Literal["home", "random"] = option(
+        "home", "edges of stage 2 at the start: full from the cluster a label's documents visit most, or random"
     )
     cluster_texts: bool = option(True, "cluster labels by their texts too; labels without documents have nothing else")
     warm: Literal["text", "index"] = option(

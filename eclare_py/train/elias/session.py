@@ -20,7 +20,7 @@ from eclare_py.train.events import EventLog
 from eclare_py.train.optimizer import optimizer_state, restore_optimizer
 from eclare_py.train.prepare import Prepared
 from eclare_py.train.recipe import Recipe
-from eclare_py.types import IntArray
+from eclare_py.types import FloatArray, IntArray
 
 WARM, FIXED, LEARNED, DONE = STAGES = ("warm", "fixed", "learned", "done")
 
@@ -93,10 +93,12 @@ def build_network(prepared: Prepared, recipe: Recipe, pattern: IntArray, *, lear
     )  # fmt: skip
 
 
-def build_graph(prepared: Prepared, recipe: Recipe, pattern: IntArray, *, learned: bool) -> ClusterGraph:
-    """The graph of a pattern, edges at their seeded start."""
+def build_graph(
+    prepared: Prepared, recipe: Recipe, pattern: IntArray, *, learned: bool, start: FloatArray | None = None
+) -> ClusterGraph:
+    """The graph of a pattern; edges at the weights to start from, or at their seeded start."""
     return ClusterGraph(
-        pattern, prepared.train.n_labels, sharpness=recipe.elias.beta, learned=learned,
+        pattern, prepared.train.n_labels, sharpness=recipe.elias.beta, learned=learned, start=start,
         generator=torch.Generator().manual_seed(recipe.seed),
     )  # fmt: skip
 
