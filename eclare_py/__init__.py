@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eclare_py.data.dataset import Dataset, load_dataset
     from eclare_py.estimator import EclareClassifier
+    from eclare_py.hub import HubClassifier
     from eclare_py.metrics.evaluate import evaluate
     from eclare_py.types import Ranking
 
 __version__ = "0.1.0"
 
-__all__ = ["Dataset", "EclareClassifier", "Ranking", "__version__", "evaluate", "load_dataset"]
+__all__ = ["Dataset", "EclareClassifier", "HubClassifier", "Ranking", "__version__", "evaluate", "load_dataset"]
 
 _HOMES = {
     "Dataset": "eclare_py.data.dataset",
     "EclareClassifier": "eclare_py.estimator",
+    "HubClassifier": "eclare_py.hub",
     "Ranking": "eclare_py.types",
     "evaluate": "eclare_py.metrics.evaluate",
     "load_dataset": "eclare_py.data.dataset",

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
 
 from eclare_py.data.dataset import DEFAULT_PROPENSITY_A, DEFAULT_PROPENSITY_B, DataFolder, Dataset
-from eclare_py.errors import ConfigError, DataError, UsageError
+from eclare_py.errors import DataError, UsageError
 from eclare_py.metrics.evaluate import evaluate
 from eclare_py.metrics.filters import drop_filter_pairs
 from eclare_py.metrics.result import Evaluation
+from eclare_py.metrics.scorer import MetricScorer
 from eclare_py.persist import load_pipeline, save_pipeline
 from eclare_py.rank.models import Model, method_of
 from eclare_py.rank.pipeline import Pipeline
 from eclare_py.rank.selection import choose_thresholds, with_score_quality
+from eclare_py.recipes import Overrides, find_recipe, override_words, recipes
 from eclare_py.types import IntArray, Ranking
 
 if TYPE_CHECKING:
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from eclare_py.train.events import Listener
     from eclare_py.train.recipe import Recipe
 
-Overrides = Mapping[str, Any] | Iterable[str]
 RANKED = 100  # labels ranked per document in an evaluation: what R@100 needs
 
 
@@ -63,7 +65,7 @@ class EclareClassifier:
         return classifier
 
     @classmethod
-    def load(cls, path: str | Path, *, tail_boost: float | None = None) -> EclareClassifier:
+    def load(cls, path: str | Path, *, tail_boost: float | None = None) -> Self:
         """A classifier from a model folder; loading and answering need no torch.
 
         Args:
@@ -107,7 +109,7 @@ class EclareClassifier:
     def fit(
         self,
         data: Dataset | DataFolder | Sequence[str],
-        labels: Sequence[Sequence[str] | Sequence[int]] | None = None,
+        labels: Sequence[Sequence[str] | Sequence[int]] | Any | None = None,
         *,
         label_texts: Sequence[str] | Mapping[str, str] | None = None,
         folder: str | Path | None = None,
@@ -118,7 +120,8 @@ class EclareClassifier:
 
         Args:
             data: A data set (of a folder its train split), or N texts.
-            labels: With texts: for each its label names, or rows of `label_texts`.
+            labels: With texts: for each its label names, or rows of `label_texts`; or an (N, L) indicator matrix, dense
+                or sparse, as of scikit-learn's `MultiLabelBinarizer`.
             label_texts: What the labels say, in label order or by name; without it their names.
             folder: Where checkpoints and the event log are kept; None keeps none.
             resume: Go on from the checkpoint in `folder`, if there is one.
@@ -267,65 +270,72 @@ class EclareClassifier:
         """Sizes, settings and training facts of the model as plain data."""
         return self.pipeline.describe()
 
+    @property
+    def classes_(self) -> np.ndarray:
+        """(L,) names of the labels, in the order of their rows.
+
+        Raises:
+            AttributeError: The classifier is not trained, as scikit-learn wants it.
+        """
+        if self._pipeline is None:
+            raise AttributeError("classes_ is there once the classifier is trained: call fit")
+        labels = self._pipeline.labels
+        return np.array(labels.texts if labels.ids is None else labels.ids, dtype=object)
+
+    def score(self, texts: Sequence[str], labels: Any) -> float:
+        """nDCG@5 in percent of N texts with labels as in `fit`; `metrics.MetricScorer` has the other metrics."""
+        return MetricScorer("nDCG@5")(self, texts, labels)
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Constructor arguments, as scikit-learn's `clone` and searches expect them; `deep` changes nothing."""
         return {"recipe": self.recipe, "overrides": self.overrides, "device": self.device}
 
     def set_params(self, **params: Any) -> EclareClassifier:
-        """Set constructor arguments by name.
+        """Set constructor arguments by name, or single settings of the recipe by theirs: {"document.dim": 64}.
 
         Raises:
-            UsageError: An unknown name.
+            UsageError: An unknown name. (That a setting is unknown shows when the recipe is read, in `fit`.)
         """
         known = self.get_params()
+        settings = [f"{name}={json.dumps(value)}" for name, value in params.items() if "." in name or name == "seed"]
         for name, value in params.items():
-            if name not in known:
-                raise UsageError(f"unknown parameter {name!r}: choose {', '.join(known)}")
-            setattr(self, name, value)
+            if name in known:
+                setattr(self, name, value)
+            elif "." not in name and name != "seed":
+                raise UsageError(
+                    f"unknown parameter {name!r}: choose {', '.join(known)}, or a setting of the recipe "
+                    "such as document.dim"
+                )
+        if settings:
+            self.overrides = [*override_words(self.overrides), *settings]  # of one setting the last word counts
         return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._pipeline is not None
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn's searches ask for: texts in, many labels out."""
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier", target_tags=TargetTags(required=True, multi_output=True, single_output=False),
+            classifier_tags=ClassifierTags(multi_class=False, multi_label=True),
+            input_tags=InputTags(one_d_array=True, two_d_array=False, string=True),
+        )  # fmt: skip
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._pipeline is not None:
+            raise TypeError("a trained EclareClassifier is not pickled: save(folder) it and load(folder) it again")
+        return vars(self)
 
     def __repr__(self) -> str:
         state = "not trained" if self._pipeline is None else f"{self.n_labels} labels"
         return f"EclareClassifier({str(self.recipe)!r}, {state})"
 
 
-def recipes() -> dict[str, Path]:
-    """The recipes that come with the package, by name."""
-    # An installed package holds a copy; a checkout where links cannot be made has the folder one level up.
-    here = Path(__file__).resolve().parent
-    folder = here / "configs" if (here / "configs").is_dir() else here.parent / "configs"
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-
-
-def find_recipe(recipe: str | Path) -> Path:
-    """The file of a recipe given by name or path.
-
-    Raises:
-        ConfigError: There is none; names those that there are.
-    """
-    path = Path(recipe)
-    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1 or path.is_file():
-        return path
-    known = recipes()
-    if str(recipe) not in known:
-        near = difflib.get_close_matches(str(recipe), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"recipes here: {', '.join(known)}, or the path of a YAML file"
-        raise ConfigError(f"there is no recipe {str(recipe)!r}; {hint}")
-    return known[str(recipe)]
-
-
-def override_words(overrides: Overrides) -> list[str]:
-    """Overrides as `section.key=value` words."""
-    if isinstance(overrides, str):
-        raise ConfigError(f"overrides is the string {overrides!r}; pass a list of such, or a mapping")
-    if isinstance(overrides, Mapping):
-        return [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
-    return list(overrides)
-
-
 def _as_dataset(
     data: Dataset | DataFolder | Sequence[str],
-    labels: Sequence[Sequence[str] | Sequence[int]] | None,
+    labels: Sequence[Sequence[str] | Sequence[int]] | Any | None,
     label_texts: Sequence[str] | Mapping[str, str] | None,
 ) -> Dataset:
     if isinstance(data, Dataset | DataFolder):
@@ -334,6 +344,8 @@ def _as_dataset(
         return data.train if isinstance(data, DataFolder) else data
     if labels is None:
         raise UsageError("fit needs a data set, or texts and a list of labels for each of them")
+    if getattr(labels, "ndim", 1) == 2:
+        return Dataset.from_matrix(data, labels, label_texts)
     return Dataset.from_texts(data, labels, label_texts)
 
 

@@ -216,7 +216,9 @@ def test_parameters_as_scikit_learn_wants_them() -> None:
     assert classifier.get_params() == {"recipe": "eclare", "overrides": ["seed=3"], "device": "cpu"}
     assert clone(classifier).get_params() == classifier.get_params()
     assert classifier.set_params(overrides={"seed": 4}).settings().seed == 4
-    with pytest.raises(UsageError, match="unknown parameter 'depth': choose recipe, overrides, device"):
+    changed = classifier.set_params(**{"document.dim": 12}).settings()
+    assert (changed.document.dim, changed.seed) == (12, 4)
+    with pytest.raises(UsageError, match="unknown parameter 'depth': choose recipe, overrides, device, or a setting"):
         classifier.set_params(depth=3)
 
 

@@ -19,7 +19,7 @@ LADDER = (
     ("errors", "types", "kernel_flags"),
     ("quantize", "codebook"),
     ("storage",),
-    ("config",),
+    ("config", "recipes"),
     ("data", "graph", "metrics"),
     ("features", "model", "index", "linear", "rank"),
     ("train",),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -161,6 +162,43 @@ class Dataset:
         values = np.ones(len(indices), dtype=np.float32)
         flat, pointers = np.array(indices, dtype=np.int64), np.array(indptr, dtype=np.int64)
         return cls(list(texts), compact_csr(values, flat, pointers, len(contents)), contents, label_ids=names)
+
+    @classmethod
+    def from_matrix(
+        cls, texts: Sequence[str], labels: Any, label_texts: Sequence[str] | Mapping[str, str] | None = None
+    ) -> Dataset:
+        """Build from an indicator matrix, as scikit-learn's `MultiLabelBinarizer` gives it.
+
+        Args:
+            texts: N texts.
+            labels: (N, L), dense or sparse; not zero where a label is relevant.
+            label_texts: L texts in column order (`binarizer.classes_`), or a mapping name -> text in that order.
+                Without it labels are called by the numbers of their columns, which says nothing of them.
+
+        Raises:
+            DataError: An empty text, or a number that is negative or not finite.
+            UsageError: Shapes disagree.
+        """
+        matrix = sp.csr_array(labels, dtype=np.float32)
+        if matrix.shape[0] != len(texts):
+            raise UsageError(f"{len(texts)} texts but {matrix.shape[0]} rows of labels: give one row for each text")
+        bad = ~(matrix.data >= 0) | ~np.isfinite(matrix.data)
+        if bad.any():
+            raise DataError(f"the label matrix holds {matrix.data[bad][0]}: use 1 where a label is relevant, else 0")
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        total = matrix.shape[1]
+        names = [str(column) for column in range(total)] if label_texts is None else label_texts
+        ids, contents = _label_space([], names)
+        if len(contents) != total:
+            raise UsageError(f"{len(contents)} label texts for {total} columns of labels: give one for each")
+        _check_texts(texts, "document")
+        _check_texts(contents, "label")
+        ones = np.ones(matrix.nnz, dtype=np.float32)
+        pointers = matrix.indptr.astype(np.int64)
+        return cls(
+            list(texts), compact_csr(ones, matrix.indices.astype(np.int64), pointers, total), contents, label_ids=ids
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,6 +34,7 @@ from eclare_py.metrics.per_document import DocumentScores, documents_path, read_
 from eclare_py.metrics.propensity import PROPENSITY, inverse_propensities
 from eclare_py.metrics.rare import FrequencyBin
 from eclare_py.metrics.result import METRICS, Evaluation, read_evaluation
+from eclare_py.metrics.scorer import MetricScorer
 from eclare_py.metrics.trial import Trial, open_trial
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Evaluation",
     "FrequencyBin",
     "LabelTable",
+    "MetricScorer",
     "Trial",
     "document_scores",
     "documents_path",

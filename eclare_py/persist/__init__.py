@@ -10,7 +10,8 @@ A model folder holds, beside `manifest.json`:
 - `transformer/`, a sentence-transformers model, where one learned with the model or gives the dense columns of a linear
   ranker; it is read at the first answer. One that stayed frozen in a fusion is not stored: the recipe names its folder,
   which has to be there for an answer;
-- `events.jsonl`, the log of the training, where there is one.
+- `events.jsonl`, the log of the training, where there is one;
+- `README.md`, a card, where there is one; it may be edited.
 
 Loading needs neither torch nor scikit-learn.
 """
@@ -18,6 +19,7 @@ Loading needs neither torch nor scikit-learn.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,13 +43,16 @@ KIND = "model"
 LOG = "events.jsonl"
 
 
-def save_pipeline(pipeline: Model, path: str | Path, *, log: str | Path | None = None) -> None:
+def save_pipeline(
+    pipeline: Model, path: str | Path, *, log: str | Path | None = None, beside: Mapping[str, str] | None = None
+) -> None:
     """Write a model, all or nothing; an earlier model at `path` is replaced, anything else there is refused.
 
     Args:
         pipeline: The trained model.
         path: The model folder.
         log: Event log of the training, kept with the model.
+        beside: Texts of further files by name.
 
     Raises:
         UsageError: `path` holds something that is not a model.
@@ -72,6 +77,8 @@ def save_pipeline(pipeline: Model, path: str | Path, *, log: str | Path | None =
         write_json(folder / "facts.json", pipeline.facts, indent=1)
         if log is not None and Path(log).is_file():
             shutil.copyfile(log, folder / LOG)
+        for name, text in (beside or {}).items():
+            (folder / name).write_text(text, encoding="utf-8")
 
 
 def load_pipeline(path: str | Path) -> Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eclare_py.storage.files import atomic_file, read_json, render_json, write_json
 from eclare_py.storage.folder import atomic_folder, check_target, recover
-from eclare_py.storage.manifest import MANIFEST, SCHEMA, verify_manifest
+from eclare_py.storage.manifest import MANIFEST, SCHEMA, read_manifest, verify_manifest
 from eclare_py.storage.sizes import part_sizes
 from eclare_py.storage.state import JSON, State, csr_from_arrays, csr_to_arrays, read_state, write_state
 
@@ -20,6 +20,7 @@ __all__ = [
     "csr_to_arrays",
     "part_sizes",
     "read_json",
+    "read_manifest",
     "read_state",
     "recover",
     "render_json",

@@ -10,7 +10,7 @@ from typing import Any
 
 from eclare_py.errors import DataError, EclareError, ModelError, UsageError
 from eclare_py.storage.files import ACTIVE, aside, remove, sync, temporary
-from eclare_py.storage.manifest import MANIFEST, build_manifest, list_files, read_manifest
+from eclare_py.storage.manifest import MANIFEST, UNCHECKED, build_manifest, list_files, read_manifest
 from eclare_py.storage.recovery import clean, discard, recover, swap_lock
 
 __all__ = ["atomic_folder", "check_target", "recover"]
@@ -129,7 +129,7 @@ def _refuse_strangers(target: Path, kind: str) -> None:
         listed = read_manifest(target, kind)["files"]
     except ModelError as error:
         raise UsageError(f"{target} is not empty and no saved {kind}, so it is not replaced ({error})") from error
-    strangers = [name for name in list_files(target) if name not in listed and name != MANIFEST]
+    strangers = [name for name in list_files(target) if name not in listed and name not in (MANIFEST, UNCHECKED)]
     if strangers:
         raise UsageError(f"{target / strangers[0]} is not part of the saved {kind} and would be lost; move it away")
 

@@ -15,7 +15,9 @@ from eclare_py.storage import recovery
 from eclare_py.storage.files import read_json, render_json
 
 MANIFEST = "manifest.json"
+UNCHECKED = "README.md"  # a card, which people go on editing; nothing reads it
 SCHEMA = 1
+_APART = (MANIFEST, UNCHECKED)
 _MEND = "restore the folder from its source or save it again"
 
 
@@ -39,7 +41,7 @@ def build_manifest(folder: Path, *, kind: str, extra: dict[str, Any] | None) -> 
     Raises:
         ModelError: A file cannot be part of a saved folder, or `extra` is not JSON data.
     """
-    files = {name: _describe(path) for name, path in list_files(folder).items() if name != MANIFEST}
+    files = {name: _describe(path) for name, path in list_files(folder).items() if name not in _APART}
     return _render({"schema": SCHEMA, "kind": kind, "extra": extra or {}, "files": files})
 
 
@@ -108,7 +110,7 @@ def verify_manifest(path: str | Path, kind: str = "model") -> dict[str, Any]:
     manifest = read_manifest(path, kind)
     folder = Path(path)
     listed: dict[str, dict[str, Any]] = manifest["files"]
-    present = {name: file for name, file in list_files(folder).items() if name != MANIFEST and name[0] != "."}
+    present = {name: file for name, file in list_files(folder).items() if name not in _APART and name[0] != "."}
     for name in listed:
         if name not in present:
             raise ModelError(f"{folder / name} is missing; {_MEND}")

@@ -48,7 +48,7 @@ from eclare_py.train.mining import mine
 from eclare_py.train.objective import objective_of
 from eclare_py.train.optimizer import Rates, make_optimizer, optimizer_state, restore_optimizer
 from eclare_py.train.precision import in_bfloat16
-from eclare_py.train.prepare import Prepared, prepare
+from eclare_py.train.prepare import Prepared, fingerprint, prepare
 from eclare_py.train.prototypes import Prototypes
 from eclare_py.train.ranking import complete, fit_ranker, validate
 from eclare_py.train.recipe import Recipe
@@ -119,7 +119,7 @@ def train(
         else:
             pipeline = assemble(train_network(dataset, recipe, log=log, folder=folder, resume=resume, device=device))
         facts: dict[str, Any] = {"train_seconds": round(time.perf_counter() - started, 1), "device": str(target)}
-        pipeline.facts.update(facts)
+        pipeline.facts.update(facts, data=fingerprint(dataset))
         log("done", **facts)
     return pipeline
 
