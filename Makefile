@@ -10,7 +10,7 @@ PYTEST_FLAGS ?= -n 2 -q
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: install quickstart test lint bench peers clean
+.PHONY: install quickstart test lint bench docs peers clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/.core
@@ -39,6 +39,10 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.core
 	$(BIN)/python experiments/bench.py
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
 
 peers: $(VENV)/.core
 	$(BIN)/python experiments/peers/run.py
