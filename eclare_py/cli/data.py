@@ -115,6 +115,8 @@ def information(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "characters per label text, median": labels["median_text_length"],
         }
     }
+    if labels["relations"]:
+        next(iter(tables.values()))["relations between labels"] = labels["relations"]
     for part in ("train", "test"):
         if facts[part] is not None:
             split = facts[part]

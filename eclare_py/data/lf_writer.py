@@ -30,6 +30,8 @@ DOCUMENTS: dict[Split, str] = {"train": TRAIN, "test": TEST}
 FILTERS: dict[Split, str] = {"train": "filter_labels_train.txt", "test": "filter_labels_test.txt"}
 IMPORT_REPORT = "import.json"  # what an import changed and left out; nothing reads it but people
 DATA_FILES = (LABELS, TRAIN, TEST, *FILTERS.values(), EDGES, CARD, IMPORT_REPORT)
+# What another run may not write again. Filters and the card may be made by hand: these are not dropped.
+_WRITTEN = (TEST, EDGES, IMPORT_REPORT)
 _LEVEL = 5  # gzip: half the time of level 9 for 2 % more bytes
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
@@ -48,7 +50,8 @@ class LfWriter:
     The calls may come in any order; leaving the block with an error leaves nothing behind.
 
     Args:
-        folder: Where to; an earlier data folder there is replaced, anything else is refused.
+        folder: Where to; an earlier data folder there is replaced, anything else is refused. So is one with filters or a
+            card where none are written now: these may be made by hand.
 
     Raises:
         UsageError: `folder` holds files that are not those of a data folder.
@@ -69,7 +72,7 @@ class LfWriter:
         strangers = sorted(set(strangers) - set(DATA_FILES))
         if strangers:
             raise UsageError(f"{self.folder / strangers[0]} is not part of a data folder: name an empty or new folder")
-        self._temporary = self._stack.enter_context(atomic_folder(self.folder, manifest=False))
+        self._temporary = self._stack.enter_context(atomic_folder(self.folder, manifest=False, may_go=_WRITTEN))
         try:
             self._stream(LABELS), self._stream(TRAIN)
         except BaseException as error:

@@ -112,7 +112,9 @@ def _language(graph: Any, concepts: Iterable[Any], wanted: str | None, path: Pat
         if hasattr(text, "language")
     )  # fmt: skip
     named = {language: count for language, count in counts.items() if language}
-    shown = ", ".join(f"{language} ({count:,})" for language, count in sorted(named.items(), key=lambda one: (-one[1], one[0])))
+    shown = ", ".join(
+        f"{language} ({count:,})" for language, count in sorted(named.items(), key=lambda one: (-one[1], one[0]))
+    )
     if wanted is not None:
         if named and not any(_speaks(language, wanted) for language in named):
             raise UsageError(f"{path}: no prefLabel in {wanted!r}; there are {shown}")

@@ -260,9 +260,7 @@ def test_notes_on_a_wrong_separator_and_on_case(tmp_path: Path) -> None:
     path = write(tmp_path / "r.csv", "text,labels\nx,Red|blue\ny,red|green\nz,blue\n")
     summary = import_table(path, tmp_path / "out", test_share=0)
     found = {one["reason"]: one["examples"][0] for one in summary.report["findings"]}
-    assert found["is the separator right?"] == (
-        "no cell of 'labels' holds ';', but 2 of 3 hold '|': --sep '|'?"
-    )
+    assert found["is the separator right?"] == ("no cell of 'labels' holds ';', but 2 of 3 hold '|': --sep '|'?")
     summary = import_table(path, tmp_path / "out", test_share=0, separator="|")
     found = {one["reason"]: one["examples"][0] for one in summary.report["findings"]}
     assert found == {"labels that differ in upper and lower case only": "'Red' and 'red'"}
@@ -314,3 +312,17 @@ def test_other_files_are_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="thesis.txt is not part of a data folder"):
         import_table(make(tmp_path, "csv"), tmp_path / "out")
     assert (tmp_path / "out" / "thesis.txt").read_text() == "years of work"
+
+
+def test_an_import_replaces_another_but_for_what_was_made_by_hand(tmp_path: Path) -> None:
+    labels = write(tmp_path / "labels.jsonl", '{"label": "red", "text": "r", "broader": "blue"}\n'
+                                              '{"label": "blue", "text": "b"}\n{"label": "green", "text": "g"}\n')  # fmt: skip
+    rows = [(f"text {number}", ["red"]) for number in range(10)]
+    import_table(make(tmp_path, "csv", rows), tmp_path / "out", label_file=labels)
+    assert load_dataset(tmp_path / "out").test is not None
+    import_table(make(tmp_path, "csv"), tmp_path / "out", test_share=0)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["import.json", "lbl.json.gz", "trn.json.gz"]
+    write(tmp_path / "out" / "filter_labels_train.txt", "0 1\n")
+    with pytest.raises(UsageError, match="filter_labels_train.txt would be lost"):
+        import_table(make(tmp_path, "csv"), tmp_path / "out", test_share=0)
+    assert load_dataset(tmp_path / "out").train.filter_pairs.tolist() == [[0, 1]]

@@ -69,7 +69,7 @@ def test_rdf_xml_and_ntriples_without_languages(tmp_path: Path) -> None:
     found, told = read(tmp_path / "v.rdf", RDF)
     assert (found.ids, found.texts) == (["http://x.org/a", "http://x.org/b"], ["one", "two"])
     assert (found.edges, told) == ([(1, 0, "broader")], {})
-    triple = '<http://x.org/a> <http://www.w3.org/{}> {} .\n'
+    triple = "<http://x.org/a> <http://www.w3.org/{}> {} .\n"
     lines = triple.format("1999/02/22-rdf-syntax-ns#type", "<http://www.w3.org/2004/02/skos/core#Concept>")
     lines += triple.format("2004/02/skos/core#prefLabel", '"one"@de')
     assert read(tmp_path / "v.nt", lines)[0].texts == ["one"]
