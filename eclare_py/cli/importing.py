@@ -48,7 +48,7 @@ def import_(
         typer.Option("--test-share", "--test-fraction", help="Share of the documents for the test split [0.2].",
                      show_default=False),
     ] = None,
-    keep: Annotated[int, typer.Option(help="Documents of each label that stay in train.")] = 1,
+    keep: Annotated[int, typer.Option("--keep-in-train", help="Documents of each label that stay in train.")] = 1,
     seed: Annotated[int, typer.Option(help="Another seed chooses other test documents.")] = 0,
     repair: Annotated[bool, typer.Option(help="Mend white space and encodings.")] = True,
     encoding: Annotated[

@@ -50,8 +50,8 @@ class LfWriter:
     The calls may come in any order; leaving the block with an error leaves nothing behind.
 
     Args:
-        folder: Where to; an earlier data folder there is replaced, anything else is refused. So is one with filters or a
-            card where none are written now: these may be made by hand.
+        folder: Where to; an earlier data folder there is replaced, anything else is refused. So is one with filters or
+            a card where none are written now: these may be made by hand.
 
     Raises:
         UsageError: `folder` holds files that are not those of a data folder.

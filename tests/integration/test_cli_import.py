@@ -16,7 +16,7 @@ from eclare_py.cli.app import app
 from eclare_py.data.dataset import load_dataset
 from eclare_py.estimator import EclareClassifier
 from eclare_py.train.prepare import prepare
-from tests.tiny import write_recipe
+from tests.tiny import build_folder, write_recipe
 
 
 def eclare(*arguments: Any, code: int = 0) -> Result:
@@ -26,10 +26,10 @@ def eclare(*arguments: Any, code: int = 0) -> Result:
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> Path:
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny data set as products.csv, and its labels as thesaurus.ttl: each but the first has a broader one."""
     folder = tmp_path_factory.mktemp("own")
-    train = tiny.folder.train
+    train = load_dataset(build_folder(folder / "tiny")).train
     with open(folder / "products.csv", "w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["title", "description", "tags"])

@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from xml.sax import SAXException, SAXParseException
 
 from eclare_py.data.importing.clean import clean
+from eclare_py.data.importing.entities import check_entities
 from eclare_py.data.importing.options import ImportOptions
 from eclare_py.data.importing.tally import Tally
 from eclare_py.data.importing.vocabulary import Vocabulary, unambiguous
@@ -76,7 +78,10 @@ def _parse(path: Path, syntax: str) -> Any:
         raise UsageError("reading a SKOS vocabulary needs rdflib: pip install 'eclare_py[skos]'") from error
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as stream:
-            return rdflib.Graph().parse(file=stream, format=syntax, publicID=path.absolute().as_uri())
+            if syntax == "xml":
+                check_entities(stream, path)
+            # Relative IRIs must not tell where the file lay.
+            return rdflib.Graph().parse(file=stream, format=syntax, publicID=f"file:///{quote(path.name)}")
     except FileNotFoundError:
         raise DataError("file is missing", path=path) from None
     except SAXParseException as error:

@@ -315,8 +315,8 @@ def test_other_files_are_not_replaced(tmp_path: Path) -> None:
 
 
 def test_an_import_replaces_another_but_for_what_was_made_by_hand(tmp_path: Path) -> None:
-    labels = write(tmp_path / "labels.jsonl", '{"label": "red", "text": "r", "broader": "blue"}\n'
-                                              '{"label": "blue", "text": "b"}\n{"label": "green", "text": "g"}\n')  # fmt: skip
+    lines = ['{"label": "red", "text": "r", "broader": "blue"}', '{"label": "blue", "text": "b"}']
+    labels = write(tmp_path / "labels.jsonl", "\n".join(lines))
     rows = [(f"text {number}", ["red"]) for number in range(10)]
     import_table(make(tmp_path, "csv", rows), tmp_path / "out", label_file=labels)
     assert load_dataset(tmp_path / "out").test is not None

@@ -99,6 +99,25 @@ def test_broken_files(tmp_path: Path, name: str, content: str, line: int | None,
     assert line is None or caught.value.line is not None and abs(caught.value.line - line) <= 1
 
 
+@pytest.mark.parametrize(
+    "entity",
+    ['SYSTEM "other.txt"', '"&y;&y;&y;"', f'"{"long" * 300}"', '"&#38;y;"'],
+    ids=["file", "nested", "long", "late"],
+)
+def test_xml_that_would_unfold_is_refused(tmp_path: Path, entity: str) -> None:
+    head = f'<!DOCTYPE r [\n<!ENTITY y "fine">\n<!ENTITY x {entity}>]>'
+    with pytest.raises(DataError, match="entity 'x' refers to others or is long") as caught:
+        read(tmp_path / "v.rdf", head + RDF.replace("one", "one &x;"))
+    assert caught.value.line == 3
+    short = '<!DOCTYPE r [<!ENTITY x "and more">]>' + RDF.replace("one", "one &x;")
+    assert read(tmp_path / "v.rdf", short)[0].texts[0] == "one and more"
+
+
+def test_relative_names_do_not_tell_where_the_file_lay(tmp_path: Path) -> None:
+    content = TURTLE.replace(":cat ", "<#cat> ")
+    assert "file:///v.ttl#cat" in read(tmp_path / "v.ttl", content, language="en")[0].ids
+
+
 def test_missing_file_and_missing_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="file is missing"):
         read_vocabulary(tmp_path / "none.ttl", ImportOptions(), Tally())
