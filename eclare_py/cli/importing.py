@@ -20,8 +20,10 @@ _ENOUGH = 40  # train documents that training asks for at least
 def import_(
     files: Annotated[list[Path], typer.Argument(help=".csv, .tsv, .jsonl or .parquet files.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="The data folder to write.", show_default=False)],
-    text: Annotated[str, typer.Option(help="Column of the text; of several (a,b) the texts are joined.")] = "text",
-    labels: Annotated[str, typer.Option(help="Column of the labels.")] = "labels",
+    text: Annotated[
+        str, typer.Option("--text", "--text-column", help="Column of the text; of several (a,b) the texts are joined.")
+    ] = "text",
+    labels: Annotated[str, typer.Option("--labels", "--labels-column", help="Column of the labels.")] = "labels",
     separator: Annotated[str, typer.Option("--sep", "--separator", help="Between two labels in one cell.")] = ";",
     id_: Annotated[str | None, typer.Option("--id", help="Column of document ids.", show_default=False)] = None,
     label_file: Annotated[
