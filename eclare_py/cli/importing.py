@@ -16,6 +16,28 @@ from eclare_py.report.model import Table
 _SHOWN = 90  # characters of an example
 _ENOUGH = 40  # train documents that training asks for at least
 
+LabelFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--label-file",
+        help="All labels and their texts: a table, or a SKOS vocabulary (.ttl, .rdf, .nt).",
+        show_default=False,
+    ),
+]
+Tests = Annotated[
+    list[Path] | None,
+    typer.Option("--test", help="Tables for the test split; may be repeated.", show_default=False),
+]
+TestShare = Annotated[
+    float | None,
+    typer.Option(
+        "--test-share",
+        "--test-fraction",
+        help="Share of the documents for the test split [0.2].",
+        show_default=False,
+    ),
+]
+
 
 def import_(
     files: Annotated[list[Path], typer.Argument(help=".csv, .tsv, .jsonl or .parquet files.", show_default=False)],
@@ -26,11 +48,7 @@ def import_(
     labels: Annotated[str, typer.Option("--labels", "--labels-column", help="Column of the labels.")] = "labels",
     separator: Annotated[str, typer.Option("--sep", "--separator", help="Between two labels in one cell.")] = ";",
     id_: Annotated[str | None, typer.Option("--id", help="Column of document ids.", show_default=False)] = None,
-    label_file: Annotated[
-        Path | None,
-        typer.Option(help="All labels and their texts: a table, or a SKOS vocabulary (.ttl, .rdf, .nt).",
-                     show_default=False),
-    ] = None,
+    label_file: LabelFile = None,
     label_id: Annotated[str, typer.Option(help="Column of the label file with the name the rows use.")] = "label",
     label_text: Annotated[str, typer.Option(help="Its column(s) with the label's text.")] = "text",
     language: Annotated[
@@ -41,15 +59,8 @@ def import_(
     min_count: Annotated[int, typer.Option(help="Leave out labels with fewer documents.")] = 0,
     keep_unlabelled: Annotated[bool, typer.Option("--keep-unlabelled", help="Keep rows without labels.")] = False,
     duplicates: Annotated[str, typer.Option(help="Rows with the same text: merge or keep.")] = "merge",
-    test: Annotated[
-        list[Path] | None,
-        typer.Option("--test", help="Tables for the test split; may be repeated.", show_default=False),
-    ] = None,
-    test_share: Annotated[
-        float | None,
-        typer.Option("--test-share", "--test-fraction", help="Share of the documents for the test split [0.2].",
-                     show_default=False),
-    ] = None,
+    test: Tests = None,
+    test_share: TestShare = None,
     keep: Annotated[int, typer.Option("--keep-in-train", help="Documents of each label that stay in train.")] = 1,
     seed: Annotated[int, typer.Option(help="Another seed chooses other test documents.")] = 0,
     repair: Annotated[bool, typer.Option(help="Mend white space and encodings.")] = True,
