@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from xml.parsers import expat
 
 from eclare_py.errors import DataError
@@ -16,7 +17,7 @@ class _RootReached(Exception):
     """The document type is over."""
 
 
-def check_entities(stream: BinaryIO, path: Path) -> None:
+def check_entities(stream: BufferedIOBase, path: Path) -> None:
     """Refuse entities that refer to entities, to other files, or are long: they may unfold without end.
 
     Reads up to the root element and goes back to the start.

@@ -12,7 +12,7 @@ from eclare_py.data.importing.options import ImportOptions
 from eclare_py.data.importing.tables import read_table, table_format
 from eclare_py.data.importing.tally import Tally
 from eclare_py.data.label_edges import RELATIONS
-from eclare_py.data.problems import Place, show
+from eclare_py.data.problems import show
 from eclare_py.errors import DataError
 
 SKOS_FORMATS = {".ttl": "turtle", ".turtle": "turtle", ".nt": "nt", ".rdf": "xml", ".xml": "xml", ".owl": "xml"}
@@ -63,7 +63,7 @@ def unambiguous(names: Iterable[tuple[str, int]], taken: Iterable[str]) -> dict[
 
 def _from_table(path: Path, options: ImportOptions, tally: Tally) -> Vocabulary:
     found = Vocabulary()
-    related: list[tuple[int, Place, str, str]] = []
+    related: list[tuple[int, str, str, str]] = []
     rows: dict[str, int] = {}
     columns = (options.label_id, *options.label_texts)
     if options.label_id in options.label_texts:
@@ -78,15 +78,16 @@ def _from_table(path: Path, options: ImportOptions, tally: Tally) -> Vocabulary:
         if name in rows:
             tally.reject("label stands twice", place, show(name))
             continue
+        where = f"{path.name}:{place.line}"
         parts = [clean(str(record[key]), tally, place, repair=options.repair)
                  for key in options.label_texts if record[key] is not None]  # fmt: skip
         text = " ".join(part for part in parts if part)
         if not text:
-            tally.note("label without text: its name is used", f"{path.name}:{place.line}: {show(name)}")
+            tally.note("label without text: its name is used", f"{where}: {show(name)}")
         rows[name] = len(found.ids)
         found.ids.append(name)
         found.texts.append(text or name)
-        related += [(rows[name], place, *pair) for pair in _relations(values[wanted:], options.separator)]
+        related += [(rows[name], where, *pair) for pair in _relations(values[wanted:], options.separator)]
     if not found.ids:
         raise DataError("no labels in it", path=path)
     found.other_names = unambiguous(((text, row) for row, text in enumerate(found.texts)), rows)
@@ -111,14 +112,12 @@ def _split(given: Any, separator: str) -> list[str]:
     return [str(one) for one in given] if isinstance(given, (list, tuple)) else [str(given)]
 
 
-def _add_edges(
-    found: Vocabulary, related: list[tuple[int, Place, str, str]], rows: dict[str, int], tally: Tally
-) -> None:
-    for source, place, other, relation in related:
+def _add_edges(found: Vocabulary, related: list[tuple[int, str, str, str]], rows: dict[str, int], tally: Tally) -> None:
+    for source, where, other, relation in related:
         target = rows.get(other, found.other_names.get(other, -1))
         if target < 0 or target == source:
             reason = "relation to an unknown label" if target < 0 else "relation to itself"
-            tally.note(reason, f"{place.path.name}: {show(found.ids[source])} {relation} {show(other)}")
+            tally.note(reason, f"{where}: {show(found.ids[source])} {relation} {show(other)}")
         else:
             found.edges.append((source, target, relation))
 
