@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eclare_py.data.dataset import Dataset, load_dataset
+    from eclare_py.data.importing import import_table
     from eclare_py.estimator import EclareClassifier
     from eclare_py.hub import HubClassifier
     from eclare_py.metrics.evaluate import evaluate
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Dataset", "EclareClassifier", "HubClassifier", "Ranking", "__version__", "evaluate", "load_dataset"]
+__all__ = [
+    "Dataset",
+    "EclareClassifier",
+    "HubClassifier",
+    "Ranking",
+    "__version__",
+    "evaluate",
+    "import_table",
+    "load_dataset",
+]
 
 _HOMES = {
     "Dataset": "eclare_py.data.dataset",
@@ -25,6 +35,7 @@ _HOMES = {
     "HubClassifier": "eclare_py.hub",
     "Ranking": "eclare_py.types",
     "evaluate": "eclare_py.metrics.evaluate",
+    "import_table": "eclare_py.data.importing",
     "load_dataset": "eclare_py.data.dataset",
 }
 

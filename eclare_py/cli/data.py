@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from eclare_py.cli.console import errors, output, say, show_json, show_pairs
+from eclare_py.cli.importing import import_
 from eclare_py.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build, import, check and describe data folders.")
@@ -50,45 +51,7 @@ def build(
         f"in {folder}")  # fmt: skip
 
 
-@app.command("import")
-def import_(
-    files: Annotated[list[Path], typer.Argument(help=".jsonl, .csv, .tsv or .parquet files.", show_default=False)],
-    out: Out,
-    labels: Annotated[
-        Path | None,
-        typer.Option("--labels", help="Table with columns label and text: all labels, in order.", show_default=False),
-    ] = None,
-    test: Annotated[
-        list[Path] | None,
-        typer.Option("--test", help="Tables for the test split; may be repeated.", show_default=False),
-    ] = None,
-    test_fraction: Annotated[
-        float | None, typer.Option(help="Share of the documents for the test split [0.2].", show_default=False)
-    ] = None,
-    text_column: Annotated[str, typer.Option(help="Column of the text.")] = "text",
-    labels_column: Annotated[str, typer.Option(help="Column of the label names.")] = "labels",
-    separator: Annotated[str, typer.Option(help="Between the label names in one CSV cell.")] = ";",
-    name: Annotated[str | None, typer.Option(help="Name of the data set.", show_default=False)] = None,
-) -> None:
-    """Turn tables of your own into a checked data folder.
-
-    \b
-    tickets.csv:   text,labels
-                   printer does not print,hardware;printing
-    tickets.jsonl: {"text": "printer does not print", "labels": ["hardware", "printing"]}
-    \b
-    eclare data import tickets.csv --out data/tickets
-    eclare data import train.jsonl --test test.jsonl --labels labels.csv --out data/tickets
-    """
-    from eclare_py.data.tabular import Columns, import_files
-
-    columns = Columns(text=text_column, labels=labels_column, separator=separator)
-    done = import_files(
-        files, out, labels_file=labels, test_files=test or [], test_fraction=test_fraction, columns=columns, name=name
-    )
-    for warning in done.warnings:
-        say(str(warning))
-    say(f"{done.train:,} train and {done.test:,} test documents, {done.labels:,} labels in {done.folder}")
+app.command("import")(import_)
 
 
 @app.command()
@@ -152,6 +115,8 @@ def information(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "characters per label text, median": labels["median_text_length"],
         }
     }
+    if labels["relations"]:
+        next(iter(tables.values()))["relations between labels"] = labels["relations"]
     for part in ("train", "test"):
         if facts[part] is not None:
             split = facts[part]

@@ -46,7 +46,9 @@ def estimate_training(train: Dataset, recipe: Recipe) -> dict[str, Any]:
     free = n_labels * (dim + 1) * _FLOAT if recipe.label.free else 0
     vectors = (n_documents + n_labels) * dim * _FLOAT
     rows = (n_documents * terms_per_text + n_labels * (terms_per_label + hops * kept)) * _ENTRY
-    graphs = n_labels * (3 * recipe.graph.top_k + recipe.rank.support.top_k) * _ENTRY
+    given = 2 * len(train.label_edges) if recipe.graph.given_weight else 0
+    edges = n_labels * recipe.graph.top_k + min(given, n_labels * recipe.graph.top_k)
+    graphs = (3 * edges + n_labels * recipe.rank.support.top_k) * _ENTRY
     texts = sum(len(text) + 60 for part in (train.texts, train.label_texts) for text in part)
     # Parameters once in use, once as the best epoch, once on their way into a checkpoint; a tree is built over
     # two or three vectors a label, and the ranker holds three more.

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from eclare_py.data.label_edges import check_edges, no_edges
 from eclare_py.data.lines import lone_surrogate
 from eclare_py.data.problems import Report, show
 from eclare_py.data.rows import compact_csr
@@ -38,6 +39,8 @@ class Dataset:
         ids: N document ids, where the data have them.
         label_ids: L label ids, where the data have them.
         filter_pairs: (F, 2) int64, sorted unique rows (document, label) to ignore in training and evaluation.
+        label_edges: (E, 3) int64, sorted unique rows (label, label, relation), see `label_edges`; relations between
+            labels that are known beforehand, e.g. from a thesaurus.
 
     Raises:
         ValueError: The parts do not fit each other.
@@ -49,6 +52,7 @@ class Dataset:
     ids: list[str] | None = None
     label_ids: list[str] | None = None
     filter_pairs: IntArray = field(default_factory=no_pairs)
+    label_edges: IntArray = field(default_factory=no_edges)
 
     def __post_init__(self) -> None:
         shape = (len(self.texts), len(self.label_texts))
@@ -66,6 +70,7 @@ class Dataset:
         steps = np.diff(pairs, axis=0)
         if np.any((steps[:, 0] < 0) | ((steps[:, 0] == 0) & (steps[:, 1] <= 0))):
             raise ValueError("filter_pairs must be sorted and unique")
+        check_edges(self.label_edges, shape[1])
 
     def __len__(self) -> int:
         return len(self.texts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from eclare_py.data import lf, xc
 from eclare_py.data.card import Card, read_card
 from eclare_py.data.dataset import DataFolder, Dataset, no_pairs
+from eclare_py.data.label_edges import EDGES, no_edges, read_edges
 from eclare_py.data.lf_writer import DOCUMENTS, FILTERS, LABELS, TEST, TRAIN, Split
 from eclare_py.data.lines import LineReader
 from eclare_py.data.problems import Place, Report, show
@@ -29,6 +30,7 @@ class FolderParts:
     filters: dict[Split, IntArray]
     files: dict[Split, Path]
     card: Card
+    edges: IntArray = field(default_factory=no_edges)
 
 
 def read_folder(path: Path, report: Report) -> FolderParts:
@@ -49,7 +51,9 @@ def to_data_folder(parts: FolderParts) -> DataFolder:
     splits: dict[Split, Dataset] = {}
     for split, rows in parts.documents.items():
         pairs = parts.filters.get(split, no_pairs())
-        splits[split] = Dataset(rows.texts, rows.labels, parts.labels.texts, rows.ids, parts.labels.ids, pairs)
+        splits[split] = Dataset(
+            rows.texts, rows.labels, parts.labels.texts, rows.ids, parts.labels.ids, pairs, parts.edges
+        )
     card = parts.card
     return DataFolder(splits["train"], splits.get("test"), card.name, parts.path, card.propensity_a, card.propensity_b)
 
@@ -92,7 +96,8 @@ def _finish(
             report.error(path / name, None, f"there is no {DOCUMENTS[split]} for it: add that or remove this file")
         else:
             filters[split] = read_filter(path / name, documents[split].known, labels.known, report)
-    return FolderParts(path, labels, label_file, documents, filters, files, read_card(path, report))
+    edges = read_edges(path / EDGES, labels.known, report) if (path / EDGES).exists() else no_edges()
+    return FolderParts(path, labels, label_file, documents, filters, files, read_card(path, report), edges)
 
 
 def read_filter(path: Path, n_documents: int | None, n_labels: int | None, report: Report) -> IntArray:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from eclare_py.data.card import CARD
 from eclare_py.data.dataset import Dataset
+from eclare_py.data.label_edges import EDGES, RELATIONS
 from eclare_py.data.lines import lone_surrogate
 from eclare_py.data.problems import show
 from eclare_py.data.rows import is_relevance
@@ -27,7 +28,10 @@ Split: TypeAlias = Literal["train", "test"]
 LABELS, TRAIN, TEST = "lbl.json.gz", "trn.json.gz", "tst.json.gz"
 DOCUMENTS: dict[Split, str] = {"train": TRAIN, "test": TEST}
 FILTERS: dict[Split, str] = {"train": "filter_labels_train.txt", "test": "filter_labels_test.txt"}
-DATA_FILES = (LABELS, TRAIN, TEST, *FILTERS.values(), CARD)
+IMPORT_REPORT = "import.json"  # what an import changed and left out; nothing reads it but people
+DATA_FILES = (LABELS, TRAIN, TEST, *FILTERS.values(), EDGES, CARD, IMPORT_REPORT)
+# What another run may not write again. Filters and the card may be made by hand: these are not dropped.
+_WRITTEN = (TEST, EDGES, IMPORT_REPORT)
 _LEVEL = 5  # gzip: half the time of level 9 for 2 % more bytes
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
@@ -46,7 +50,8 @@ class LfWriter:
     The calls may come in any order; leaving the block with an error leaves nothing behind.
 
     Args:
-        folder: Where to; an earlier data folder there is replaced, anything else is refused.
+        folder: Where to; an earlier data folder there is replaced, anything else is refused. So is one with filters or
+            a card where none are written now: these may be made by hand.
 
     Raises:
         UsageError: `folder` holds files that are not those of a data folder.
@@ -67,7 +72,7 @@ class LfWriter:
         strangers = sorted(set(strangers) - set(DATA_FILES))
         if strangers:
             raise UsageError(f"{self.folder / strangers[0]} is not part of a data folder: name an empty or new folder")
-        self._temporary = self._stack.enter_context(atomic_folder(self.folder, manifest=False))
+        self._temporary = self._stack.enter_context(atomic_folder(self.folder, manifest=False, may_go=_WRITTEN))
         try:
             self._stream(LABELS), self._stream(TRAIN)
         except BaseException as error:
@@ -132,10 +137,26 @@ class LfWriter:
             self._last_label = max(self._last_label, (pair[1], f"filter pair {pair} of {split}"))
             self._stream(FILTERS[split]).write(f"{pair[0]} {pair[1]}\n")
 
+    def edge(self, source: int, target: int, relation: str) -> None:
+        """Write an edge between two labels, e.g. `edge(12, 7, "broader")`: label 7 is broader than label 12."""
+        pair = operator.index(source), operator.index(target)
+        if relation not in RELATIONS or min(pair) < 0 or pair[0] == pair[1]:
+            raise DataError(f"edge {pair} {show(relation)} must join two labels by one of {', '.join(RELATIONS)}",
+                            path=self.folder)  # fmt: skip
+        self._last_label = max(self._last_label, (max(pair), f"edge {pair}"))
+        self._stream(EDGES).write(f"{pair[0]} {pair[1]} {relation}\n")
+
     def card(self, card: Mapping[str, Any]) -> None:
         """Write card.json, e.g. {"name": "mine", "propensity": {"A": 0.55, "B": 1.5}}."""
-        text = json.dumps(dict(card), indent=2, allow_nan=False, ensure_ascii=False)
-        (self._temporary / CARD).write_text(text + "\n", encoding="utf-8")
+        self._json(CARD, card)
+
+    def import_report(self, report: Mapping[str, Any]) -> None:
+        """Write import.json, what was changed and left out on the way here."""
+        self._json(IMPORT_REPORT, report)
+
+    def _json(self, name: str, content: Mapping[str, Any]) -> None:
+        text = json.dumps(dict(content), indent=2, allow_nan=False, ensure_ascii=False)
+        (self._temporary / name).write_text(text + "\n", encoding="utf-8")
 
     def _row(self, part: str, text: str, uid: str | None) -> dict[str, Any]:
         if not isinstance(text, str) or not text or text.isspace():
@@ -203,11 +224,15 @@ def write_lf(
     """Write one or two splits over the same labels as a data folder; `LfWriter` says what is refused."""
     if test is not None and (test.label_texts != train.label_texts or test.label_ids != train.label_ids):
         raise UsageError("train and test must have the same labels")
+    if test is not None and not np.array_equal(test.label_edges, train.label_edges):
+        raise UsageError("train and test must have the same label edges")
     with LfWriter(folder) as writer:
         if card is not None:
             writer.card(card)
         for column, text in enumerate(train.label_texts):
             writer.label(text, None if train.label_ids is None else train.label_ids[column])
+        for source, target, relation in train.label_edges.tolist():
+            writer.edge(source, target, RELATIONS[relation])
         _write_split(writer, "train", train)
         if test is not None:
             _write_split(writer, "test", test)

@@ -39,7 +39,7 @@ class LineReader:
 
     def __iter__(self) -> Iterator[tuple[int, str | None]]:
         try:
-            with _open(self.place.path) as stream:
+            with self._open() as stream:
                 while raw := stream.readline(MAX_LINE_BYTES + 1):
                     self.count += 1
                     yield self.count, self._decode(raw, stream)
@@ -51,22 +51,33 @@ class LineReader:
         except OSError as error:
             self._broken(None, f"cannot be read ({error.strerror or error})")
 
+    def _open(self) -> io.BufferedReader[Any]:
+        return open_bytes(self.place.path)
+
     def _decode(self, raw: bytes, stream: io.BufferedReader[Any]) -> str | None:
         if len(raw) > MAX_LINE_BYTES:
             while raw and not raw.endswith(b"\n"):
                 raw = stream.readline(MAX_LINE_BYTES)
-            self._broken(self.count, f"line is longer than {MAX_LINE_BYTES} bytes: shorten the text")
+            self._unreadable(f"line is longer than {MAX_LINE_BYTES} bytes: shorten the text")
             return None
         if self._skip_bom and self.count == 1 and raw.startswith(_BOM):
             raw = raw[len(_BOM) :]
         try:
             text = raw.decode("utf-8")
         except UnicodeDecodeError as error:
-            self._broken(
-                self.count, f"invalid UTF-8: byte 0x{raw[error.start]:02x} at column {error.start + 1}; save as UTF-8"
-            )
-            return None
+            found = self._undecodable(raw, error)
+            if found is None:
+                return None
+            text = found
         return text.rstrip("\r\n") if text.endswith("\n") else text
+
+    def _undecodable(self, raw: bytes, error: UnicodeDecodeError) -> str | None:
+        """What a line that is no UTF-8 is read as; here that is a fault."""
+        self._unreadable(f"invalid UTF-8: byte 0x{raw[error.start]:02x} at column {error.start + 1}; save as UTF-8")
+        return None
+
+    def _unreadable(self, message: str) -> None:
+        self._broken(self.count, message)
 
     def _broken(self, line: int | None, message: str) -> None:
         self.place.line = line
@@ -95,7 +106,8 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
-def _open(path: Path) -> io.BufferedReader[Any]:
+def open_bytes(path: Path) -> io.BufferedReader[Any]:
+    """A plain or gzip file as a buffered stream of bytes."""
     if path.suffix == ".gz":
         return io.BufferedReader(_Unpacked(path), _BUFFER_BYTES)
     return io.BufferedReader(io.FileIO(path), _BUFFER_BYTES)

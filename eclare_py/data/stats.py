@@ -23,7 +23,7 @@ def describe(folder: str | Path | DataFolder) -> dict[str, Any]:
     Returns:
         `name`, `path`, `propensity`, and:
         `labels`: count, train documents a label (mean, max, percentiles), `tail` (count and share with 1 to 5 train
-        documents), `unseen` (count and share never seen in train), median text length;
+        documents), `unseen` (count and share never seen in train), median text length, relations between labels;
         `train` and `test` (None where missing): documents, labels a document, text length, filter pairs.
     """
     data = folder if isinstance(folder, DataFolder) else load_dataset(folder)
@@ -40,6 +40,7 @@ def describe(folder: str | Path | DataFolder) -> dict[str, Any]:
             "tail": {"count": int(tail.sum()), "share": _share(tail)},
             "unseen": {"count": int(unseen.sum()), "share": _share(unseen)},
             "median_text_length": _median_length(data.train.label_texts),
+            "relations": len(data.train.label_edges),
         },
         "train": _describe_split(data.train, tail),
         "test": None if data.test is None else _describe_split(data.test, tail),

@@ -8,10 +8,11 @@ from eclare_py.errors import ConfigError, UsageError
 from eclare_py.graph.bipartite import HEAD_MODES, HUB_MODES
 from eclare_py.graph.cooccurrence import WEIGHTINGS, cooccurrence_graph
 from eclare_py.graph.edges import prune_by_text, top_k_rows
+from eclare_py.graph.given import join_given
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.graph.normalize import NORMALIZATIONS, SELF_LOOPS, set_self_loops
 from eclare_py.graph.walks import walk_counts
-from eclare_py.types import Csr, FloatArray
+from eclare_py.types import Csr, FloatArray, IntArray
 
 KINDS = ("walk", "walk-exact", *WEIGHTINGS)
 # Pruning comes before the top-k, as in ECLARE; so many times top_k edges are counted for it to choose from.
@@ -35,6 +36,8 @@ class GraphConfig:
         prune_below: Edges with a smaller cosine of the label texts are dropped; None: no pruning.
         self_loops: "keep", "max", "one" or "none", see `set_self_loops`.
         normalization: "symmetric", "row" or "none".
+        given_weight: Weight of an edge that the data bring along (a thesaurus), against the mean edge of its label; 0:
+            not used. Pruning and the head threshold do not touch these edges.
     """
 
     kind: str = field(default="walk", metadata={"choices": KINDS})
@@ -49,6 +52,7 @@ class GraphConfig:
     prune_below: float | None = field(default=None, metadata={"low": -1.0, "high": 1.0})
     self_loops: str = field(default="keep", metadata={"choices": SELF_LOOPS})
     normalization: str = field(default="symmetric", metadata={"choices": NORMALIZATIONS})
+    given_weight: float = field(default=0.0, metadata={"low": 0.0, "high": 100.0})
 
     def __post_init__(self) -> None:
         for entry in fields(self):
@@ -96,6 +100,7 @@ def build_label_graph(
     config: GraphConfig | None = None,
     *,
     label_vectors: FloatArray | Csr | None = None,
+    given: IntArray | None = None,
     seed: int = 0,
 ) -> LabelGraph:
     """Build the label graph of a training set.
@@ -104,6 +109,7 @@ def build_label_graph(
         labels: (N, L) label matrix of the train documents only.
         config: How; ECLARE's own settings where not given.
         label_vectors: (L, d) dense or (L, V) sparse label text vectors, needed for pruning.
+        given: (E, 3) edges of the data, see `join_given`; they count where `given_weight` is above 0.
         seed: Seed of the walks; the other kinds are deterministic.
 
     Returns:
@@ -120,5 +126,7 @@ def build_label_graph(
     graph = _raw_graph(labels, config, config.top_k * (_PRUNE_CANDIDATES if pruned else 1), seed)
     if config.prune_below is not None and label_vectors is not None:
         graph = top_k_rows(prune_by_text(graph, label_vectors, config.prune_below), config.top_k)
+    if given is not None:
+        graph = join_given(graph, given, weight=config.given_weight, top_k=config.top_k)
     graph = set_self_loops(graph, config.self_loops)
     return LabelGraph.from_adjacency(graph, kind=config.kind, normalization=config.normalization)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,12 @@ def _step(name: str) -> None:
 
 @contextmanager
 def atomic_folder(
-    path: str | Path, *, manifest: bool = True, kind: str = "model", extra: dict[str, Any] | None = None
+    path: str | Path,
+    *,
+    manifest: bool = True,
+    kind: str = "model",
+    extra: dict[str, Any] | None = None,
+    may_go: Collection[str] = (),
 ) -> Iterator[Path]:
     """Prepare a folder beside `path` and put it in its place when the block ends without an error.
 
@@ -34,6 +39,7 @@ def atomic_folder(
         manifest: Write `manifest.json` (needed by `verify_manifest`).
         kind: What the folder holds, e.g. "model".
         extra: JSON data for the manifest's `extra`.
+        may_go: Without manifest: files of the old folder that the new one may be without.
 
     Yields:
         The temporary folder to write into.
@@ -56,7 +62,7 @@ def atomic_folder(
         yield partial
         _finish(partial, kind, extra, manifest)
         if not manifest:
-            _refuse_losses(target, partial)
+            _refuse_losses(target, partial, may_go)
         _swap(partial, target)
     except OSError as error:
         failure: type[EclareError] = ModelError if manifest else DataError
@@ -134,8 +140,9 @@ def _refuse_strangers(target: Path, kind: str) -> None:
         raise UsageError(f"{target / strangers[0]} is not part of the saved {kind} and would be lost; move it away")
 
 
-def _refuse_losses(target: Path, partial: Path) -> None:
+def _refuse_losses(target: Path, partial: Path, may_go: Collection[str]) -> None:
     """Refuse to replace a folder without manifest where that would delete a file that is not written anew."""
-    lost = [name for name in list_files(target) if name not in list_files(partial)] if target.exists() else []
+    kept = {*list_files(partial), *may_go}
+    lost = [name for name in list_files(target) if name not in kept] if target.exists() else []
     if lost:
         raise UsageError(f"{target / lost[0]} would be lost; move it away or choose another folder")

@@ -106,7 +106,9 @@ def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepare
         inputs=known[0],
         held_out_inputs=known[1],
         label_inputs=known[2],
-        graph=build_label_graph(train.labels, recipe.graph, label_vectors=label_rows, seed=recipe.seed),
+        graph=build_label_graph(
+            train.labels, recipe.graph, label_vectors=label_rows, given=train.label_edges, seed=recipe.seed
+        ),
         frequencies=train.label_frequencies,
         fingerprint=fingerprint(dataset),
     )
@@ -122,6 +124,7 @@ def all_documents(prepared: Prepared) -> Dataset:
         ids=None if train.ids is None or held_out.ids is None else [*train.ids, *held_out.ids],
         label_ids=train.label_ids,
         filter_pairs=np.concatenate([train.filter_pairs, held_out.filter_pairs + [train.n_documents, 0]]),
+        label_edges=train.label_edges,
     )
 
 
@@ -158,11 +161,11 @@ def read_by_transformer(
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """SHA-256 of texts, labels and filter pairs."""
+    """SHA-256 of texts, labels, filter pairs and label edges."""
     digest = hashlib.sha256()
     for texts in (dataset.texts, dataset.label_texts):
         for text in texts:
             digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
-    for part in (dataset.labels.indptr, dataset.labels.indices, dataset.filter_pairs):
+    for part in (dataset.labels.indptr, dataset.labels.indices, dataset.filter_pairs, dataset.label_edges):
         digest.update(np.ascontiguousarray(part, dtype=np.int64).tobytes())
     return digest.hexdigest()

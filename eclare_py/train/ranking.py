@@ -94,7 +94,7 @@ def fit_ranker(
         The ranker, and the best candidates of the held-out documents.
     """
     config, seed = recipe.rank, recipe.seed
-    support = _support(prepared.train.labels, recipe)
+    support = _support(prepared.train, recipe)
     ranker = Ranker(
         scorer, profile, prepared.graph.normalized, support, config, prepared.train.n_documents, linear,
         neighbours=neighbours,
@@ -150,13 +150,16 @@ def complete(ranker: Ranker, documents: FloatArray, prepared: Prepared, recipe: 
         profile=label_profile(documents, together.labels, ranker.profile.terms, recipe.rank),
         linear=build_linear(ranker.scorer.tree, rows, together, prepared.features, recipe),
         neighbours=build_neighbours(documents, together, recipe),
-        support=_support(together.labels, recipe),
+        support=_support(together, recipe),
         n_documents=together.n_documents,
     )
 
 
-def _support(labels: Csr, recipe: Recipe) -> Csr:
-    return half(build_label_graph(labels, recipe.rank.support, seed=recipe.seed).adjacency)
+def _support(documents: Dataset, recipe: Recipe) -> Csr:
+    graph = build_label_graph(
+        documents.labels, recipe.rank.support, given=documents.label_edges, seed=recipe.seed
+    )
+    return half(graph.adjacency)
 
 
 def _first_pairs(ranker: Ranker, half: _Half) -> _Pairs:

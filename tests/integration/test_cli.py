@@ -176,7 +176,7 @@ def test_import_of_own_tables(tmp_path: Path) -> None:
     assert "3 labels" in said
     assert json.loads(eclare("data", "info", out, "--json").stdout)["name"] == "tickets"
     table.write_text("message,tags\nfirst,network\n,network\n")
-    message = error_of(eclare("data", "import", table, "--out", tmp_path / "bad", *columns, code=1))
+    message = error_of(eclare("data", "import", table, "--out", tmp_path / "bad", *columns, "--strict", code=1))
     assert message.startswith(f"{table}:3: ")
     assert not (tmp_path / "bad").exists()
 
