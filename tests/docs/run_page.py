@@ -20,6 +20,7 @@ from eclare_py.train import recipe
 
 # Blocks marked `console` show what needs more than this machine has (a GPU, a model of one's own); they are not run.
 BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.M | re.S)
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 SHORT = ("rank.steps=40", "rank.fusion_batch=512", "training.surrogate_epochs=2", "document.dim=32", "linear.rounds=3")
 
 
@@ -43,7 +44,7 @@ def run(page: Path) -> None:
             continue
         for line in code.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
-            if words[:1] == ["eclare"] and not {"|", "<", ">"} & set(words):
+            if words[:1] == ["eclare"] and not re.search(r"[|<>]", QUOTED.sub("", line)):
                 app(words[1:], standalone_mode=False)
             elif words:
                 subprocess.run(["bash", "-e", "-u", "-c", line], check=True)
