@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
+from eclare_py.data.aggregated import AggregatedDataset
 from eclare_py.data.card import CARD
 from eclare_py.data.dataset import Dataset
 from eclare_py.data.lines import lone_surrogate
@@ -25,9 +26,10 @@ from eclare_py.storage import atomic_folder
 
 Split: TypeAlias = Literal["train", "test"]
 LABELS, TRAIN, TEST = "lbl.json.gz", "trn.json.gz", "tst.json.gz"
+GROUPS = "groups.json.gz"
 DOCUMENTS: dict[Split, str] = {"train": TRAIN, "test": TEST}
 FILTERS: dict[Split, str] = {"train": "filter_labels_train.txt", "test": "filter_labels_test.txt"}
-DATA_FILES = (LABELS, TRAIN, TEST, *FILTERS.values(), CARD)
+DATA_FILES = (LABELS, TRAIN, TEST, GROUPS, *FILTERS.values(), CARD)
 _LEVEL = 5  # gzip: half the time of level 9 for 2 % more bytes
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
@@ -55,7 +57,8 @@ class LfWriter:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.counts: dict[str, int] = {"labels": 0, "train": 0, "test": 0}
+        self.counts: dict[str, int] = {"labels": 0, "train": 0, "test": 0, "groups": 0}
+        self._grouped: set[int] = set()
         self._stack = ExitStack()
         self._streams: dict[str, _Text] = {}
         self._uids: dict[str, bool] = {}
@@ -96,7 +99,7 @@ class LfWriter:
         self,
         split: Split,
         text: str,
-        labels: Iterable[int],
+        labels: Iterable[int] | None,
         *,
         uid: str | None = None,
         relevances: Sequence[float] | npt.NDArray[np.float32] | None = None,
@@ -106,19 +109,31 @@ class LfWriter:
         Args:
             split: "train" or "test".
             text: Its text, not empty.
-            labels: Row numbers of its labels, distinct; the labels may be added later.
+            labels: Row numbers of its labels, distinct; the labels may be added later. None: they are of its group.
             uid: Its id; all documents of a split have one or none.
             relevances: One number above 0 for each label; 1 where not given.
         """
         row = self._row(split, text, uid)
-        row["target_ind"] = self._labels(split, labels)
+        if labels is not None:
+            row["target_ind"] = self._labels(split, labels)
         if relevances is not None:
             values = [float(value) for value in relevances]
-            if len(values) != len(row["target_ind"]) or not all(map(is_relevance, values)):
+            if len(values) != len(row.get("target_ind", ())) or not all(map(is_relevance, values)):
                 raise self._fault(split, f"relevances {show(values)} must be one finite number above 0 for each label")
             row["target_rel"] = values
         self._stream(DOCUMENTS[split]).write(_encode(row) + "\n")
         return self._count(split)
+
+    def group(self, members: Iterable[int], labels: Iterable[int]) -> int:
+        """Write the next group of train documents and the labels of the group; returns its row number."""
+        rows = sorted(operator.index(member) for member in members)
+        if not rows or rows[0] < 0 or not self._grouped.isdisjoint(rows) or len(set(rows)) < len(rows):
+            raise self._fault("groups", f"members {show(rows)} must be rows of train that are in no other group")
+        self._grouped.update(rows)
+        self._last_document["train"] = max(self._last_document["train"], rows[-1])
+        row = {"members": rows, "target_ind": self._labels("groups", labels)}
+        self._stream(GROUPS).write(_encode(row) + "\n")
+        return self._count("groups")
 
     def filter_pairs(self, split: Split, pairs: Iterable[tuple[int, int]]) -> None:
         """Write (document, label) pairs to ignore in training and evaluation, as row numbers of that split."""
@@ -150,7 +165,7 @@ class LfWriter:
             raise self._fault(part, "uid is empty: give it a character or leave it out")
         return cast(dict[str, Any], row)
 
-    def _labels(self, split: Split, labels: Iterable[int]) -> list[int]:
+    def _labels(self, split: str, labels: Iterable[int]) -> list[int]:
         found = [operator.index(label) for label in labels]
         if not found:
             return found
@@ -167,9 +182,11 @@ class LfWriter:
         for split, last in self._last_document.items():
             if last >= self.counts[split]:
                 raise DataError(
-                    f"filter pairs of {split} name document {last}, but {self.counts[split]} were written",
+                    f"filter pairs or groups of {split} name document {last}, but {self.counts[split]} were written",
                     path=self.folder,
                 )
+        if self._grouped and len(self._grouped) < self.counts["train"]:
+            raise DataError(f"{self.counts['train'] - len(self._grouped)} documents are in no group", path=self.folder)
         largest, where = self._last_label
         if largest >= self.counts["labels"]:
             raise DataError(
@@ -214,6 +231,9 @@ def write_lf(
 
 
 def _write_split(writer: LfWriter, split: Split, part: Dataset) -> None:
+    if isinstance(part, AggregatedDataset):
+        _write_groups(writer, part)
+        return
     weighted = bool(np.any(part.labels.data != 1))
     for row, text in enumerate(part.texts):
         start, end = part.labels.indptr[row : row + 2]
@@ -225,3 +245,13 @@ def _write_split(writer: LfWriter, split: Split, part: Dataset) -> None:
             relevances=part.labels.data[start:end] if weighted else None,
         )
     writer.filter_pairs(split, map(tuple, part.filter_pairs.tolist()))
+
+
+def _write_groups(writer: LfWriter, part: AggregatedDataset) -> None:
+    for row, text in enumerate(part.texts):
+        writer.document("train", text, None, uid=None if part.ids is None else part.ids[row])
+    order, sizes = np.argsort(part.groups, kind="stable"), np.bincount(part.groups)
+    for number, members in enumerate(np.split(order, np.cumsum(sizes)[:-1])):
+        start, end = part.group_labels.indptr[number : number + 2]
+        writer.group(members.tolist(), part.group_labels.indices[start:end].tolist())
+    writer.filter_pairs("train", map(tuple, part.filter_pairs.tolist()))

@@ -17,6 +17,7 @@ from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
 from eclare_py.model.lightxml_config import LightXmlConfig
 from eclare_py.rank.config import RankConfig
 from eclare_py.train.elias.config import EliasConfig
+from eclare_py.train.imputation.config import ImputationConfig
 from eclare_py.train.resolution_config import ResolutionConfig
 
 
@@ -94,6 +95,7 @@ class Recipe:
     rank: RankConfig = field(default_factory=RankConfig)
     elias: EliasConfig = field(default_factory=EliasConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    imputation: ImputationConfig = field(default_factory=ImputationConfig)
 
 
 def load_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
