@@ -96,6 +96,10 @@ class AggregatedDataset(Dataset):
         """(L,) int64, groups of each label: how many documents it has is not known."""
         return np.bincount(self.group_labels.indices, minlength=self.n_labels).astype(np.int64)
 
+    def with_labels(self, labels: Csr) -> Dataset:
+        """The same documents with labels (N, L) of their own."""
+        return Dataset(self.texts, labels, self.label_texts, self.ids, self.label_ids, self.filter_pairs)
+
     def subset(self, rows: npt.ArrayLike) -> AggregatedDataset:
         """The documents `rows`; groups are taken whole, as the labels of a part of a group are not known.
 
@@ -104,7 +108,7 @@ class AggregatedDataset(Dataset):
         """
         picked = np.asarray(rows)
         picked = np.flatnonzero(picked) if picked.dtype == np.bool_ else picked.astype(np.int64)
-        part = super().subset(picked)
+        part = self.with_labels(self.labels).subset(picked)
         numbers, counts = np.unique(self.groups[picked], return_counts=True)
         sizes = np.bincount(self.groups, minlength=self.n_groups)[numbers]
         if len(np.unique(picked)) < len(picked) or np.any(counts != sizes):

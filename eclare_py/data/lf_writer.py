@@ -57,7 +57,7 @@ class LfWriter:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.counts: dict[str, int] = {"labels": 0, "train": 0, "test": 0, "groups": 0}
+        self.counts: dict[str, int] = {"labels": 0, "train": 0, "test": 0}
         self._grouped: set[int] = set()
         self._stack = ExitStack()
         self._streams: dict[str, _Text] = {}
@@ -172,7 +172,7 @@ class LfWriter:
         if min(found) < 0 or len(set(found)) < len(found):
             raise self._fault(split, f"labels {show(found)} must be distinct and not negative")
         if max(found) > self._last_label[0]:
-            self._last_label = max(found), f"row {self.counts[split]} of {split}"
+            self._last_label = max(found), f"row {self.counts.get(split, 0)} of {split}"
         return found
 
     def _check_complete(self) -> None:
@@ -194,11 +194,11 @@ class LfWriter:
             )
 
     def _count(self, part: str) -> int:
-        self.counts[part] += 1
+        self.counts[part] = self.counts.get(part, 0) + 1
         return self.counts[part] - 1
 
     def _fault(self, part: str, message: str) -> DataError:
-        return DataError(f"row {self.counts[part]} of {part}: {message}", path=self.folder)
+        return DataError(f"row {self.counts.get(part, 0)} of {part}: {message}", path=self.folder)
 
     def _stream(self, name: str) -> _Text:
         if name not in self._streams:

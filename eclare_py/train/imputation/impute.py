@@ -82,8 +82,7 @@ def imputed(
         "seconds": round(time.perf_counter() - started, 1),
     }
     log("note", imputation=facts)
-    dataset = Dataset(data.texts, labels, data.label_texts, data.ids, data.label_ids, data.filter_pairs)
-    return dataset, facts
+    return data.with_labels(labels), facts
 
 
 def _labels(

@@ -44,7 +44,7 @@ def model_log_odds(
         train: Trains a model.
         seed: Of the halves.
     """
-    dataset = Dataset(data.texts, labels, data.label_texts, data.ids, data.label_ids, data.filter_pairs)
+    dataset = data.with_labels(labels)
     half_of = np.random.default_rng(seed).permutation(data.n_groups)[data.groups] % HALVES
     scores = np.zeros(len(pairs), dtype=np.float32)
     for half in range(HALVES):
