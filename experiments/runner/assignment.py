@@ -20,7 +20,8 @@ def assignment(imputed: Csr, data: AggregatedDataset, truth: Csr) -> dict[str, f
 
     Returns:
         `assignment`: labels of groups whose assigned member carries them (the mean, where several share the greatest
-        value); `label_precision`: pairs given that are true; `label_recall`: true pairs that are given.
+        value; wrong, where nobody got the label); `label_precision`: pairs given that are true; `label_recall`: true
+        pairs that are given.
     """
     pairs = MemberPairs.of(data)
     values = look_up(imputed, pairs.documents, pairs.labels)
@@ -29,7 +30,7 @@ def assignment(imputed: Csr, data: AggregatedDataset, truth: Csr) -> dict[str, f
     np.maximum.at(greatest, pairs.bags, values)
     first = (values > 0) & (values == greatest[pairs.bags])
     assigned = pairs.sums(first.astype(np.float32))
-    shares = pairs.sums((first & right).astype(np.float32))[assigned > 0] / assigned[assigned > 0]
+    shares = (pairs.sums((first & right).astype(np.float32)) / np.maximum(assigned, 1))[np.diff(pairs.bag_pairs) > 0]
     given = values > 0
     return {
         "assignment": 100 * float(shares.mean()),

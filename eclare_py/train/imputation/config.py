@@ -34,6 +34,9 @@ class ImputationConfig:
     trust: float = option(10.0, "weight of the embeddings beside the regression, for a label of few groups", low=0.0)
     trust_groups: int = option(20, "groups of a label at which that weight is half", low=1)
     least: float = option(0.5, "probability at which further members get a label (soft)", low=0.01, high=1.0)
+    doubt: float = option(
+        0.5, "a label whose likeliest member is below this probability goes to nobody (soft)", low=0.0, high=1.0
+    )
     cover: bool = option(False, "a document that would get no label gets the likeliest of its group")
     self_training: int = option(0, "rounds in which models of the recipe score the members", low=0)
     self_training_weight: float = option(

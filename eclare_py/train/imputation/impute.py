@@ -125,7 +125,8 @@ def chosen(pairs: MemberPairs, beliefs: FloatArray, config: ImputationConfig, se
     kept = np.full(len(pairs), config.method == "union")
     if config.method != "union":
         kept[pairs.best(beliefs, seed=seed)] = True
-    if config.method == "soft":
+    if config.method == "soft":  # a wrong label costs more than one that is missing
+        kept &= beliefs >= config.doubt
         kept |= beliefs >= config.least
     if config.cover:
         kept[_uncovered(pairs, kept, beliefs)] = True
