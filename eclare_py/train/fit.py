@@ -242,11 +242,12 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         return session.negatives
 
     corpus = corpus_of(
-        prepared, label_documents=settings.label_documents and name == "surrogate", soft_targets=settings.soft_targets
+        prepared, label_documents=settings.label_documents and name == "surrogate", soft_targets=settings.soft_targets,
+        groups=settings.groups,
     )
     source = BatchSource(
         corpus.labels, corpus.filter_pairs, batch_size=settings.batch_size, seed=session.recipe.seed, stage=name,
-        soft=corpus.soft,
+        soft=corpus.soft, bags=corpus.bags,
     )  # fmt: skip
     epochs = min(epochs, max(1, settings.max_steps // max(source.steps, 1)))
     run = StageRun(

@@ -11,7 +11,7 @@ import numpy as np
 
 from eclare_py.config import to_mapping
 from eclare_py.data.aggregated import AggregatedDataset
-from eclare_py.data.dataset import Dataset
+from eclare_py.data.imputed import ImputedDataset
 from eclare_py.errors import TrainingError
 from eclare_py.features.tfidf import FeatureConfig, TfidfFeatures
 from eclare_py.train.events import EventLog
@@ -37,7 +37,7 @@ def imputed(
     folder: Path | None = None,
     resume: bool = False,
     device: str = "auto",
-) -> tuple[Dataset, dict[str, Any]]:
+) -> tuple[ImputedDataset, dict[str, Any]]:
     """Hand the labels of groups to members.
 
     Args:
@@ -66,14 +66,16 @@ def imputed(
             log(event, log=False, **values)
 
     settings = to_mapping(recipe)
-    labels = keeping.load(folder, data, settings) if resume and folder is not None else None
-    if labels is None:
-        labels = _labels(
-            data, recipe.imputation, recipe.seed, log,
+    pairs, config = MemberPairs.of(data), recipe.imputation
+    beliefs = keeping.load(folder, data, settings, len(pairs)) if resume and folder is not None else None
+    if beliefs is None:
+        beliefs = _beliefs(
+            data, pairs, config, recipe.seed, log,
             lambda part: train(part, recipe, device=device, listener=pass_on),
         )  # fmt: skip
         if folder is not None:
-            keeping.save(folder, labels, data, settings)
+            keeping.save(folder, beliefs, data, settings)
+    labels = chosen(pairs, beliefs, config, recipe.seed)
     facts = {
         "method": recipe.imputation.method,
         "groups": data.n_groups,
@@ -82,15 +84,19 @@ def imputed(
         "seconds": round(time.perf_counter() - started, 1),
     }
     log("note", imputation=facts)
-    return data.with_labels(labels), facts
+    dataset = ImputedDataset(
+        data.texts, labels, data.label_texts, data.ids, data.label_ids, data.filter_pairs, groups=data.groups,
+        beliefs=pairs.matrix(np.ones(len(pairs), dtype=np.bool_), beliefs),
+    )  # fmt: skip
+    return dataset, facts
 
 
-def _labels(
-    data: AggregatedDataset, config: ImputationConfig, seed: int, log: EventLog, train: Trainer
-) -> Csr:
-    pairs = MemberPairs.of(data)
+def _beliefs(
+    data: AggregatedDataset, pairs: MemberPairs, config: ImputationConfig, seed: int, log: EventLog, train: Trainer
+) -> FloatArray:
+    """(P,) probability that a document carries a label of its group; all alike where the method asks for none."""
     if config.method in ("union", "random"):
-        return chosen(pairs, np.ones(len(pairs), dtype=np.float32), config, seed)
+        return np.ones(len(pairs), dtype=np.float32)
     log_odds = document_log_odds(data, pairs, config, seed)
     for number in range(config.self_training):
         beliefs = noisy_or(pairs, log_odds)
@@ -99,7 +105,7 @@ def _labels(
         scores = model_log_odds(data, pairs, labels, train, seed=seed + number)
         weight = np.float32(config.self_training_weight)
         log_odds = (1 - weight) * log_odds + weight * scores
-    return chosen(pairs, noisy_or(pairs, log_odds), config, seed)
+    return noisy_or(pairs, log_odds)
 
 
 def document_log_odds(

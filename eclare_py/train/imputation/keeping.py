@@ -1,4 +1,4 @@
-"""Imputed labels beside the checkpoint, so that a run that goes on does not begin with them anew."""
+"""What was imputed, beside the checkpoint, so that a run that goes on does not begin with them anew."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 import numpy as np
 
 from eclare_py.data.aggregated import AggregatedDataset
+from eclare_py.errors import ModelError
 from eclare_py.storage import State, atomic_folder, read_state, recover, verify_manifest, write_state
-from eclare_py.storage.state import csr_from_arrays, csr_to_arrays
-from eclare_py.types import Csr
+from eclare_py.types import FloatArray
 
 FOLDER = "imputation"
-_PART = "labels"
+_PART = "beliefs"
 
 
-def save(folder: Path, labels: Csr, data: AggregatedDataset, recipe: dict[str, Any]) -> None:
-    """Keep labels in a training's working folder, all or nothing."""
+def save(folder: Path, beliefs: FloatArray, data: AggregatedDataset, recipe: dict[str, Any]) -> None:
+    """Keep probabilities in a training's working folder, all or nothing."""
     with atomic_folder(folder / FOLDER, kind=FOLDER) as partial:
-        write_state(partial, _PART, State(csr_to_arrays(_PART, labels), _what(data, recipe)))
+        write_state(partial, _PART, State({_PART: beliefs}, _what(data, recipe)))
 
 
-def load(folder: Path, data: AggregatedDataset, recipe: dict[str, Any]) -> Csr | None:
-    """Labels that were kept of the same data and recipe; None where there are none.
+def load(folder: Path, data: AggregatedDataset, recipe: dict[str, Any], n_pairs: int) -> FloatArray | None:
+    """(P,) probabilities that were kept of the same data and recipe; None where there are none.
 
     Raises:
         ModelError: They are damaged.
@@ -36,7 +36,10 @@ def load(folder: Path, data: AggregatedDataset, recipe: dict[str, Any]) -> Csr |
     state = read_state(folder / FOLDER, _PART)
     if state.meta != _what(data, recipe):
         return None
-    return csr_from_arrays(state.arrays, _PART, "imputed labels", shape=data.labels.shape)
+    beliefs = state.arrays.get(_PART)
+    if beliefs is None or beliefs.dtype != np.float32 or beliefs.shape != (n_pairs,):
+        raise ModelError(f"{folder / FOLDER}: not one probability for each of {n_pairs} pairs; train without --resume")
+    return beliefs
 
 
 def _what(data: AggregatedDataset, recipe: dict[str, Any]) -> dict[str, Any]:
