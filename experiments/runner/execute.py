@@ -94,7 +94,7 @@ def _labelled(
     clock = Clock()
     dataset, facts = imputed(data, recipe, log=EventLog(None, display), train=train, device=device)
     clock.stop()
-    found = {"imputation_s": facts["seconds"], **assignment(dataset.labels, data, folder.train.labels)}
+    found = {"imputation_s": facts["seconds"], **assignment(dataset, data, folder.train.labels)}
     return dataset, found, {"imputation": clock}
 
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from eclare_py import EclareClassifier, load_dataset
 from eclare_py.cli.app import app
 from eclare_py.data.aggregated import AggregatedDataset, aggregate
+from eclare_py.data.imputed import ImputedDataset
 from eclare_py.train.imputation.grouping import form_groups
 from tests.tiny import ROOT, arrays_of
 
@@ -114,18 +115,23 @@ def test_self_training_trains_the_recipe_on_the_way(grouped: Path, tiny: Any) ->
 
 def test_a_wrong_setting_is_told(grouped: Path, tmp_path: Path) -> None:
     call = ["train", "xr_linear", "--data", grouped, "--out", tmp_path / "x", "--set"]
-    assert "did you mean 'method'" in eclare(*call, "imputation.methd=hard", code=1)
-    assert "imputation.method" in eclare(*call, "imputation.method=best", code=1)
+    assert "did you mean imputation.method?" in eclare(*call, "imputation.methd=hard", code=2)
+    assert "imputation.method" in eclare(*call, "imputation.method=best", code=2)
 
 
 def test_assignment_is_counted_by_the_true_labels(tiny: Any) -> None:
     truth = tiny.folder.train
     data = aggregate(truth, form_groups(truth, size=4, seed=0))
-    assert assignment(truth.labels, data, truth.labels)["label_recall"] == 100
-    assert assignment(truth.labels, data, truth.labels)["assignment"] == 100
-    united = assignment(data.labels, data, truth.labels)
+
+    def found(labels: Any, beliefs: Any) -> dict[str, float]:
+        dataset = ImputedDataset(truth.texts, labels, truth.label_texts, groups=data.groups, beliefs=beliefs)
+        return assignment(dataset, data, truth.labels)
+
+    right = found(truth.labels, truth.labels)
+    assert right["assignment"] == right["label_precision"] == 100 and right["label_recall"] == pytest.approx(100, abs=1)
+    united = found(data.labels, data.labels)
     assert united["label_precision"] == pytest.approx(100 * truth.labels.nnz / data.labels.nnz, abs=1)
-    assert united["assignment"] < 50
+    assert united["assignment"] < 50 and found(truth.labels, data.labels)["assignment"] == united["assignment"]
 
 
 def test_an_experiment_over_groups(tiny: Any, tmp_path: Path) -> None:
@@ -144,5 +150,5 @@ def test_an_experiment_over_groups(tiny: Any, tmp_path: Path) -> None:
     results = Results.read(Store(tmp_path / "out"), experiment, {})
     accuracy = results.spread("synthetic", variants[2].name, "assignment")
     share = closed(results, "synthetic", "imputed, soft", "random", 4)
-    assert accuracy is not None and accuracy.mean > 60 and share is not None and 0 < share.mean < 150
+    assert accuracy is not None and accuracy.mean > 50 and share is not None and 0 < share.mean < 150
     assert "| imputed, soft |" in (tmp_path / "results" / "groups.md").read_text()

@@ -171,7 +171,7 @@ def test_soft_gives_several_members_of_a_group_a_label_that_they_share():
     beliefs = posterior.noisy_or(pairs, document_log_odds(data, pairs, ImputationConfig(), 0))
     soft, hard = (chosen(pairs, beliefs, ImputationConfig(method=name), 0) for name in ("soft", "hard"))
     recalled = [float((one != 0).multiply(dataset.labels != 0).sum() / dataset.labels.nnz) for one in (soft, hard)]
-    assert recalled[0] > recalled[1] + 0.1 and accuracy(soft, dataset.labels) > 0.9
+    assert recalled[0] > recalled[1] + 0.05 and accuracy(soft, dataset.labels) > 0.9
     assert hard.nnz == data.group_labels.nnz and set(np.unique(hard.data)) == {1}
     best = hard != 0
     assert soft.data.min() >= ImputationConfig().doubt

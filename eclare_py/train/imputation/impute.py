@@ -25,7 +25,7 @@ from eclare_py.train.imputation.self_training import Ranker, Trainer, model_log_
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import Csr, FloatArray
 
-_FEATURES = FeatureConfig(min_df=2)  # words and pairs of words, whatever the recipe reads
+_MANY = 1000  # documents from which on a word of a single text is left out
 
 
 def imputed(
@@ -112,7 +112,9 @@ def document_log_odds(
     data: AggregatedDataset, pairs: MemberPairs, config: ImputationConfig, seed: int
 ) -> FloatArray:
     """(P,) log-odds that a document carries a label of its group: stages A and B of EAGLE, without any recipe."""
-    features = TfidfFeatures.fit(data.texts, data.label_texts, config=_FEATURES)
+    # Words and pairs of words, whatever the recipe reads.
+    reading = FeatureConfig(min_df=2 if data.n_documents >= _MANY else 1)
+    features = TfidfFeatures.fit(data.texts, data.label_texts, config=reading)
     rows, label_rows = features.transform(data.texts), features.transform(data.label_texts)
     vectors = project(rows, config.dimensions, seed=seed)
     likeness = likeness_of(data, pairs, rows, label_rows, vectors, config)
