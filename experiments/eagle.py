@@ -26,7 +26,7 @@ WAYS = {
     "imputed, no label texts": ("label_texts=false",),
     "imputed, self-trained": ("self_training=1",),
 }
-MAIN = ("union", "random member", "imputed, hard", "imputed, soft")
+MAIN = ("union", "random member", "imputed, hard", "imputed, soft", "imputed, self-trained")
 SHOWN = ("P@1", "P@3", "P@5", "PSP@5", "R@100", "assignment", "label_precision", "label_recall", "imputation_s")
 
 
