@@ -1,4 +1,4 @@
-"""`eclare data`: build, import, validate, info."""
+"""`eclare data`: build, import, group, validate, info."""
 
 from __future__ import annotations
 
@@ -52,6 +52,41 @@ def build(
 
 
 app.command("import")(import_)
+
+
+@app.command()
+def group(
+    folder: Folder,
+    out: Out,
+    size: Annotated[int, typer.Option(help="Members of a group; the last ones may be smaller.")] = 4,
+    by: Annotated[str, typer.Option(help="random: any documents; similar: documents of like texts.")] = "random",
+    seed: Annotated[int, typer.Option(help="Of the groups.")] = 0,
+) -> None:
+    """Forget which train document carries which label: keep the labels of groups alone, to try training on such data.
+
+    The test split keeps its labels. The folder written holds none of the train documents' own labels.
+
+    \b
+    eclare data group data/debian --size 4 --by random --out data/debian-groups
+    eclare train default --data data/debian-groups --out models/debian
+    """
+    from eclare_py.data.aggregated import aggregate
+    from eclare_py.data.dataset import load_dataset
+    from eclare_py.data.lf_writer import write_lf
+
+    if out.resolve() == folder.resolve():
+        raise UsageError(f"--out {out} is the folder itself, whose labels would be lost: name another")
+    data = load_dataset(folder)
+    from eclare_py.train.imputation.grouping import form_groups  # only now, as it compiles
+
+    groups = form_groups(data.train, size=size, by=by, seed=seed)
+    card = {
+        "name": f"{data.name}, groups of {size}",
+        "propensity": {"A": data.propensity_a, "B": data.propensity_b},
+        "groups": {"size": size, "by": by, "seed": seed, "of": data.name},
+    }
+    write_lf(out, aggregate(data.train, groups), data.test, card=card)
+    say(f"{data.train.n_documents:,} train documents in {int(groups.max()) + 1:,} groups in {out}")
 
 
 @app.command()
@@ -122,6 +157,7 @@ def information(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
             split = facts[part]
             tables[part] = {
                 "documents": split["documents"],
+                **_of_groups(split),
                 "pairs of document and label": split["pairs"],
                 "pairs with a rare label": f"{split['tail_pair_share']:.1%}",
                 "labels per document, mean": split["labels_per_document"]["mean"],
@@ -130,6 +166,17 @@ def information(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
                 "filter pairs": split["filter_pairs"],
             }
     return tables
+
+
+def _of_groups(split: dict[str, Any]) -> dict[str, Any]:
+    """Lines that only aggregated labels have."""
+    if "groups" not in split:
+        return {}
+    return {
+        "labels are of groups": split["groups"],
+        "documents per group, mean": split["documents_per_group"]["mean"],
+        "labels per group, mean": split["labels_per_group"]["mean"],
+    }
 
 
 def _settings(words: list[str]) -> dict[str, str]:

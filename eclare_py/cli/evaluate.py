@@ -149,7 +149,11 @@ def _with_sections(
 
 
 def _chosen(folder: DataFolder, split: str) -> Dataset:
+    from eclare_py.data.aggregated import AggregatedDataset
+
     if split == "trn":
+        if isinstance(folder.train, AggregatedDataset):
+            raise DataError("labels of its train split are of groups: evaluate --split tst", path=folder.path)
         return folder.train
     if folder.test is None:
         raise DataError("there is no test split: add tst.json.gz, or evaluate --split trn", path=folder.path)

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from eclare_py.cli.console import errors, say
 
 _TITLES = {
+    "imputation": "labels of groups, handed to their members",
     "prepare": "reading, features, label graph",
     "surrogate": "encoders",
     "ranker": "re-ranker",
@@ -94,6 +95,15 @@ def describe(event: str, values: dict[str, Any]) -> str:
         case "note" if "resumed" in values:
             at = values["resumed"]
             return f"resumed in stage {at['stage']}, epoch {at['epoch'] + 1}, after step {at['step']}"
+        case "note" if "imputation" in values:
+            facts = values["imputation"]
+            return (
+                f"the labels are of {facts['groups']:,} groups: {facts['group_labels']:,} labels of groups became "
+                f"{facts['imputed_labels']:,} of documents in {facts['seconds']:.0f} seconds "
+                f"(imputation.method={facts['method']})"
+            )
+        case "note" if "self_training" in values:
+            return f"self-training {values['self_training']} of {values['of']}: two models judge each other's groups"
         case "note" if "documents" in values:
             sizes = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in values.items())
             return f"prepared: {sizes}"

@@ -16,7 +16,7 @@ from eclare_py.errors import EclareError, UsageError
 from eclare_py.storage import check_target
 
 INTERRUPTED = 130
-_OURS = {"checkpoint", "events.jsonl", "embeddings"}  # what training keeps in its working folder
+_OURS = {"checkpoint", "events.jsonl", "embeddings", "imputation"}  # what training keeps in its working folder
 
 
 def train(

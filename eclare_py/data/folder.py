@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from eclare_py.data import lf, xc
+from eclare_py.data.aggregated import AggregatedDataset
 from eclare_py.data.card import Card, read_card
 from eclare_py.data.dataset import DataFolder, Dataset, no_pairs
+from eclare_py.data.groups import GroupRows, read_groups
 from eclare_py.data.label_edges import EDGES, no_edges, read_edges
-from eclare_py.data.lf_writer import DOCUMENTS, FILTERS, LABELS, TEST, TRAIN, Split
+from eclare_py.data.lf_writer import DOCUMENTS, FILTERS, GROUPS, LABELS, TEST, TRAIN, Split
 from eclare_py.data.lines import LineReader
 from eclare_py.data.problems import Place, Report, show
 from eclare_py.data.rows import DocumentRows, LabelRows
@@ -21,7 +23,10 @@ from eclare_py.types import IntArray
 
 @dataclass(frozen=True, eq=False)
 class FolderParts:
-    """A data folder as read, maybe with errors told on the way; `files` hold the texts of the documents."""
+    """A data folder as read, maybe with errors told on the way.
+
+    `files` hold the texts of the documents; with `groups` the train documents have no labels of their own.
+    """
 
     path: Path
     labels: LabelRows
@@ -30,6 +35,7 @@ class FolderParts:
     filters: dict[Split, IntArray]
     files: dict[Split, Path]
     card: Card
+    groups: GroupRows | None = None
     edges: IntArray = field(default_factory=no_edges)
 
 
@@ -42,7 +48,8 @@ def read_folder(path: Path, report: Report) -> FolderParts:
     elif not any((path / name).exists() for name in (LABELS, TRAIN, TEST)):
         report.error(path, None, f"no data set in it: {TRAIN} and {LABELS} are missing{_unpacked(path)}")
     else:
-        return _finish(path, path / LABELS, *_read_lf(path, report), report)
+        found = _finish(path, path / LABELS, *_read_lf(path, report), report)
+        return replace(found, groups=_read_groups(found, report)) if (path / GROUPS).exists() else found
     return FolderParts(path, LabelRows([], None, False), path, {}, {}, {}, Card(path.name))
 
 
@@ -51,6 +58,12 @@ def to_data_folder(parts: FolderParts) -> DataFolder:
     splits: dict[Split, Dataset] = {}
     for split, rows in parts.documents.items():
         pairs = parts.filters.get(split, no_pairs())
+        if split == "train" and parts.groups is not None:
+            splits[split] = AggregatedDataset.of(
+                rows.texts, parts.groups.of, parts.groups.labels, parts.labels.texts, ids=rows.ids,
+                label_ids=parts.labels.ids, filter_pairs=pairs, label_edges=parts.edges,
+            )  # fmt: skip
+            continue
         splits[split] = Dataset(
             rows.texts, rows.labels, parts.labels.texts, rows.ids, parts.labels.ids, pairs, parts.edges
         )
@@ -65,8 +78,14 @@ def _read_lf(path: Path, report: Report) -> tuple[LabelRows, dict[Split, Documen
     for split, name in DOCUMENTS.items():
         if split == "train" or (path / name).exists():
             files[split] = path / name
-            documents[split] = lf.read_documents(files[split], labels.known, report)
+            labelled = split != "train" or not (path / GROUPS).exists()
+            documents[split] = lf.read_documents(files[split], labels.known, report, labelled=labelled)
     return labels, documents, files
+
+
+def _read_groups(parts: FolderParts, report: Report) -> GroupRows:
+    known = parts.documents["train"].known
+    return read_groups(parts.path / GROUPS, known, parts.labels.known, report)
 
 
 def _read_xc(path: Path, report: Report) -> tuple[LabelRows, dict[Split, DocumentRows], dict[Split, Path]]:
@@ -97,7 +116,7 @@ def _finish(
         else:
             filters[split] = read_filter(path / name, documents[split].known, labels.known, report)
     edges = read_edges(path / EDGES, labels.known, report) if (path / EDGES).exists() else no_edges()
-    return FolderParts(path, labels, label_file, documents, filters, files, read_card(path, report), edges)
+    return FolderParts(path, labels, label_file, documents, filters, files, read_card(path, report), edges=edges)
 
 
 def read_filter(path: Path, n_documents: int | None, n_labels: int | None, report: Report) -> IntArray:

@@ -2,6 +2,7 @@
 
 A folder holds `lbl.json.gz`, `trn.json.gz` and mostly `tst.json.gz`; an object a line with `title`, optional `content`,
 optional `uid`, and for documents `target_ind` (row numbers of lbl.json.gz, from 0) and optional `target_rel`.
+With a `groups.json.gz`, see `aggregated`, train documents have no labels of their own.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from eclare_py.data.lf_writer import LfWriter, write_lf
+from eclare_py.data.lf_writer import GROUPS, LfWriter, write_lf
 from eclare_py.data.lines import LineReader
 from eclare_py.data.problems import Place, Report, show
 from eclare_py.data.rows import (
@@ -45,13 +46,16 @@ def read_labels(path: Path, report: Report) -> LabelRows:
     return LabelRows(texts, ids.finish(), lines.complete)
 
 
-def read_documents(path: Path, n_labels: int | None, report: Report) -> DocumentRows:
+def read_documents(
+    path: Path, n_labels: int | None, report: Report, *, labelled: bool = True
+) -> DocumentRows:
     """Read trn.json.gz or tst.json.gz.
 
     Args:
         path: The file.
         n_labels: L; None where the labels could not be read, then indices have no upper end.
         report: Told every problem.
+        labelled: Every document has labels; False: none may have, as they are of groups.
     """
     place, ids, texts, matrix = Place(path, report), IdColumn(), [], LabelMatrix()
     lines = LineReader(path, report)
@@ -64,7 +68,7 @@ def read_documents(path: Path, n_labels: int | None, report: Report) -> Document
             continue
         texts.append(_text(row, place, "\\u" in line, "document"))
         ids.add(row.get("uid"), place)
-        matrix.add(*_targets(row, n_labels, place))
+        matrix.add(*(_targets(row, n_labels, place) if labelled else _no_targets(row, place)))
     if lines.complete and not texts:
         report.error(path, None, "no documents in it: write one object with title and target_ind for each document")
     return DocumentRows(texts, matrix.finish(n_labels), ids.finish(), lines.complete)
@@ -100,6 +104,13 @@ def _text(row: dict[str, Any], place: Place, escaped: bool, kind: str) -> str:
             return ""
     text = str(f"{title} {content}" if content and title else content or title)
     return checked_text(text, place, escaped=escaped, kind=kind)
+
+
+def _no_targets(row: dict[str, Any], place: Place) -> tuple[list[int], None]:
+    for key in ("target_ind", "target_rel"):
+        if key in row:
+            place.fault(f"{key} is given, but the labels are of the groups of {GROUPS}: remove it, or that file")
+    return [], None
 
 
 def _targets(row: dict[str, Any], n_labels: int | None, place: Place) -> tuple[list[int], list[float] | None]:

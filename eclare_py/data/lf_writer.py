@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
+from eclare_py.data.aggregated import AggregatedDataset
 from eclare_py.data.card import CARD
 from eclare_py.data.dataset import Dataset
 from eclare_py.data.label_edges import EDGES, RELATIONS
@@ -26,12 +27,13 @@ from eclare_py.storage import atomic_folder
 
 Split: TypeAlias = Literal["train", "test"]
 LABELS, TRAIN, TEST = "lbl.json.gz", "trn.json.gz", "tst.json.gz"
+GROUPS = "groups.json.gz"
 DOCUMENTS: dict[Split, str] = {"train": TRAIN, "test": TEST}
 FILTERS: dict[Split, str] = {"train": "filter_labels_train.txt", "test": "filter_labels_test.txt"}
 IMPORT_REPORT = "import.json"  # what an import changed and left out; nothing reads it but people
-DATA_FILES = (LABELS, TRAIN, TEST, *FILTERS.values(), EDGES, CARD, IMPORT_REPORT)
+DATA_FILES = (LABELS, TRAIN, TEST, GROUPS, *FILTERS.values(), EDGES, CARD, IMPORT_REPORT)
 # What another run may not write again. Filters and the card may be made by hand: these are not dropped.
-_WRITTEN = (TEST, EDGES, IMPORT_REPORT)
+_WRITTEN = (TEST, GROUPS, EDGES, IMPORT_REPORT)
 _LEVEL = 5  # gzip: half the time of level 9 for 2 % more bytes
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
@@ -61,6 +63,7 @@ class LfWriter:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.counts: dict[str, int] = {"labels": 0, "train": 0, "test": 0}
+        self._grouped: set[int] = set()
         self._stack = ExitStack()
         self._streams: dict[str, _Text] = {}
         self._uids: dict[str, bool] = {}
@@ -101,7 +104,7 @@ class LfWriter:
         self,
         split: Split,
         text: str,
-        labels: Iterable[int],
+        labels: Iterable[int] | None,
         *,
         uid: str | None = None,
         relevances: Sequence[float] | npt.NDArray[np.float32] | None = None,
@@ -111,19 +114,31 @@ class LfWriter:
         Args:
             split: "train" or "test".
             text: Its text, not empty.
-            labels: Row numbers of its labels, distinct; the labels may be added later.
+            labels: Row numbers of its labels, distinct; the labels may be added later. None: they are of its group.
             uid: Its id; all documents of a split have one or none.
             relevances: One number above 0 for each label; 1 where not given.
         """
         row = self._row(split, text, uid)
-        row["target_ind"] = self._labels(split, labels)
+        if labels is not None:
+            row["target_ind"] = self._labels(split, labels)
         if relevances is not None:
             values = [float(value) for value in relevances]
-            if len(values) != len(row["target_ind"]) or not all(map(is_relevance, values)):
+            if len(values) != len(row.get("target_ind", ())) or not all(map(is_relevance, values)):
                 raise self._fault(split, f"relevances {show(values)} must be one finite number above 0 for each label")
             row["target_rel"] = values
         self._stream(DOCUMENTS[split]).write(_encode(row) + "\n")
         return self._count(split)
+
+    def group(self, members: Iterable[int], labels: Iterable[int]) -> int:
+        """Write the next group of train documents and the labels of the group; returns its row number."""
+        rows = sorted(operator.index(member) for member in members)
+        if not rows or rows[0] < 0 or not self._grouped.isdisjoint(rows) or len(set(rows)) < len(rows):
+            raise self._fault("groups", f"members {show(rows)} must be rows of train that are in no other group")
+        self._grouped.update(rows)
+        self._last_document["train"] = max(self._last_document["train"], rows[-1])
+        row = {"members": rows, "target_ind": self._labels("groups", labels)}
+        self._stream(GROUPS).write(_encode(row) + "\n")
+        return self._count("groups")
 
     def filter_pairs(self, split: Split, pairs: Iterable[tuple[int, int]]) -> None:
         """Write (document, label) pairs to ignore in training and evaluation, as row numbers of that split."""
@@ -171,14 +186,14 @@ class LfWriter:
             raise self._fault(part, "uid is empty: give it a character or leave it out")
         return cast(dict[str, Any], row)
 
-    def _labels(self, split: Split, labels: Iterable[int]) -> list[int]:
+    def _labels(self, split: str, labels: Iterable[int]) -> list[int]:
         found = [operator.index(label) for label in labels]
         if not found:
             return found
         if min(found) < 0 or len(set(found)) < len(found):
             raise self._fault(split, f"labels {show(found)} must be distinct and not negative")
         if max(found) > self._last_label[0]:
-            self._last_label = max(found), f"row {self.counts[split]} of {split}"
+            self._last_label = max(found), f"row {self.counts.get(split, 0)} of {split}"
         return found
 
     def _check_complete(self) -> None:
@@ -188,9 +203,11 @@ class LfWriter:
         for split, last in self._last_document.items():
             if last >= self.counts[split]:
                 raise DataError(
-                    f"filter pairs of {split} name document {last}, but {self.counts[split]} were written",
+                    f"filter pairs or groups of {split} name document {last}, but {self.counts[split]} were written",
                     path=self.folder,
                 )
+        if self._grouped and len(self._grouped) < self.counts["train"]:
+            raise DataError(f"{self.counts['train'] - len(self._grouped)} documents are in no group", path=self.folder)
         largest, where = self._last_label
         if largest >= self.counts["labels"]:
             raise DataError(
@@ -198,11 +215,11 @@ class LfWriter:
             )
 
     def _count(self, part: str) -> int:
-        self.counts[part] += 1
+        self.counts[part] = self.counts.get(part, 0) + 1
         return self.counts[part] - 1
 
     def _fault(self, part: str, message: str) -> DataError:
-        return DataError(f"row {self.counts[part]} of {part}: {message}", path=self.folder)
+        return DataError(f"row {self.counts.get(part, 0)} of {part}: {message}", path=self.folder)
 
     def _stream(self, name: str) -> _Text:
         if name not in self._streams:
@@ -239,6 +256,9 @@ def write_lf(
 
 
 def _write_split(writer: LfWriter, split: Split, part: Dataset) -> None:
+    if isinstance(part, AggregatedDataset):
+        _write_groups(writer, part)
+        return
     weighted = bool(np.any(part.labels.data != 1))
     for row, text in enumerate(part.texts):
         start, end = part.labels.indptr[row : row + 2]
@@ -250,3 +270,13 @@ def _write_split(writer: LfWriter, split: Split, part: Dataset) -> None:
             relevances=part.labels.data[start:end] if weighted else None,
         )
     writer.filter_pairs(split, map(tuple, part.filter_pairs.tolist()))
+
+
+def _write_groups(writer: LfWriter, part: AggregatedDataset) -> None:
+    for row, text in enumerate(part.texts):
+        writer.document("train", text, None, uid=None if part.ids is None else part.ids[row])
+    order, sizes = np.argsort(part.groups, kind="stable"), np.bincount(part.groups)
+    for number, members in enumerate(np.split(order, np.cumsum(sizes)[:-1])):
+        start, end = part.group_labels.indptr[number : number + 2]
+        writer.group(members.tolist(), part.group_labels.indices[start:end].tolist())
+    writer.filter_pairs("train", map(tuple, part.filter_pairs.tolist()))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eclare_py.data.aggregated import AggregatedDataset
 from eclare_py.data.dataset import DataFolder, Dataset, load_dataset
 
 TAIL = 5  # a tail label has 1 to 5 train documents
@@ -22,9 +23,11 @@ def describe(folder: str | Path | DataFolder) -> dict[str, Any]:
 
     Returns:
         `name`, `path`, `propensity`, and:
-        `labels`: count, train documents a label (mean, max, percentiles), `tail` (count and share with 1 to 5 train
-        documents), `unseen` (count and share never seen in train), median text length, relations between labels;
-        `train` and `test` (None where missing): documents, labels a document, text length, filter pairs.
+        `labels`: count, train documents a label (groups, where labels are of these; mean, max, percentiles), `tail`
+        (count and share with 1 to 5 train documents), `unseen` (count and share never seen in train), median text
+        length, relations between labels;
+        `train` and `test` (None where missing): documents, labels a document, text length, filter pairs, and groups
+        where labels are of these.
     """
     data = folder if isinstance(folder, DataFolder) else load_dataset(folder)
     frequencies = data.train.label_frequencies
@@ -49,7 +52,7 @@ def describe(folder: str | Path | DataFolder) -> dict[str, Any]:
 
 def _describe_split(part: Dataset, tail: npt.NDArray[np.bool_]) -> dict[str, Any]:
     counts = np.diff(part.labels.indptr)
-    return {
+    return _describe_groups(part) | {
         "documents": part.n_documents,
         "pairs": int(part.labels.nnz),
         "tail_pair_share": _share(tail[part.labels.indices]),
@@ -57,6 +60,17 @@ def _describe_split(part: Dataset, tail: npt.NDArray[np.bool_]) -> dict[str, Any
         "documents_without_labels": int((counts == 0).sum()),
         "median_text_length": _median_length(part.texts),
         "filter_pairs": len(part.filter_pairs),
+    }
+
+
+def _describe_groups(part: Dataset) -> dict[str, Any]:
+    """Of aggregated labels; then what counts pairs and labels of documents counts what members may carry."""
+    if not isinstance(part, AggregatedDataset):
+        return {}
+    return {
+        "groups": part.n_groups,
+        "documents_per_group": _summary(np.bincount(part.groups)),
+        "labels_per_group": _summary(np.diff(part.group_labels.indptr)),
     }
 
 

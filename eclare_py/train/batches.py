@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from eclare_py.train.bags import Bags, BatchBags
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 BoolArray = npt.NDArray[np.bool_]
@@ -25,6 +26,7 @@ class Batch:
         positives: (B, l) true where relevant and not ignored.
         ignored: (B, l) true for filter pairs.
         soft: (S,) rows, columns and targets of the pairs that are relevant in part, or None.
+        bags: Groups whose labels count instead of those of documents, or None.
     """
 
     documents: IntArray
@@ -32,6 +34,7 @@ class Batch:
     positives: BoolArray
     ignored: BoolArray
     soft: tuple[IntArray, IntArray, FloatArray] | None = None
+    bags: BatchBags | None = None
 
 
 class BatchSource:
@@ -47,6 +50,7 @@ class BatchSource:
             compiled for every new shape: with shapes that come again, a step takes a fifth less.
         soft: (N, L) targets between 0 and 1 of pairs that are neither relevant nor filtered; one label of each document
             is drawn to the labels at hand.
+        bags: Groups that batches take whole, with labels of theirs.
     """
 
     def __init__(
@@ -59,8 +63,9 @@ class BatchSource:
         stage: str,
         multiple: int = 128,
         soft: Csr | None = None,
+        bags: Bags | None = None,
     ) -> None:
-        self.labels, self.soft = labels, soft
+        self.labels, self.soft, self.bags = labels, soft, bags
         ones = np.ones(len(filter_pairs), dtype=np.float32)
         self.filters = as_csr(sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
         self.batch_size, self.multiple = min(batch_size, labels.shape[0]), multiple
@@ -89,6 +94,8 @@ class BatchSource:
             drawn: Of these, drawn anew for each document.
             clusters: (N,) cluster of every document, see `clusters.clustered`; None: documents come together by chance.
         """
+        if self.bags is not None:
+            clusters = self.bags.groups
         order, ends = self._order(np.random.default_rng((*self.entropy, epoch)), clusters)
         for step in range(start, self.steps):
             chosen = np.sort(order[ends[step] : ends[step + 1]])
@@ -115,6 +122,8 @@ class BatchSource:
         """The batch of some documents, with hard labels (B, m) where given."""
         relevant, filtered = self.labels[documents], self.filters[documents]
         pool = [relevant.indices] if hard is None else [relevant.indices, hard[hard >= 0]]
+        if self.bags is not None:
+            pool.append(self.bags.beliefs[documents].indices)
         graded = None if self.soft is None else self.soft[documents]
         if graded is not None:
             pool.append(_one_of_each(graded, rng))
@@ -125,7 +134,8 @@ class BatchSource:
         if graded is not None:
             rows, columns, found = _places(graded, at_hand)
             soft = (rows, columns, graded.data[found])
-        return Batch(documents, at_hand, _mask(relevant, at_hand, shape) & ~ignored, ignored, soft)
+        bags = None if self.bags is None else self.bags.batch(documents, at_hand, ignored)
+        return Batch(documents, at_hand, _mask(relevant, at_hand, shape) & ~ignored, ignored, soft, bags)
 
     def _filled(self, at_hand: IntArray, rng: np.random.Generator) -> IntArray:
         """The labels with random others, up to the next multiple or to all there are."""

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from eclare_py.model.inputs import Inputs
+from eclare_py.train.bags import Bags
 from eclare_py.train.prepare import Prepared
 from eclare_py.train.soft import near_labels, soft_labels
 from eclare_py.types import Csr, IntArray, as_csr
@@ -22,23 +23,30 @@ class Corpus:
         labels: (D, L) labels.
         filter_pairs: (F, 2) pairs that are neither positive nor negative.
         soft: (D, L) targets of pairs that are relevant in part, or None.
+        bags: Groups whose labels are known instead of those of documents, or None.
     """
 
     inputs: Inputs
     labels: Csr
     filter_pairs: IntArray
     soft: Csr | None = None
+    bags: Bags | None = None
 
 
-def corpus_of(prepared: Prepared, *, label_documents: bool, soft_targets: float = 0.0) -> Corpus:
+def corpus_of(
+    prepared: Prepared, *, label_documents: bool, soft_targets: float = 0.0, groups: bool = False
+) -> Corpus:
     """The documents of a stage.
 
     Args:
         prepared: The data.
         label_documents: Put each label's text behind the train documents, see `with_label_documents`.
+        groups: Train on groups, where the labels are imputed of such.
         soft_targets: Greatest target of a rare label for documents of labels near to it; 0: none.
     """
     corpus = Corpus(prepared.inputs, prepared.train.labels, prepared.train.filter_pairs)
+    if groups:
+        corpus = replace(corpus, bags=Bags.of(prepared.train))
     if label_documents:
         corpus = with_label_documents(corpus, prepared)
     if soft_targets:
@@ -63,4 +71,5 @@ def with_label_documents(corpus: Corpus, prepared: Prepared) -> Corpus:
         corpus.inputs.followed_by(texts[known]),
         as_csr(sp.vstack([corpus.labels, own])),
         corpus.filter_pairs,
+        bags=None if corpus.bags is None else corpus.bags.followed_by(own),
     )

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from eclare_py.config import to_mapping
+from eclare_py.data.aggregated import AggregatedDataset
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import UsageError
 from eclare_py.features.text_transformer import TextTransformer
@@ -33,6 +34,7 @@ from eclare_py.train.elias.fit import train_elias
 from eclare_py.train.events import EventLog, Listener
 from eclare_py.train.exemplars import train_documents
 from eclare_py.train.freezing import freeze_documents, label_side
+from eclare_py.train.imputation.impute import imputed
 from eclare_py.train.indexing import (
     build_linear,
     build_neighbours,
@@ -91,7 +93,8 @@ def train(
     """Train a model.
 
     Args:
-        dataset: The train split; a part of it is held out, test data are not looked at.
+        dataset: The train split; a part of it is held out, test data are not looked at. Where its labels are of groups,
+            its members get theirs first, by the recipe's section `imputation`.
         recipe: All settings.
         folder: Where checkpoints and the event log are kept; None keeps none.
         resume: Go on from the checkpoint in `folder`, if there is one.
@@ -107,6 +110,11 @@ def train(
         pipeline: Model
         target = choose_device(device)
         log("start", recipe=to_mapping(recipe))
+        known: dict[str, Any] = {"data": fingerprint(dataset)}
+        if isinstance(dataset, AggregatedDataset):
+            dataset, known["imputation"] = imputed(
+                dataset, recipe, log=log, train=train, folder=folder, resume=resume, device=device
+            )
         if recipe.method == "linear":
             target = torch.device("cpu")
             pipeline = train_linear(dataset, recipe, log)
@@ -119,7 +127,7 @@ def train(
         else:
             pipeline = assemble(train_network(dataset, recipe, log=log, folder=folder, resume=resume, device=device))
         facts: dict[str, Any] = {"train_seconds": round(time.perf_counter() - started, 1), "device": str(target)}
-        pipeline.facts.update(facts, data=fingerprint(dataset))
+        pipeline.facts.update(known | facts)
         log("done", **facts)
     return pipeline
 
@@ -234,11 +242,12 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         return session.negatives
 
     corpus = corpus_of(
-        prepared, label_documents=settings.label_documents and name == "surrogate", soft_targets=settings.soft_targets
+        prepared, label_documents=settings.label_documents and name == "surrogate", soft_targets=settings.soft_targets,
+        groups=settings.groups,
     )
     source = BatchSource(
         corpus.labels, corpus.filter_pairs, batch_size=settings.batch_size, seed=session.recipe.seed, stage=name,
-        soft=corpus.soft,
+        soft=corpus.soft, bags=corpus.bags,
     )  # fmt: skip
     epochs = min(epochs, max(1, settings.max_steps // max(source.steps, 1)))
     run = StageRun(

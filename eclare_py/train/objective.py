@@ -12,6 +12,7 @@ from torch import Tensor
 from eclare_py.metrics.propensity import inverse_propensities
 from eclare_py.model.losses import SoftTargets, decoupled_softmax, softmax_cross_entropy
 from eclare_py.model.margin import dynamic_margin
+from eclare_py.model.multi_instance import pooled
 from eclare_py.train.batches import Batch
 from eclare_py.types import FloatArray, IntArray
 
@@ -32,9 +33,16 @@ class Objective:
     importance: FloatArray | None = None
 
     def loss(self, scores: Tensor, batch: Batch, log_scale: Tensor) -> Tensor:
-        """(B, l) logits -> a scalar. Margins are those of cosines, so the scale is taken out again for them."""
-        device = scores.device
-        positives, ignored = (torch.from_numpy(mask).to(device) for mask in (batch.positives, batch.ignored))
+        """(B, l) logits -> a scalar, over documents, or over groups where the batch has such.
+
+        Margins are those of cosines, so the scale is taken out again for them.
+        """
+        device, bags = scores.device, batch.bags
+        known = batch if bags is None else bags
+        positives, ignored = (torch.from_numpy(mask).to(device) for mask in (known.positives, known.ignored))
+        if bags is not None:
+            groups, mask = (torch.from_numpy(part).to(device) for part in (bags.groups, bags.mask))
+            scores = pooled(scores, groups, len(positives), mask)
         importance = None
         if self.importance is not None:
             importance = torch.from_numpy(self.importance[batch.labels]).to(device)

@@ -17,6 +17,7 @@ from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
 from eclare_py.model.lightxml_config import LightXmlConfig
 from eclare_py.rank.config import RankConfig
 from eclare_py.train.elias.config import EliasConfig
+from eclare_py.train.imputation.config import ImputationConfig
 from eclare_py.train.resolution_config import ResolutionConfig
 
 
@@ -37,6 +38,11 @@ class TrainingConfig:
         1, "documents per cluster at the start (1: random batches); doubled at every refresh", low=1
     )
     batch_refresh: int = option(1, "epochs after which the clusters are made anew", low=1)
+    groups: bool = option(
+        False,
+        "where labels are of groups, the encoders learn from these: of members the greatest score, by who is likely to "
+        "carry the label",
+    )
     label_documents: bool = option(
         False, "label texts are documents too, of their own label, in the batches of the surrogate stage"
     )
@@ -67,6 +73,8 @@ class TrainingConfig:
     checkpoint_seconds: float = option(300.0, "least time between two checkpoints", low=0.0)
 
     def __post_init__(self) -> None:
+        if self.groups and (self.batches != "random" or self.soft_targets or self.loss == "margin"):
+            raise ValueError("groups=true needs batches=random, soft_targets=0 and a softmax as loss")
         if self.soft_targets and self.loss != "decoupled":
             raise ValueError(f"soft_targets={self.soft_targets} needs loss=decoupled, not {self.loss}")
 
@@ -94,6 +102,7 @@ class Recipe:
     rank: RankConfig = field(default_factory=RankConfig)
     elias: EliasConfig = field(default_factory=EliasConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    imputation: ImputationConfig = field(default_factory=ImputationConfig)
 
 
 def load_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:

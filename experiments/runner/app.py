@@ -62,6 +62,8 @@ def main(
             print(f"written: {path}")
         for data in results.data:
             print(f"\n{experiment.question} {data}\n\n{table(results, data)}\n")
+            if experiment.more is not None:
+                print("\n".join([*experiment.more(results, data), ""]))
     for path in write_leaderboard(store, sort=arguments.sort):
         print(f"written: {path}")
     if failed:

@@ -1,4 +1,6 @@
-"""Changes of the train split: fewer documents, lost pairs, labels held out. Test data are never touched.
+"""Changes of the train split: fewer documents, lost pairs, labels held out or known for groups alone.
+
+Test data are never touched.
 
 With one seed a smaller share is part of a larger one: the documents of 10 % are among those of 25 %, the pairs lost at
 10 % are lost at 30 %. So a curve over shares shows the share and not the luck of the draw.
@@ -13,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eclare_py import Dataset
+from eclare_py.data.aggregated import aggregate
 from eclare_py.data.rows import compact_csr
+from eclare_py.train.imputation.grouping import form_groups
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -24,21 +28,26 @@ class Change:
 
     Attributes:
         kind: "none", "documents" (keep a share of the documents), "pairs" (lose a share of the (document, label)
-            pairs) or "labels" (lose all pairs of a share of the labels).
+            pairs), "labels" (lose all pairs of a share of the labels), "random groups" or "similar groups" (labels are
+            known for groups of documents alone).
         share: Between 0 and 1.
+        size: Members of a group.
     """
 
     kind: str = "none"
     share: float = 1.0
+    size: int = 1
 
     def __post_init__(self) -> None:
-        if self.kind not in CHANGES:
-            raise ValueError(f"change {self.kind!r} is unknown: choose {', '.join(CHANGES)}")
+        if self.kind not in (*CHANGES, *GROUPED):
+            raise ValueError(f"change {self.kind!r} is unknown: choose {', '.join((*CHANGES, *GROUPED))}")
         if not 0 < self.share <= 1:
             raise ValueError(f"share {self.share} is outside 0..1")
 
     def apply(self, train: Dataset, seed: int) -> Dataset:
         """The changed train split; all labels and their texts stay."""
+        if self.kind in GROUPED:
+            return aggregate(train, form_groups(train, size=self.size, by=GROUPED[self.kind], seed=seed))
         return CHANGES[self.kind](train, self.share, seed)
 
 
@@ -81,4 +90,5 @@ CHANGES: dict[str, Callable[[Dataset, float, int], Dataset]] = {
     "pairs": _pairs,
     "labels": _labels,
 }
+GROUPED = {"random groups": "random", "similar groups": "similar"}
 AS_IS = Change()

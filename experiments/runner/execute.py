@@ -14,12 +14,15 @@ from typing import Any
 from eclare_py import Dataset, Ranking, evaluate
 from eclare_py.config import to_mapping
 from eclare_py.data import DataFolder
+from eclare_py.data.aggregated import AggregatedDataset
 from eclare_py.errors import EclareError
 from eclare_py.rank.models import Model
 from eclare_py.train import lightxml
 from eclare_py.train.events import EventLog
 from eclare_py.train.fit import assemble, choose_device, train, train_network
+from eclare_py.train.imputation.impute import imputed
 from eclare_py.train.recipe import Recipe
+from runner.assignment import assignment
 from runner.plan import Cell, network_recipe
 from runner.progress import Display
 from runner.store import Store
@@ -57,13 +60,14 @@ def run(
 def _run_group(cells: list[Cell], folder: DataFolder, store: Store, display: Display, device: str) -> None:
     """Train once, then index, rank and evaluate every cell. All cells have the same data, change, seed and network."""
     first = cells[0]
-    dataset = first.change.apply(folder.train, first.seed)
+    changed = first.change.apply(folder.train, first.seed)
     display.begin(first.title)
+    dataset, found, before = _labelled(changed, first.recipe, folder, display, device)
     if first.recipe.method not in ("fusion", "lightxml"):
         for cell in cells:
             clock = Clock()
             pipeline = train(dataset, cell.recipe, device=device, listener=display)
-            _finish(cell, pipeline, dataset, folder, store, display, {"train": clock})
+            _finish(cell, pipeline, dataset, folder, store, display, {"train": clock, **before}, found)
         return
     work = store.work(first.network)
     resumed = (work / "checkpoint").exists()
@@ -76,9 +80,22 @@ def _run_group(cells: list[Cell], folder: DataFolder, store: Store, display: Dis
             display.begin(cell.title)
             own = Clock()
             # A resumed training was measured from its checkpoint on: that is no cost of a training.
-            clocks = {"assemble": own, **({} if resumed else {"network": clock})}
-            _finish(cell, finish(cell.recipe), dataset, folder, store, display, clocks)
+            clocks = {"assemble": own, **({} if resumed else {"network": clock, **before})}
+            _finish(cell, finish(cell.recipe), dataset, folder, store, display, clocks, found)
     shutil.rmtree(work, ignore_errors=True)
+
+
+def _labelled(
+    data: Dataset, recipe: Recipe, folder: DataFolder, display: Display, device: str
+) -> tuple[Dataset, dict[str, float], dict[str, Clock]]:
+    """Documents with labels of their own; where these were imputed, how right they are and what it took."""
+    if not isinstance(data, AggregatedDataset):
+        return data, {}, {}
+    clock = Clock()
+    dataset, facts = imputed(data, recipe, log=EventLog(None, display), train=train, device=device)
+    clock.stop()
+    found = {"imputation_s": facts["seconds"], **assignment(dataset, data, folder.train.labels)}
+    return dataset, found, {"imputation": clock}
 
 
 def _train_shared(
@@ -116,6 +133,7 @@ def _finish(
     store: Store,
     display: Display,
     clocks: dict[str, Clock],
+    found: dict[str, float],
 ) -> None:
     for clock in clocks.values():
         clock.stop()
@@ -138,13 +156,15 @@ def _finish(
         "documents_a_s": round(len(test) / predicting.wall, 1),
         "ms_one_document": round(1000 * single, 3),
     }
+    shown = result.to_mapping()
+    shown["metrics"] |= found
     facts = {"train_documents": dataset.n_documents, "train_pairs": int(dataset.labels.nnz)}
     store.save(
         cell.key,
         ranking,
         {
             "data": cell.data, "seed": cell.seed, "change": vars(cell.change), "recipe": to_mapping(cell.recipe),
-            **result.to_mapping(), "cost": cost, "facts": facts,
+            **shown, "cost": cost, "facts": facts,
         },
     )  # fmt: skip
     display.done(cell.title, result.metrics)

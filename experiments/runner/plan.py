@@ -52,6 +52,7 @@ class Experiment:
         draw: Draws the figure into an SVG file.
         notes: What a reader has to know to read the table right.
         extra: Names of the variants that only run when asked for (`--variants all`).
+        more: Gives lines of Markdown that go under the table of a data set.
         measure: More figures of a cell: called with its ranking, the data and the seed.
     """
 
@@ -63,6 +64,7 @@ class Experiment:
     draw: Callable[[Results, Path], None]
     notes: str = ""
     extra: frozenset[str] = frozenset()
+    more: Callable[[Results, str], list[str]] | None = None
     measure: Callable[[Ranking, DataFolder, int], Mapping[str, float]] | None = None
 
     def chosen(self, names: Iterable[str] | None) -> tuple[Variant, ...]:
@@ -121,6 +123,7 @@ class Cell:
     def _digest(self, recipe: Recipe) -> str:
         settings = {**to_mapping(recipe), "name": ""}
         parts = [VERSION, settings, self.change.kind, self.change.share, self.fingerprint]
+        parts += [self.change.size] if self.change.size > 1 else []  # results kept from before there were groups stand
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
 
 
@@ -134,7 +137,7 @@ def network_recipe(recipe: Recipe) -> Recipe:
     if recipe.method == "lightxml":
         serving = replace(recipe.lightxml, beam=plain.lightxml.beam, generator_only=False)
         return replace(recipe, name="network", lightxml=serving)
-    if recipe.method != "fusion":
+    if recipe.method != "fusion" or recipe.imputation.self_training:  # which trains whole models on the way
         return recipe
     mined = recipe.training.ranker_epochs > 0
     index = recipe.index if mined else plain.index

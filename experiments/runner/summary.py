@@ -70,6 +70,8 @@ def as_markdown(results: Results) -> str:
     lines += [f"![{experiment.question}]({experiment.name}.svg)", ""]
     for data in results.data:
         lines += [f"`{data}`, test split, percent, mean ± standard deviation over seeds:", "", table(results, data), ""]
+        if experiment.more is not None:
+            lines += [*experiment.more(results, data), ""]
         lines += [f"Against *{experiment.base}*, paired by seed:", "", *_gains(results, data), ""]
     return "\n".join(lines).rstrip() + "\n"
 
