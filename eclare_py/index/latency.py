@@ -99,26 +99,27 @@ def _divisible(
     return (sizes > 1) & (load > max_leaf)
 
 
-def pointers_of(cuts: IntArray, *, first: int, step: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Levels of `step` binary ones each; the first takes the upper `first` of them.
-
-    A leaf that is reached before the last level goes on as a chain of nodes with one child each.
+def starts_of(cuts: IntArray, *, first: int, step: int) -> list[IntArray]:
+    """For every level the places in the order where its nodes begin.
 
     Args:
         cuts: (L+1,) depths from `frequency_order`.
-        first: Binary levels of the first level.
-        step: Of all others.
-
-    Returns:
-        `level_ptr`, `child_ptr` and `leaf_ptr` of a `LabelTree`.
+        first: Binary levels that the first level takes.
+        step: That all others take.
     """
     deepest = int(cuts[cuts < UNCUT].max(initial=0))
-    depths = [first, *range(first + step, deepest + step, step)]
-    starts = [np.flatnonzero(cuts[:-1] <= depth) for depth in depths]
+    return [np.flatnonzero(cuts[:-1] <= depth) for depth in (first, *range(first + step, deepest + step, step))]
+
+
+def pointers_of(starts: list[IntArray], n_labels: int) -> tuple[IntArray, IntArray, IntArray]:
+    """`level_ptr`, `child_ptr` and `leaf_ptr` of a `LabelTree` whose nodes begin at these places.
+
+    A leaf that is reached before the last level goes on as a chain of nodes with one child each.
+    """
     level_ptr = np.concatenate([[0], np.cumsum([len(level) for level in starts])]).astype(np.int64)
     children = [
         np.searchsorted(below, above) + begin
         for above, below, begin in zip(starts[:-1], starts[1:], level_ptr[1:-1], strict=True)
     ]
     child_ptr = np.concatenate([*children, level_ptr[-1:]]).astype(np.int64)
-    return level_ptr, child_ptr, np.append(starts[-1], len(cuts) - 1).astype(np.int64)
+    return level_ptr, child_ptr, np.append(starts[-1], n_labels).astype(np.int64)

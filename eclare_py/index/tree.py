@@ -12,7 +12,7 @@ from eclare_py.errors import ModelError, UsageError
 from eclare_py.index.clustering import balanced_order, cluster_bounds, clusters_for
 from eclare_py.index.config import IndexConfig
 from eclare_py.index.gated import GATES
-from eclare_py.index.latency import frequency_order, pointers_of
+from eclare_py.index.latency import frequency_order, pointers_of, starts_of
 from eclare_py.index.routing import centroid_routers
 from eclare_py.index.tree_checks import check_tree
 from eclare_py.quantize import Rows, codes_of
@@ -72,6 +72,11 @@ class LabelTree:
         """Number of leaves C."""
         return len(self.leaf_ptr) - 1
 
+    @property
+    def uneven(self) -> bool:
+        """Whether paths end on different levels: such a leaf goes on as a chain of nodes with one child each."""
+        return bool(np.any(np.diff(self.child_ptr) == 1))
+
     @cached_property
     def slot_edges(self) -> FloatArray:
         """(n,) weight of each slot."""
@@ -118,20 +123,32 @@ class LabelTree:
         return found
 
     def cut(self, max_leaf: int) -> LabelTree:
-        """The upper levels alone: the first level whose nodes hold at most `max_leaf` labels becomes the leaves."""
-        level, counts = 0, np.bincount(self.node_of_label(0), minlength=self.level_size(0))
-        while counts.max() > max_leaf and level < self.n_levels - 1:
-            level += 1
-            counts = np.bincount(self.node_of_label(level), minlength=self.level_size(level))
-        nodes = int(self.level_ptr[level + 1])
+        """The upper part alone: nodes of at most `max_leaf` labels become the leaves.
+
+        A tree of even levels is cut at one level, the first whose nodes are all small enough.
+        """
+        starts = [
+            np.append(0, np.cumsum(np.bincount(self.node_of_label(level), minlength=self.level_size(level)))[:-1])
+            for level in range(self.n_levels)
+        ]
+        kept, nodes, inside = [], [], np.zeros(self.n_labels, dtype=bool)
+        for level, begins in enumerate(starts):
+            own = np.flatnonzero(~inside[begins])
+            sizes = np.diff(np.append(begins[own], self.n_labels))
+            kept.append(begins[own])
+            nodes.append(own + self.level_ptr[level])
+            if sizes.max() <= max_leaf:
+                break
+            if self.uneven:
+                small = np.repeat(sizes <= max_leaf, sizes)
+                small[begins[own]] = False
+                inside |= small
+        level_ptr, child_ptr, leaf_ptr = pointers_of(kept, self.n_labels)
+        rows = np.concatenate(nodes)
         return replace(
-            self,
-            level_ptr=self.level_ptr[: level + 2],
-            child_ptr=self.child_ptr[: int(self.level_ptr[level]) + 1],
-            leaf_ptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            routers=self.routers[:nodes],
-            bias=self.bias[:nodes],
-        )
+            self, level_ptr=level_ptr, child_ptr=child_ptr, leaf_ptr=leaf_ptr, routers=self.routers[rows],
+            bias=self.bias[rows],
+        )  # fmt: skip
 
     def with_routers(self, routers: Sequence[tuple[FloatArray, FloatArray]]) -> LabelTree:
         """The same tree with other (for instance trained) routers.
@@ -267,7 +284,7 @@ def _uneven(points: FloatArray, config: IndexConfig, step: int, seed: int, count
         tolerance=config.tolerance,
     )  # fmt: skip
     depth = clusters_for(len(points), config.max_leaf).bit_length() - 1
-    return order, *pointers_of(cuts, first=depth % step or min(step, depth), step=step)
+    return order, *pointers_of(starts_of(cuts, first=depth % step or min(step, depth), step=step), len(points))
 
 
 def _stored(state: State, name: str) -> np.ndarray:

@@ -96,7 +96,7 @@ class LinearRanker:
         """Nodes (B, b) in the beam below the last level there is, numbered as its parents, and the labels found."""
         kept = Beam(*(np.zeros((documents.shape[0], 1), kind) for kind in (np.int64, np.float32, np.float32)))
         done = Ranking.empty(documents.shape[0], min(last, len(self.label_order)))
-        for depth, (chunks, turns) in enumerate(zip(self.levels, self._turns, strict=True)):
+        for depth, (chunks, turns) in enumerate(zip(self.levels, self.turns, strict=True)):
             if seen is not None:
                 seen(depth, kept.nodes)
             ends = turns < 0
@@ -168,7 +168,7 @@ class LinearRanker:
         return np.inf if self.config.close is None else self.config.close
 
     @cached_property
-    def _turns(self) -> list[IntArray]:
+    def turns(self) -> list[IntArray]:
         """For every level (n,) the chunk below each child, or -1 - (position of the label) where its path ends."""
         ends = self.ends or tuple(
             np.arange(level.n_children if depth == len(self.levels) - 1 else 0) for depth, level in enumerate(self.levels)
@@ -187,12 +187,12 @@ class LinearRanker:
     def _joined(self) -> tuple[Chunks, IntArray]:
         """All levels as one, and the turns of their children among all chunks."""
         starts = np.cumsum([level.n_chunks for level in self.levels])
-        parts = [np.where(own < 0, own, own + start) for own, start in zip(self._turns, starts, strict=True)]
+        parts = [np.where(own < 0, own, own + start) for own, start in zip(self.turns, starts, strict=True)]
         return Chunks.join(self.levels), np.concatenate(parts)
 
     def search_nodes(self, documents: Csr, *, beam: int) -> Csr:
         """(N, n) ones at the nodes in the beam below the last level there is, where that is not the labels' yet."""
-        below = max(1, int(self._turns[-1].max()) + 1)
+        below = max(1, int(self.turns[-1].max()) + 1)
         parts = [
             self._waves(documents[i : i + _BLOCK], beam, 0, "choose", None)[0]
             for i in range(0, documents.shape[0], _BLOCK)

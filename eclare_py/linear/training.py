@@ -70,7 +70,8 @@ def fit_linear(
     if tree.n_labels != labels.shape[1]:
         raise UsageError(f"a tree of {tree.n_labels} labels for a label matrix of {labels.shape[1]}")
     documents = as_csr(documents)
-    levels, label_order = levels_of(tree, direct=config.latency.direct if config.latency.frequency else 0)
+    by_frequency = config.latency.frequency > 0 or tree.uneven
+    levels, label_order = levels_of(tree, direct=config.latency.direct if by_frequency else 0)
     pairs = np.empty((0, 2), dtype=np.int64) if filter_pairs is None else filter_pairs
     filtered = as_csr(sp.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=labels.shape))
     ranker = LinearRanker([], label_order, config, documents.shape[1])
