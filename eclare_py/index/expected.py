@@ -42,7 +42,8 @@ def walk_of(masses: list[np.ndarray], widths: list[IntArray]) -> Walk:
 
 def tree_walk(tree: LabelTree, chance: np.ndarray) -> Walk:
     """The walk down a label tree to the labels of the leaf; `chance` (L,) are their probabilities."""
-    masses, widths = [np.ones(1)], [np.array([tree.level_size(0)])]
+    masses: list[np.ndarray] = [np.ones(1)]
+    widths: list[IntArray] = [np.array([tree.level_size(0)], dtype=np.int64)]
     for level in range(tree.n_levels):
         nodes = tree.node_of_label(level)
         masses.append(np.bincount(nodes, weights=chance, minlength=tree.level_size(level)))
@@ -68,7 +69,7 @@ def entropy(chance: np.ndarray) -> float:
 
 def huffman_depth(chance: np.ndarray) -> float:
     """Expected depth of the best binary tree, below H(p) + 1: the sum of all merged masses (Huffman, 1952)."""
-    heap = [float(p) for p in chance]
+    heap = [float(p) for p in chance if p > 0]
     if not heap:
         raise UsageError("there are no labels to code")
     heapq.heapify(heap)
@@ -83,3 +84,27 @@ def huffman_depth(chance: np.ndarray) -> float:
 def balanced_depth(n_labels: int) -> int:
     """Depth of the balanced binary tree."""
     return math.ceil(math.log2(n_labels))
+
+
+def work_beside_yardsticks(walk: Walk, counts: IntArray, *, branching: int, max_leaf: int) -> dict[str, float]:
+    """The walk beside that of the balanced tree and beside what no tree gets below, as plain numbers.
+
+    A choice among b children gives at most log2(b) bits for b products, and b / log2(b) is least at 3: so no tree takes
+    fewer than 3 / log2(3) * H(p) products. The Huffman tree takes two a level.
+
+    Args:
+        walk: Of the tree, to a label drawn by `counts`.
+        counts: (L,) train frequencies; at least one is above 0.
+        branching: Of the settings.
+        max_leaf: Of the settings.
+    """
+    chance = counts / max(int(counts.sum()), 1)
+    bits = entropy(chance)
+    return {
+        "opened": walk.opened,
+        "products": walk.products,
+        "balanced_products": balanced_products(len(counts), branching, max_leaf),
+        "huffman_products": 2 * huffman_depth(chance),
+        "least_products": 3 / math.log2(3) * bits,
+        "label_bits": bits,
+    }

@@ -15,13 +15,15 @@ q_l ~ p_l^lambda the tempered mass.
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numba import get_num_threads
 
 from eclare_py.errors import UsageError
 from eclare_py.index.clustering import _first_centres, unit_rows
 from eclare_py.index.config import INTERPOLATIONS, LatencyConfig
-from eclare_py.index.weighted_splits import divide_nodes
+from eclare_py.index.weighted_splits import divide
 from eclare_py.types import FloatArray, IntArray
 
 UNCUT = 1 << 30  # depth of a place between two labels of one leaf
@@ -66,6 +68,8 @@ def frequency_order(
     n_labels = len(points)
     weight = chance**config.frequency
     weight *= n_labels / weight.sum()
+    of_labels = (weight, chance, -np.log(chance))
+    rule = (INTERPOLATIONS.index(config.interpolation), config.frequency, max_iter, tolerance)
     deepest = max(0, math.ceil(math.log2(n_labels / max_leaf))) + config.slack
     order, cuts = np.arange(n_labels, dtype=np.int64), np.full(n_labels + 1, UNCUT, dtype=np.int64)
     cuts[[0, -1]] = 0
@@ -77,11 +81,15 @@ def frequency_order(
         sizes = nodes[:, 1] - nodes[:, 0]
         room = max_leaf << (deepest - depth)
         bounds = np.stack([np.maximum(sizes - room, 1), np.minimum(sizes - 1, room)], axis=1)
-        starts, left = _first_centres(sizes, nodes[:, 0], depth, seed), np.empty(len(nodes), dtype=np.int64)
-        divide_nodes(
-            unit, order, nodes, weight, chance, -np.log(chance), starts, bounds,
-            INTERPOLATIONS.index(config.interpolation), config.frequency, max_iter, tolerance, left,
-        )  # fmt: skip
+        starts = _first_centres(sizes, nodes[:, 0], depth, seed)
+
+        def cut(number: int) -> int:
+            begin, end = nodes[number]
+            left: int = divide(unit, order[begin:end], *of_labels, starts[number], bounds[number], *rule)
+            return left
+
+        with ThreadPoolExecutor(get_num_threads()) as pool:
+            left = np.fromiter(pool.map(cut, range(len(nodes))), dtype=np.int64, count=len(nodes))
         middle = nodes[:, 0] + left
         cuts[middle] = depth
         nodes = np.stack([nodes[:, 0], middle, middle, nodes[:, 1]], axis=1).reshape(-1, 2)

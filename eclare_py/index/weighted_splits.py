@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from eclare_py.index.splits import _norm
 from eclare_py.kernel_flags import SUM_FLAGS
@@ -43,7 +43,7 @@ def _centres(
 
 @njit(cache=True, nogil=True)
 def _blend(keys: np.ndarray, members: IntArray, surprise: np.ndarray, share: float) -> None:
-    """keys <- (1 - share) * keys + share * surprise, both standardised; of two signs the one that goes with the keys.
+    """Keys <- (1 - share) * keys + share * surprise, both standardised; of two signs the one that goes with the keys.
 
     Which half takes the frequent labels is free, so the half that has more of them already does.
     """
@@ -159,17 +159,3 @@ def divide(
         before = after
     members[:] = np.concatenate((members[left], members[~left]))
     return cut
-
-
-@njit(cache=True, parallel=True)
-def divide_nodes(
-    points: FloatArray, order: IntArray, nodes: IntArray, weight: np.ndarray, chance: np.ndarray,
-    surprise: np.ndarray, starts: IntArray, bounds: IntArray, rule: int, share: float, max_iter: int,
-    tolerance: float, cuts: IntArray,
-) -> None:  # fmt: skip
-    """`divide` over nodes (M, 2) of begin and end in `order`, one thread each; `cuts` (M,) receives the left sizes."""
-    for node in prange(nodes.shape[0]):
-        cuts[node] = divide(
-            points, order[nodes[node, 0] : nodes[node, 1]], weight, chance, surprise, starts[node], bounds[node],
-            rule, share, max_iter, tolerance,
-        )  # fmt: skip

@@ -124,7 +124,7 @@ class LinearRanker:
         self, documents: Csr, chunks: Chunks, above: Beam, size: int, walk: str = "choose",
         hidden: np.ndarray | None = None,
     ) -> Beam:  # fmt: skip
-        """The best `size` children of the nodes of a beam, by the weights of their level; none that is `hidden` (n,)."""
+        """The best `size` children of the nodes of a beam by the weights of their level, none that is `hidden` (n,)."""
         filled = above.nodes >= 0
         counts = filled.sum(axis=1)
         rows = np.repeat(np.arange(len(filled)), counts)
@@ -171,7 +171,7 @@ class LinearRanker:
     def turns(self) -> list[IntArray]:
         """For every level (n,) the chunk below each child, or -1 - (position of the label) where its path ends."""
         ends = self.ends or tuple(
-            np.arange(level.n_children if depth == len(self.levels) - 1 else 0) for depth, level in enumerate(self.levels)
+            np.arange(level.n_children if level is self.levels[-1] else 0) for level in self.levels
         )
         found, position = [], 0
         for level, own in zip(self.levels, ends, strict=True):
@@ -261,7 +261,8 @@ class LinearRanker:
                 raise ModelError(f"linear ranker: level {depth} has {level.n_chunks} parents, {parents} are above it")
             parents = level.n_children - len(own)
         order, n_labels = state.arrays.get("label_order"), sum(len(own) for own in ends)
-        if parents or order is None or order.dtype != np.int64 or not np.array_equal(np.sort(order), np.arange(n_labels)):
+        known = np.arange(n_labels)
+        if parents or order is None or order.dtype != np.int64 or not np.array_equal(np.sort(order), known):
             raise ModelError(f"linear ranker: label_order is not a permutation of {n_labels} labels")
         return cls(chunks, order, config, features, tuple(ends) if any(len(own) for own in ends[:-1]) else ())
 
@@ -287,7 +288,8 @@ def _stored_ends(state: State, levels: list[Chunks]) -> list[IntArray]:
 
 def _merged(one: Ranking, other: Ranking) -> Ranking:
     """The best of two rankings (B, a) and (B, b) of different things, a of them; ties by position."""
-    if not len(one.indices) or np.isneginf(one.scores[:, 0]).all() and other.indices.shape[1] == one.indices.shape[1]:
+    width = one.indices.shape[1]
+    if other.indices.shape[1] == width and np.isneginf(one.scores).all():
         return other
-    scores, places = (np.concatenate([getattr(r, name) for r in (one, other)], axis=1) for name in ("scores", "indices"))
-    return rank(scores, one.indices.shape[1], places)
+    scores = np.concatenate([one.scores, other.scores], axis=1)
+    return rank(scores, width, np.concatenate([one.indices, other.indices], axis=1))

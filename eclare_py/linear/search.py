@@ -91,13 +91,24 @@ def search_row(
 
     Args:
         depths: Number of levels.
-        turns: (n,) chunk of each child, or -1 - (position of the label) where it is one.
-        child_ptr: (P+1,) children of each chunk; `bias` (n,) theirs.
-        x_ptr: (2,) of the document's columns and values; chunk arrays as in `walks.multiply_row`.
+        turns: (n,) chunk below each child, or -1 - (position of the label) where it is one.
+        child_ptr: (P+1,) children of each chunk.
+        bias: (n,) of each child.
+        x_ptr: (2,) place of the document.
+        x_columns: Its columns, ascending.
+        x_values: Their values.
+        row_ptr: As all that follows up to `slots`, of the joined chunks, see `Chunks`.
+        features: Features of the rows.
+        entry_ptr: Entries of the rows.
+        offsets: Children of the entries.
+        weights: Values of the entries.
+        hash_ptr: Hash table of each chunk.
+        slots: The tables.
         beam: Inner nodes kept on each level.
-        power: Of the score.
+        power: Of the score, see `log_score`.
         close: Most that the log of a kept path may lie below the best one.
-        labels: (k,) receives label positions, best first, -1 where fewer; `scores` (k,) logs of their paths.
+        labels: (k,) receives label positions, best first; -1 where fewer.
+        scores: (k,) receives the logs of their paths; -inf where fewer.
     """
     parents, above = np.zeros(1, np.int64), np.zeros(1, np.float32)
     table, out_ptr, done = np.empty(0, np.int32), np.zeros(2, np.int64), 0

@@ -19,6 +19,8 @@ from runner.changes import AS_IS, Change
 if TYPE_CHECKING:
     from runner.results import Results
 
+Probe = Callable[[Any, DataFolder], Mapping[str, float]]  # of a trained model of any method
+
 VERSION = 1  # of what a cell is; raised by hand where the code changes so that old results no longer stand
 
 
@@ -53,6 +55,7 @@ class Experiment:
         notes: What a reader has to know to read the table right.
         extra: Names of the variants that only run when asked for (`--variants all`).
         measure: More figures of a cell: called with its ranking, the data and the seed.
+        probe: More costs of a cell: called with the trained model and the data, right after its evaluation.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Experiment:
     notes: str = ""
     extra: frozenset[str] = frozenset()
     measure: Callable[[Ranking, DataFolder, int], Mapping[str, float]] | None = None
+    probe: Probe | None = None
 
     def chosen(self, names: Iterable[str] | None) -> tuple[Variant, ...]:
         """The variants of some names; None: those that run by default, "all": every one."""
@@ -84,6 +88,7 @@ class Cell:
         fingerprint: Of the data set.
         recipe: All settings, the seed among them.
         change: What is done to the train split.
+        probe: What is measured beside; no part of the key.
     """
 
     experiment: str
@@ -92,6 +97,7 @@ class Cell:
     fingerprint: str
     recipe: Recipe
     change: Change = field(default=AS_IS)
+    probe: Probe | None = field(default=None, compare=False)
 
     @property
     def seed(self) -> int:
@@ -167,7 +173,8 @@ def cells_of(
             for variant in experiment.chosen(names):
                 words = [*overrides, *variant.overrides, f"seed={seed}"]
                 settings = EclareClassifier.from_recipe(variant.recipe or recipe, words).settings()
-                yield Cell(experiment.name, variant.name, folder.name, digest, settings, variant.change)
+                change, probe = variant.change, experiment.probe
+                yield Cell(experiment.name, variant.name, folder.name, digest, settings, change, probe)
 
 
 def data_fingerprint(folder: DataFolder) -> str:

@@ -110,7 +110,9 @@ def test_what_lies_under_a_child(trained: tuple[LinearRanker, Csr, Csr]) -> None
             assert len(below.child_ptr) - 1 == len(level.inner)
 
 
-@pytest.mark.parametrize(("k", "beam", "close"), [(3, 2, None), (5, 4, None), (40, 3, None), (4, 100, 1.5), (6, 3, 0.5)])
+@pytest.mark.parametrize(
+    ("k", "beam", "close"), [(3, 2, None), (5, 4, None), (40, 3, None), (4, 100, 1.5), (6, 3, 0.5)]
+)
 def test_search_equals_a_naive_one(
     trained: tuple[LinearRanker, Csr, Csr], k: int, beam: int, close: float | None
 ) -> None:
@@ -184,9 +186,8 @@ def test_a_filter_pair_is_no_negative_wherever_the_label_ends(trained: tuple[Lin
     first = int(ranker.label_order[0])
     rows = np.flatnonzero(labels[:, [first]].toarray()[:, 0] == 0)[:40]
     pairs = np.stack([rows, np.full(len(rows), first)], axis=1)
-    with_pairs = fit_linear(
-        documents, labels, pifa_tree(documents, labels, CONFIG), CONFIG, filter_pairs=pairs
-    )  # fmt: skip
+    tree = pifa_tree(documents, labels, CONFIG)
+    with_pairs = fit_linear(documents, labels, tree, CONFIG, filter_pairs=pairs)
     depth = next(depth for depth, own in enumerate(ranker.ends) if len(own))
     child = int(ranker.ends[depth][0])
     changed = with_pairs.levels[depth].bias != ranker.levels[depth].bias
