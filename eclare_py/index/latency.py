@@ -82,18 +82,25 @@ def frequency_order(
         room = max_leaf << (deepest - depth)
         bounds = np.stack([np.maximum(sizes - room, 1), np.minimum(sizes - 1, room)], axis=1)
         starts = _first_centres(sizes, nodes[:, 0], depth, seed)
-
-        def cut(number: int) -> int:
-            begin, end = nodes[number]
-            left: int = divide(unit, order[begin:end], *of_labels, starts[number], bounds[number], *rule)
-            return left
-
-        with ThreadPoolExecutor(get_num_threads()) as pool:
-            left = np.fromiter(pool.map(cut, range(len(nodes))), dtype=np.int64, count=len(nodes))
-        middle = nodes[:, 0] + left
+        middle = nodes[:, 0] + _cut(unit, order, nodes, starts, bounds, of_labels, rule)
         cuts[middle] = depth
         nodes = np.stack([nodes[:, 0], middle, middle, nodes[:, 1]], axis=1).reshape(-1, 2)
     return order, cuts
+
+
+def _cut(
+    unit: FloatArray, order: IntArray, nodes: IntArray, starts: IntArray, bounds: IntArray,
+    of_labels: tuple[np.ndarray, ...], rule: tuple[float, ...],
+) -> IntArray:  # fmt: skip
+    """Cut all nodes of one level, one thread each; `order` is changed, sizes of the left parts (M,) come back."""
+
+    def one(number: int) -> int:
+        begin, end = nodes[number]
+        left: int = divide(unit, order[begin:end], *of_labels, starts[number], bounds[number], *rule)
+        return left
+
+    with ThreadPoolExecutor(get_num_threads()) as pool:
+        return np.fromiter(pool.map(one, range(len(nodes))), dtype=np.int64, count=len(nodes))
 
 
 def _divisible(
