@@ -120,18 +120,14 @@ def _lines(panel: Any, results: Results, data: str, metric: str, proxy: str) -> 
     there = results.variants(data)
     others = [name for name in there if name.split(" ")[0] not in (*INTERPOLATIONS, BALANCED)]
     families = {kind: [BALANCED, *(f"{kind} {step}" for step in STEPS)] for kind in INTERPOLATIONS}
-    families |= {"balanced, other settings": [BALANCED, *(name for name in there if name.startswith("balanced,"))]}
-    families |= {name: [name] for name in others}
+    families |= {name: [name] for name in (*(one for one in there if one.startswith(f"{BALANCED},")), *others)}
     for place, (family, names) in enumerate(families.items()):
-        names = [name for name in names if name in there and results.spread(data, name, proxy) is not None]
-        if not names:
-            continue
-        spent = [results.spread(data, name, proxy) for name in names]
-        words = [name.removeprefix(f"{family} ") if name != family else "" for name in names]
-        panel_words = words if family in INTERPOLATIONS else [""] * len(words)
-        values = [results.spread(data, name, metric) for name in names]
-        xs = [one.mean for one in spent if one is not None]
-        plots.curve(panel, xs, values, label=family, place=place, points=panel_words)
+        spent = {name: results.spread(data, name, proxy) for name in names if name in there}
+        known = {name: one.mean for name, one in spent.items() if one is not None}
+        if set(known) - {BALANCED}:
+            values = [results.spread(data, name, metric) for name in known]
+            steps = [name.split(" ")[1] if family in INTERPOLATIONS and name != BALANCED else "" for name in known]
+            plots.curve(panel, list(known.values()), values, label=family, place=place, points=steps)
 
 
 CONTROLS = (
@@ -141,7 +137,7 @@ CONTROLS = (
 )
 FAST = Variant("fast", recipe="xr_linear_fast")
 GRID = grid("linear")
-SPARSE = Experiment(
+EXPERIMENT = Experiment(
     name="tree_frontier",
     question="Can a linear tree be searched for less at the same quality?",
     variants=tuple(
@@ -161,7 +157,7 @@ SPARSE = Experiment(
 )
 DENSE_GRID = grid("index")
 DENSE = replace(
-    SPARSE,
+    EXPERIMENT,
     name="tree_frontier_dense",
     question="Can the tree over label vectors be searched for less at the same quality?",
     variants=(Variant(BALANCED), *DENSE_GRID),
@@ -184,7 +180,7 @@ def held_out(folder: DataFolder) -> DataFolder:
 if __name__ == "__main__":
     flags = {"--dense", "--validation"}
     main(
-        DENSE if "--dense" in sys.argv else SPARSE,
+        DENSE if "--dense" in sys.argv else EXPERIMENT,
         words=[word for word in sys.argv[1:] if word not in flags],
         part=held_out if "--validation" in sys.argv else lambda folder: folder,
     )
