@@ -236,9 +236,8 @@ def test_a_probe_adds_costs_of_its_own(tiny: Any, tmp_path: Path, monkeypatch: p
     assert [row["variant"] for row in rows] == names
     for row in rows:
         assert {"walk_products", "beam_products", "search_us", "train_cpu_s"} <= set(row["cost"])
-        assert row["cost"]["search_us"]["mean"] > 0
-    # The formula of the balanced tree: every walk takes the same products.
-    assert rows[1]["cost"]["walk_products"]["mean"] != rows[0]["cost"]["walk_products"]["mean"]
+        assert row["cost"]["search_us"][0] > 0
+    assert rows[1]["cost"]["walk_products"] != rows[0]["cost"]["walk_products"]
     assert "search_us" in (tmp_path / "results/tree_frontier.md").read_text()
 
 
