@@ -156,17 +156,22 @@ EXPERIMENT = Experiment(
     ),
 )
 DENSE_GRID = grid("index")
+HALF_BEAMS = (
+    Variant("balanced, beam 300", ("index.beam=300",)),
+    Variant("fast", ("index.beam=300", "index.latency.frequency=0.6", "index.latency.slack=0")),
+)
 DENSE = replace(
     EXPERIMENT,
     name="tree_frontier_dense",
     question="Can the tree over label vectors be searched for less at the same quality?",
-    variants=(Variant(BALANCED), *DENSE_GRID),
+    variants=(Variant(BALANCED), *DENSE_GRID, *HALF_BEAMS),
     shown=("P@1", "P@5", "PSP@5", "R@10", "R@100", "walk_products", "walk_opened", "labels_scored", "search_us"),
     extra=frozenset(one.name for one in DENSE_GRID if float(one.name.split(" ")[1]) not in (0.5, 1.0)),
     probe=probe_dense,
     notes=(
         "The tree of label vectors of the recipe at hand, from which the shortlist comes, with the linear ranker over "
-        "its upper part. *walk* and *search_us* are of the tree of label vectors alone."
+        "its upper part. *walk* and *search_us* are of the tree of label vectors alone. *fast* is lambda 0.6 with half of "
+        "the beam, and no path longer than in the balanced tree."
     ),
 )
 

@@ -37,5 +37,6 @@ class LinearConfig:
         None, "most that the log of a kept path may lie below the best one: a beam that narrows where it is sure",
         low=0.0,
     )  # fmt: skip
+    # Of a tree of its own (methods linear and xr_transformer); over label vectors the shape is that of `index.latency`.
     latency: LatencyConfig = field(default_factory=LatencyConfig)
     power: int = option(3, "p of the score exp(-max(0, 1 - v)^p) of a squared hinge", low=1, high=8)

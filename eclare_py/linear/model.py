@@ -165,7 +165,7 @@ class LinearRanker:
 
     @property
     def _closing(self) -> float:
-        return np.inf if self.config.close is None else self.config.close
+        return np.inf if self.config.close is None else float(self.config.close)
 
     @cached_property
     def turns(self) -> list[IntArray]:
