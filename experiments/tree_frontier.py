@@ -170,8 +170,8 @@ DENSE = replace(
     probe=probe_dense,
     notes=(
         "The tree of label vectors of the recipe at hand, from which the shortlist comes, with the linear ranker over "
-        "its upper part. *walk* and *search_us* are of the tree of label vectors alone. *fast* is lambda 0.6 with half of "
-        "the beam, and no path longer than in the balanced tree."
+        "its upper part. *walk* and *search_us* are of the tree of label vectors alone. *fast* is lambda 0.6 with half "
+        "of the beam, and no path longer than in the balanced tree."
     ),
 )
 
