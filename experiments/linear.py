@@ -189,7 +189,8 @@ def _time(call: Callable[[], Any]) -> float:
 
 def _blocks(ranker: LinearRanker, queries: Csr, beam: int, depth: int) -> Csr:
     """(B, n) ones at the children that a beam search looks at on a level."""
-    above = LinearRanker(ranker.levels[:depth], ranker.label_order, ranker.config, ranker.n_features)
+    ends = tuple(np.empty(0, np.int64) for _ in range(depth))
+    above = LinearRanker(ranker.levels[:depth], ranker.label_order, ranker.config, ranker.n_features, ends)
     level = ranker.levels[depth]
     if not depth:
         return as_csr(np.ones((queries.shape[0], level.n_children)))

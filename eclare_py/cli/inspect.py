@@ -84,7 +84,19 @@ def _parts(facts: dict[str, Any]) -> dict[str, Any]:
         shown["columns of sentence vectors"] = facts["dense_columns"]
     levels = f"{tree['levels']} level" + ("" if tree["levels"] == 1 else "s")
     shown["label tree"] = f"{tree['leaves']:,} leaves on {levels}, {tree['beam']:,} searched"
+    if "work" in tree:
+        shown |= _work(tree["work"])
     return {**shown, "linear weights": facts["weights"]}
+
+
+def _work(work: dict[str, float]) -> dict[str, str]:
+    """What the tree's shape costs, beside what others would and what no shape gets below."""
+    return {
+        "nodes opened on one walk": f"{work['opened']:.1f}",
+        "products of one walk": f"{work['products']:.1f}; balanced tree {work['balanced_products']:.1f}, Huffman code "
+        f"{work['huffman_products']:.1f}, at least {work['least_products']:.1f}",
+        "entropy of a label": f"{work['label_bits']:.2f} bits",
+    }
 
 
 def _transformer(recipe: dict[str, Any]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eclare_py.index.beam import beam_search, candidates, exact_search, labels_scored, search, search_counted
 from eclare_py.index.clustering import balanced_kmeans
-from eclare_py.index.config import IndexConfig
+from eclare_py.index.config import IndexConfig, LatencyConfig
 from eclare_py.index.gated import GATES, gate_scores, gated_search, top_clusters
 from eclare_py.index.representations import label_centroids, label_representations
 from eclare_py.index.routing import centroid_routers, label_targets, mass_routers
@@ -13,6 +13,7 @@ from eclare_py.index.tree import LabelTree, build_tree
 __all__ = [
     "GATES",
     "IndexConfig",
+    "LatencyConfig",
     "LabelTree",
     "balanced_kmeans",
     "beam_search",

@@ -19,7 +19,8 @@ def beam_search(tree: LabelTree, x: FloatArray, *, beam: int, quantized: bool = 
 
     With p = <x, router> + bias of a node, a path scores the sum of log-sigmoids of p (`tree.score` is `log-sigmoid`),
     the sum of p (`dot`) or the p of its last node (`last`); with a gate, its `gate_scores`. On every
-    level the `beam` best are kept, ties by node id.
+    level the `beam` best are kept, ties by node id. An only child adds nothing to its parent's path: so leaves of an
+    uneven tree, which lie at the end of such chains, wait in the beam with the score that they were reached with.
 
     Args:
         tree: The index.

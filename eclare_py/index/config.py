@@ -3,6 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
+
+from eclare_py.config import option
+
+INTERPOLATIONS = ("mass", "penalty", "key")
+
+
+@dataclass(frozen=True)
+class LatencyConfig:
+    """How much the shape of a label tree follows the frequency of the labels."""
+
+    frequency: float = option(
+        0.0, "0: a balanced tree, by similarity alone; 1: frequent labels near the root (Fano)", low=0.0, high=1.0
+    )
+    interpolation: Literal["mass", "penalty", "key"] = option(
+        "mass", "what lies between: halves of equal tempered mass, an entropy term, or frequency in the sort key"
+    )
+    leaf: Literal["mass", "count"] = option(
+        "mass", "what max_leaf limits: the tempered mass of that many average labels, or their number"
+    )
+    direct: int = option(1, "labels of a leaf of at most this many hang on the node above it", low=0)
+    slack: int = option(6, "binary levels that a path may be longer than in the balanced tree", low=0, high=20)
 
 
 @dataclass(frozen=True)
@@ -25,6 +47,7 @@ class IndexConfig:
         text_weight: Weight of the label text's vector.
         graph_weight: Weight of the representation averaged over the label's neighbours in the label graph.
         pifa: Let a document with m labels vote with 1/sqrt(m) in the centroids instead of 1.
+        latency: How much the shape of the tree follows the frequency of the labels.
     """
 
     branching: int = field(default=16, metadata={"choices": (2, 4, 8, 16, 32, 64, 128, 256)})
@@ -40,3 +63,4 @@ class IndexConfig:
     text_weight: float = field(default=1.0, metadata={"low": 0.0})
     graph_weight: float = field(default=0.5, metadata={"low": 0.0})
     pifa: bool = True
+    latency: LatencyConfig = field(default_factory=LatencyConfig)

@@ -44,7 +44,7 @@ def descend(
     leaves: IntArray,
     scores: FloatArray,
 ) -> None:
-    """Beam search of one document down the tree.
+    """Beam search of one document down the tree; an only child has the score of its parent.
 
     Args:
         level_ptr: (T+1,) first node of each level.
@@ -71,7 +71,12 @@ def descend(
     for _ in range(1, level_ptr.shape[0] - 1):
         found = 0
         for slot in range(kept):
-            for node in range(child_ptr[kept_ids[slot]], child_ptr[kept_ids[slot] + 1]):
+            first, last = child_ptr[kept_ids[slot]], child_ptr[kept_ids[slot] + 1]
+            if last - first == 1:  # no choice: a leaf that was reached above waits here with its score
+                found_scores[found], found_ids[found] = kept_scores[slot], first
+                found += 1
+                continue
+            for node in range(first, last):
                 found_scores[found] = _path_score(
                     kept_scores[slot], dot_row(routers.values, routers.scale, node, x) + bias[node], mode
                 )

@@ -12,6 +12,7 @@ from eclare_py.errors import ModelError, UsageError
 from eclare_py.index.clustering import balanced_order, cluster_bounds, clusters_for
 from eclare_py.index.config import IndexConfig
 from eclare_py.index.gated import GATES
+from eclare_py.index.latency import frequency_order, pointers_of, starts_of
 from eclare_py.index.routing import centroid_routers
 from eclare_py.index.tree_checks import check_tree
 from eclare_py.quantize import Rows, codes_of
@@ -71,6 +72,11 @@ class LabelTree:
         """Number of leaves C."""
         return len(self.leaf_ptr) - 1
 
+    @property
+    def uneven(self) -> bool:
+        """Whether paths end on different levels: such a leaf goes on as a chain of nodes with one child each."""
+        return bool(np.any(np.diff(self.child_ptr) == 1))
+
     @cached_property
     def slot_edges(self) -> FloatArray:
         """(n,) weight of each slot."""
@@ -117,20 +123,32 @@ class LabelTree:
         return found
 
     def cut(self, max_leaf: int) -> LabelTree:
-        """The upper levels alone: the first level whose nodes hold at most `max_leaf` labels becomes the leaves."""
-        level, counts = 0, np.bincount(self.node_of_label(0), minlength=self.level_size(0))
-        while counts.max() > max_leaf and level < self.n_levels - 1:
-            level += 1
-            counts = np.bincount(self.node_of_label(level), minlength=self.level_size(level))
-        nodes = int(self.level_ptr[level + 1])
+        """The upper part alone: nodes of at most `max_leaf` labels become the leaves.
+
+        A tree of even levels is cut at one level, the first whose nodes are all small enough.
+        """
+        starts = [
+            np.append(0, np.cumsum(np.bincount(self.node_of_label(level), minlength=self.level_size(level)))[:-1])
+            for level in range(self.n_levels)
+        ]
+        kept, nodes, inside = [], [], np.zeros(self.n_labels, dtype=bool)
+        for level, begins in enumerate(starts):
+            own = np.flatnonzero(~inside[begins])
+            sizes = np.diff(np.append(begins[own], self.n_labels))
+            kept.append(begins[own])
+            nodes.append(own + self.level_ptr[level])
+            if sizes.max() <= max_leaf:
+                break
+            if self.uneven:
+                small = np.repeat(sizes <= max_leaf, sizes)
+                small[begins[own]] = False
+                inside |= small
+        level_ptr, child_ptr, leaf_ptr = pointers_of(kept, self.n_labels)
+        rows = np.concatenate(nodes)
         return replace(
-            self,
-            level_ptr=self.level_ptr[: level + 2],
-            child_ptr=self.child_ptr[: int(self.level_ptr[level]) + 1],
-            leaf_ptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            routers=self.routers[:nodes],
-            bias=self.bias[:nodes],
-        )
+            self, level_ptr=level_ptr, child_ptr=child_ptr, leaf_ptr=leaf_ptr, routers=self.routers[rows],
+            bias=self.bias[rows],
+        )  # fmt: skip
 
     def with_routers(self, routers: Sequence[tuple[FloatArray, FloatArray]]) -> LabelTree:
         """The same tree with other (for instance trained) routers.
@@ -201,8 +219,11 @@ def build_tree(
     *,
     seed: int = 0,
     router_vectors: FloatArray | None = None,
+    counts: IntArray | None = None,
 ) -> LabelTree:
     """Cluster labels into a tree of balanced levels (PECOS' hierarchical k-means, adjacent binary levels merged).
+
+    With `config.latency.frequency` above 0 the tree is uneven: see `latency.frequency_order`.
 
     Args:
         representations: (L, e) what is clustered.
@@ -210,6 +231,7 @@ def build_tree(
         seed: Picks first centres.
         router_vectors: (L, d) vectors in the space of documents that default routers are the unit means of;
             the representations where not given.
+        counts: (L,) train frequencies; an uneven tree needs them.
 
     Raises:
         UsageError: No labels, row counts differ, values not finite, a branching that is no power of two.
@@ -222,19 +244,13 @@ def build_tree(
         raise UsageError(f"score={config.score!r} must be one of {', '.join(SUMS)}")
     if config.max_leaf < 2:
         raise UsageError(f"max_leaf={config.max_leaf} must be at least 2")
-    n_labels = len(representations)
-    n_leaves = clusters_for(n_labels, config.max_leaf)
-    order = balanced_order(representations, n_leaves, seed=seed, max_iter=config.max_iter, tolerance=config.tolerance)
-    depth = n_leaves.bit_length() - 1
-    sizes = [1 << bits for bits in range(depth % step or min(step, depth), depth + 1, step)]
-    level_ptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    counts = [np.full(upper, lower // upper) for upper, lower in zip(sizes[:-1], sizes[1:], strict=True)]
-    child_ptr = sizes[0] + np.concatenate([[0], np.cumsum(np.concatenate([np.empty(0), *counts]))]).astype(np.int64)
+    shape = _balanced if config.latency.frequency == 0 else _uneven
+    order, level_ptr, child_ptr, leaf_ptr = shape(representations, config, step, seed, counts)
     nodes = int(level_ptr[-1])
     tree = LabelTree(
         level_ptr=level_ptr,
         child_ptr=child_ptr,
-        leaf_ptr=cluster_bounds(n_labels, n_leaves),
+        leaf_ptr=leaf_ptr,
         label_order=order,
         routers=np.zeros((nodes, 1), dtype=np.float32),
         bias=np.zeros(nodes, dtype=np.float32),
@@ -242,6 +258,33 @@ def build_tree(
         exact_below=config.exact_below,
     )
     return tree.with_routers(centroid_routers(tree, representations if router_vectors is None else router_vectors))
+
+
+Shape = tuple[IntArray, IntArray, IntArray, IntArray]  # label_order, level_ptr, child_ptr, leaf_ptr
+
+
+def _balanced(points: FloatArray, config: IndexConfig, step: int, seed: int, _: IntArray | None) -> Shape:
+    n_labels = len(points)
+    n_leaves = clusters_for(n_labels, config.max_leaf)
+    order = balanced_order(points, n_leaves, seed=seed, max_iter=config.max_iter, tolerance=config.tolerance)
+    depth = n_leaves.bit_length() - 1
+    sizes = [1 << bits for bits in range(depth % step or min(step, depth), depth + 1, step)]
+    level_ptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    counts = [np.full(upper, lower // upper) for upper, lower in zip(sizes[:-1], sizes[1:], strict=True)]
+    child_ptr = sizes[0] + np.concatenate([[0], np.cumsum(np.concatenate([np.empty(0), *counts]))]).astype(np.int64)
+    return order, level_ptr, child_ptr, cluster_bounds(n_labels, n_leaves)
+
+
+def _uneven(points: FloatArray, config: IndexConfig, step: int, seed: int, counts: IntArray | None) -> Shape:
+    """Levels begin where those of the balanced tree do, so that lambda alone makes the difference."""
+    if counts is None:
+        raise UsageError(f"latency.frequency={config.latency.frequency} needs the frequencies of the labels")
+    order, cuts = frequency_order(
+        points, counts, config.latency, max_leaf=config.max_leaf, seed=seed, max_iter=config.max_iter,
+        tolerance=config.tolerance,
+    )  # fmt: skip
+    depth = clusters_for(len(points), config.max_leaf).bit_length() - 1
+    return order, *pointers_of(starts_of(cuts, first=depth % step or min(step, depth), step=step), len(points))
 
 
 def _stored(state: State, name: str) -> np.ndarray:

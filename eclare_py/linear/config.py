@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from eclare_py.config import option
+from eclare_py.index import LatencyConfig
 
 
 @dataclass(frozen=True)
@@ -32,4 +33,10 @@ class LinearConfig:
     )
     dense_weight: float = option(1.0, "factor on these vectors, which like the TF-IDF are of length one", low=0.0)
     beam: int = option(10, "nodes kept per level in search", low=1)
+    close: float | None = option(
+        None, "most that the log of a kept path may lie below the best one: a beam that narrows where it is sure",
+        low=0.0,
+    )  # fmt: skip
+    # Of a tree of its own (methods linear and xr_transformer); over label vectors the shape is that of `index.latency`.
+    latency: LatencyConfig = field(default_factory=LatencyConfig)
     power: int = option(3, "p of the score exp(-max(0, 1 - v)^p) of a squared hinge", low=1, high=8)

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit, prange
 
 from eclare_py.errors import ModelError, UsageError
-from eclare_py.index.selection import drain, offer
 from eclare_py.linear.chunks import Chunks
 from eclare_py.linear.config import LinearConfig
-from eclare_py.linear.walks import CHOOSE, multiply_chunks, multiply_row
+from eclare_py.linear.search import search_row, select_row, select_rows
+from eclare_py.linear.walks import multiply_chunks
 from eclare_py.storage import State
 from eclare_py.types import PADDING, Csr, FloatArray, IntArray, Ranking, rank
 
 _BLOCK = 4096  # documents searched at once
 
 
+Seen = Callable[[int, IntArray], None]
+
+
 @dataclass(frozen=True, eq=False)
 class Beam:
-    """The best nodes (or labels) of one level.
+    """The best nodes of one level.
 
     Attributes:
-        nodes: (B, b) node or position of a label, -1 where fewer were found; score descending.
+        nodes: (B, b) node, -1 where fewer were found; score descending.
         scores: (B, b) log of the path's score, -inf where empty.
         margins: (B, b) <x, w> + bias of the node itself.
     """
@@ -43,24 +46,37 @@ class LinearRanker:
 
     Attributes:
         levels: Weights of every level, root first.
-        label_order: (L,) label at each position of the last level.
+        label_order: (L,) label at each position: labels in the order of levels, on each in that of children.
         config: Loss and beam.
         n_features: V.
+        ends: For every level the children that are labels, ascending; the other ones are the parents of the level
+            below. Without any, the labels are the children of the last level.
     """
 
     levels: list[Chunks]
     label_order: IntArray
     config: LinearConfig
     n_features: int
+    ends: tuple[IntArray, ...] = ()
 
-    def search(self, documents: Csr, *, beam: int, last: int | None = None, walk: str = "choose") -> Beam:
+    def search(
+        self, documents: Csr, *, beam: int, last: int | None = None, walk: str = "choose", seen: Seen | None = None
+    ) -> Ranking:
         """Beam search over all levels (methods.md 4.4).
+
+        A label whose path ends above the last level waits there, and takes no place in the beam. Scores only fall along
+        a path, so a node worse than the `last` labels that wait is not opened; nor, with `close`, is one whose path
+        lies that much below the best. The first changes no result.
 
         Args:
             documents: (B, V) with ascending columns.
-            beam: Nodes kept on each level above the last.
-            last: Kept on the last; `beam` where not given.
+            beam: Nodes kept on each level.
+            last: Labels kept; `beam` where not given.
             walk: See `multiply_chunks`.
+            seen: Called on each level with its number and the nodes (B, b) that are opened.
+
+        Returns:
+            Positions in `label_order` (B, k) and logs of their paths, ties by position.
 
         Raises:
             UsageError: The documents have other features than the weights, or the beam keeps nothing.
@@ -69,42 +85,77 @@ class LinearRanker:
             raise UsageError(f"documents of {documents.shape[1]} features for weights of {self.n_features}")
         if beam < 1:
             raise UsageError(f"beam={beam} must be at least 1")
-        if documents.shape[0] == 1 and walk == "choose":
-            return self._search_one(documents.indices, documents.data, beam, beam if last is None else last)
-        kept = Beam(*(np.zeros((documents.shape[0], 1), kind) for kind in (np.int64, np.float32, np.float32)))
-        for depth, chunks in enumerate(self.levels):
-            size = last if last is not None and depth == len(self.levels) - 1 else beam
-            kept = self.step(documents, chunks, kept, min(size, chunks.n_children), walk)
-        return kept
+        last = beam if last is None else last
+        if documents.shape[0] == 1 and walk == "choose" and seen is None:
+            return self._search_one(documents.indices, documents.data, beam, last)
+        return self._waves(documents, beam, last, walk, seen)[1]
 
-    def step(self, documents: Csr, chunks: Chunks, above: Beam, size: int, walk: str = "choose") -> Beam:
-        """The best `size` children of the nodes of a beam, by the weights of their level."""
+    def _waves(
+        self, documents: Csr, beam: int, last: int, walk: str, seen: Seen | None
+    ) -> tuple[IntArray, Ranking]:
+        """Nodes (B, b) in the beam below the last level there is, numbered as its parents, and the labels found."""
+        kept = Beam(*(np.zeros((documents.shape[0], 1), kind) for kind in (np.int64, np.float32, np.float32)))
+        done = Ranking.empty(documents.shape[0], min(last, len(self.label_order)))
+        for depth, (chunks, turns) in enumerate(zip(self.levels, self.turns, strict=True)):
+            if seen is not None:
+                seen(depth, kept.nodes)
+            ends = turns < 0
+            if last and ends.any():
+                found = self.step(documents, chunks, kept, min(last, int(ends.sum())), walk, hidden=~ends)
+                places = np.where(found.nodes >= 0, -1 - turns[found.nodes], PADDING)
+                done = _merged(done, Ranking(places, found.scores))
+            if ends.all():
+                break
+            kept = self.step(documents, chunks, kept, min(beam, int((~ends).sum())), walk, hidden=ends)
+            kept.nodes[kept.nodes >= 0] = turns[kept.nodes[kept.nodes >= 0]]
+            if last:
+                self._close(kept, done)
+        return kept.nodes, done
+
+    def _close(self, kept: Beam, done: Ranking) -> None:
+        """Drop the nodes that nothing better than what is there can come from, or that lie far below the best."""
+        floor = done.scores.min(axis=1, initial=np.inf)
+        best = np.maximum(kept.scores[:, 0], done.scores[:, 0])
+        floor = np.maximum(floor, best - np.float32(self._closing))
+        dropped = kept.scores < floor[:, None]
+        kept.nodes[dropped], kept.scores[dropped] = -1, -np.inf
+
+    def step(
+        self, documents: Csr, chunks: Chunks, above: Beam, size: int, walk: str = "choose",
+        hidden: np.ndarray | None = None,
+    ) -> Beam:  # fmt: skip
+        """The best `size` children of the nodes of a beam by the weights of their level, none that is `hidden` (n,)."""
         filled = above.nodes >= 0
         counts = filled.sum(axis=1)
         rows = np.repeat(np.arange(len(filled)), counts)
         parents = above.nodes[filled]
         out_ptr, margins = multiply_chunks(documents, chunks, rows, parents, walk=walk)
+        if hidden is not None and hidden.any():
+            inside = np.arange(len(margins)) - np.repeat(out_ptr[:-1], np.diff(out_ptr))
+            margins[hidden[np.repeat(chunks.child_ptr[parents], np.diff(out_ptr)) + inside]] = -np.inf
         block_ptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         found = Beam(
             np.full((len(filled), size), -1, dtype=np.int64),
             np.full((len(filled), size), -np.inf, dtype=np.float32),
             np.zeros((len(filled), size), dtype=np.float32),
         )
-        select = _select_row if len(filled) == 1 else _select_rows
+        select = select_row if len(filled) == 1 else select_rows
         select(
             block_ptr, parents, above.scores[filled], chunks.child_ptr, out_ptr, margins, self._power, found.nodes,
             found.scores, found.margins,
         )  # fmt: skip
+        found.nodes[np.isneginf(found.scores)] = -1
         return found
 
-    def _search_one(self, columns: np.ndarray, values: FloatArray, beam: int, last: int) -> Beam:
+    def _search_one(self, columns: np.ndarray, values: FloatArray, beam: int, last: int) -> Ranking:
         """The same for one document of ascending columns, in one compiled call."""
-        whole, sizes = self._joined
-        found = Beam(*(np.empty((1, min(last, sizes[-1])), kind) for kind in (np.int64, np.float32, np.float32)))
-        _search_row(
-            sizes, whole.child_ptr, whole.bias, np.array([0, len(columns)]), columns, values, whole.row_ptr,
-            whole.features, whole.entry_ptr, whole.offsets, whole.values, *whole.hashes, beam, self._power,
-            found.nodes[0], found.scores[0], found.margins[0],
+        whole, turns = self._joined
+        k = min(last, len(self.label_order))
+        found = Ranking(np.empty((1, k), np.int64), np.empty((1, k), np.float32))
+        search_row(
+            len(self.levels), turns, whole.child_ptr, whole.bias, np.array([0, len(columns)]), columns, values,
+            whole.row_ptr, whole.features, whole.entry_ptr, whole.offsets, whole.values, *whole.hashes, beam,
+            self._power, self._closing, found.indices[0], found.scores[0],
         )  # fmt: skip
         return found
 
@@ -112,18 +163,44 @@ class LinearRanker:
     def _power(self) -> int:
         return self.config.power if self.config.loss == "squared-hinge" else 0
 
+    @property
+    def _closing(self) -> float:
+        return np.inf if self.config.close is None else float(self.config.close)
+
+    @cached_property
+    def turns(self) -> list[IntArray]:
+        """For every level (n,) the chunk below each child, or -1 - (position of the label) where its path ends."""
+        ends = self.ends or tuple(
+            np.arange(level.n_children if level is self.levels[-1] else 0) for level in self.levels
+        )
+        found, position = [], 0
+        for level, own in zip(self.levels, ends, strict=True):
+            turns = np.ones(level.n_children, dtype=np.int64)
+            turns[own] = 0
+            turns = np.cumsum(turns) - 1
+            turns[own] = -1 - position - np.arange(len(own))
+            position += len(own)
+            found.append(turns)
+        return found
+
     @cached_property
     def _joined(self) -> tuple[Chunks, IntArray]:
-        """All levels as one, and the number of children of each."""
-        return Chunks.join(self.levels), np.array([level.n_children for level in self.levels], dtype=np.int64)
+        """All levels as one, and the turns of their children among all chunks."""
+        starts = np.cumsum([level.n_chunks for level in self.levels])
+        parts = [np.where(own < 0, own, own + start) for own, start in zip(self.turns, starts, strict=True)]
+        return Chunks.join(self.levels), np.concatenate(parts)
 
     def search_nodes(self, documents: Csr, *, beam: int) -> Csr:
-        """(N, n) ones at the nodes that a beam search keeps on the last level there is."""
-        parts = [self.search(documents[i : i + _BLOCK], beam=beam).nodes for i in range(0, documents.shape[0], _BLOCK)]
+        """(N, n) ones at the nodes in the beam below the last level there is, where that is not the labels' yet."""
+        below = max(1, int(self.turns[-1].max()) + 1)
+        parts = [
+            self._waves(documents[i : i + _BLOCK], beam, 0, "choose", None)[0]
+            for i in range(0, documents.shape[0], _BLOCK)
+        ]
         nodes = np.sort(np.concatenate(parts), axis=1)
         kept = nodes >= 0
         pointers = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-        shape = (documents.shape[0], self.levels[-1].n_children)
+        shape = (documents.shape[0], below)
         return Csr((np.ones(int(kept.sum()), np.float32), nodes[kept], pointers), shape=shape)
 
     def rank(self, documents: Csr, k: int, *, beam: int | None = None) -> Ranking:
@@ -144,7 +221,7 @@ class LinearRanker:
         """
         stop = int(np.searchsorted(columns, self.n_features))  # compiled look-ups do not check bounds
         found = self._search_one(columns[:stop], values[:stop], self.config.beam, k)
-        return Ranking(np.where(found.nodes >= 0, self.label_order[found.nodes], PADDING), found.scores)
+        return Ranking(np.where(found.indices >= 0, self.label_order[found.indices], PADDING), found.scores)
 
     def paths(self, documents: Csr, k: int, *, beam: int | None = None) -> Ranking:
         """The labels with the best paths, at most k, ties in the order of the tree; scores are logs of the products."""
@@ -152,7 +229,8 @@ class LinearRanker:
         for start in range(0, documents.shape[0], _BLOCK):
             block = documents[start : start + _BLOCK] if documents.shape[0] > _BLOCK else documents
             found = self.search(block, beam=self.config.beam if beam is None else beam, last=k)
-            parts.append(Ranking(np.where(found.nodes >= 0, self.label_order[found.nodes], PADDING), found.scores))
+            labels = np.where(found.indices >= 0, self.label_order[found.indices], PADDING)
+            parts.append(Ranking(labels, found.scores))
         return Ranking.stack(parts, k)
 
     def state(self) -> State:
@@ -160,6 +238,9 @@ class LinearRanker:
         arrays: dict[str, np.ndarray] = {"label_order": self.label_order}
         for depth, chunks in enumerate(self.levels):
             arrays |= chunks.state(f"level{depth}")
+        # A tree whose paths all end on the last level is saved without ends, as it always was.
+        if self.ends and any(len(own) for own in self.ends[:-1]):
+            arrays |= {f"level{depth}.ends": own for depth, own in enumerate(self.ends)}
         return State(arrays, {"levels": len(self.levels), "features": self.n_features})
 
     @classmethod
@@ -173,102 +254,42 @@ class LinearRanker:
         if not isinstance(levels, int) or not isinstance(features, int) or levels < 1 or features < 1:
             raise ModelError(f"linear ranker: {levels!r} levels over {features!r} features")
         chunks = [Chunks.from_state(state, f"level{depth}", features) for depth in range(levels)]
+        ends = _stored_ends(state, chunks)
         parents = 1
-        for depth, level in enumerate(chunks):
+        for depth, (level, own) in enumerate(zip(chunks, ends, strict=True)):
             if level.n_chunks != parents:
                 raise ModelError(f"linear ranker: level {depth} has {level.n_chunks} parents, {parents} are above it")
-            parents = level.n_children
-        order = state.arrays.get("label_order")
-        if order is None or order.dtype != np.int64 or not np.array_equal(np.sort(order), np.arange(parents)):
-            raise ModelError(f"linear ranker: label_order is not a permutation of {parents} labels")
-        return cls(chunks, order, config, features)
+            parents = level.n_children - len(own)
+        order, n_labels = state.arrays.get("label_order"), sum(len(own) for own in ends)
+        known = np.arange(n_labels)
+        if parents or order is None or order.dtype != np.int64 or not np.array_equal(np.sort(order), known):
+            raise ModelError(f"linear ranker: label_order is not a permutation of {n_labels} labels")
+        return cls(chunks, order, config, features, tuple(ends) if any(len(own) for own in ends[:-1]) else ())
 
 
-@njit(cache=True, nogil=True)
-def log_score(margin: float, power: int) -> float:
-    """Log of f(v): -max(0, 1 - v)^power, or of the sigmoid where `power` is 0."""
-    if power:
-        below = max(0.0, 1.0 - margin)
-        total = below
-        for _ in range(power - 1):
-            total *= below
-        return -total
-    if margin >= 0:
-        return -np.log1p(np.exp(-margin))
-    return margin - np.log1p(np.exp(margin))
+def _stored_ends(state: State, levels: list[Chunks]) -> list[IntArray]:
+    """Children of every level that are labels: as saved, or those of the last level.
+
+    Raises:
+        ModelError: They are none of the children.
+    """
+    found = [np.arange(level.n_children if level is levels[-1] else 0) for level in levels]
+    if "level0.ends" not in state.arrays:
+        return found
+    for depth, level in enumerate(levels):
+        own = state.arrays.get(f"level{depth}.ends")
+        if own is None or own.dtype != np.int64 or own.ndim != 1 or np.any(np.diff(own) < 1):
+            raise ModelError(f"linear ranker: ends of level {depth} are missing or do not ascend")
+        if len(own) and (own[0] < 0 or own[-1] >= level.n_children):
+            raise ModelError(f"linear ranker: ends of level {depth} lie outside of its {level.n_children} children")
+        found[depth] = own
+    return found
 
 
-@njit(cache=True, nogil=True)
-def _select(
-    first: int, last: int, parents: IntArray, above: FloatArray, child_ptr: IntArray, out_ptr: IntArray,
-    margins: FloatArray, power: int, nodes: IntArray, scores: FloatArray, own: FloatArray,
-) -> None:  # fmt: skip
-    """The best children of one document's blocks; ties by node."""
-    kept, places, size = np.empty(nodes.shape[0], np.float32), np.empty(nodes.shape[0], np.int64), 0
-    for block in range(first, last):
-        child = child_ptr[parents[block]] - out_ptr[block]
-        for place in range(out_ptr[block], out_ptr[block + 1]):
-            score = np.float32(above[block] + log_score(margins[place], power))
-            if size < kept.shape[0] or score >= kept[0]:
-                # The heap breaks ties by what it is given: node first, place in the low bits.
-                size = offer(kept, places, size, score, ((child + place) << 32) | place)
-    drain(kept, places, size)
-    for i in range(size):
-        nodes[i], scores[i], own[i] = places[i] >> 32, kept[i], margins[places[i] & 0xFFFFFFFF]
-
-
-@njit(cache=True, nogil=True)
-def _select_row(
-    block_ptr: IntArray, parents: IntArray, above: FloatArray, child_ptr: IntArray, out_ptr: IntArray,
-    margins: FloatArray, power: int, nodes: IntArray, scores: FloatArray, own: FloatArray,
-) -> None:  # fmt: skip
-    _select(0, block_ptr[1], parents, above, child_ptr, out_ptr, margins, power, nodes[0], scores[0], own[0])
-
-
-@njit(cache=True, parallel=True)
-def _select_rows(
-    block_ptr: IntArray, parents: IntArray, above: FloatArray, child_ptr: IntArray, out_ptr: IntArray,
-    margins: FloatArray, power: int, nodes: IntArray, scores: FloatArray, own: FloatArray,
-) -> None:  # fmt: skip
-    for row in prange(nodes.shape[0]):
-        _select(
-            block_ptr[row], block_ptr[row + 1], parents, above, child_ptr, out_ptr, margins, power, nodes[row],
-            scores[row], own[row],
-        )  # fmt: skip
-
-
-@njit(cache=True, nogil=True)
-def _search_row(
-    sizes: IntArray, child_ptr: IntArray, bias: FloatArray, x_ptr: IntArray, x_columns: np.ndarray,
-    x_values: FloatArray, row_ptr: IntArray, features: np.ndarray, entry_ptr: IntArray, offsets: np.ndarray,
-    weights: FloatArray, hash_ptr: IntArray, slots: np.ndarray, beam: int, power: int, nodes: IntArray,
-    scores: FloatArray, own: FloatArray,
-) -> None:  # fmt: skip
-    """Beam search of one document over joined levels of `sizes` children; `nodes` are counted on the last level."""
-    parents, above = np.zeros(1, np.int64), np.zeros(1, np.float32)
-    table, start = np.empty(0, np.int32), 0
-    for depth in range(sizes.shape[0]):
-        out_ptr = np.zeros(parents.shape[0] + 1, np.int64)
-        for block in range(parents.shape[0]):
-            out_ptr[block + 1] = out_ptr[block] + child_ptr[parents[block] + 1] - child_ptr[parents[block]]
-        margins = np.empty(out_ptr[-1], np.float32)
-        for block in range(parents.shape[0]):
-            first = child_ptr[parents[block]]
-            for place in range(out_ptr[block], out_ptr[block + 1]):
-                margins[place] = bias[first + place - out_ptr[block]]
-        multiply_row(
-            parents, out_ptr, x_ptr, x_columns, x_values, row_ptr, features, entry_ptr, offsets, weights, hash_ptr,
-            slots, CHOOSE, table, margins,
-        )  # fmt: skip
-        last = depth == sizes.shape[0] - 1
-        size = min(nodes.shape[0] if last else beam, sizes[depth])
-        found = nodes if last else np.empty(size, np.int64)
-        path, margin = (scores, own) if last else (np.empty(size, np.float32), np.empty(size, np.float32))
-        found[:], path[:], margin[:] = -1, -np.inf, 0.0
-        _select(0, parents.shape[0], parents, above, child_ptr, out_ptr, margins, power, found, path, margin)
-        kept = (found >= 0).sum()
-        if not last:
-            parents, above = found[:kept] + 1, path[:kept]
-            start += sizes[depth]
-        else:
-            found[:kept] -= start
+def _merged(one: Ranking, other: Ranking) -> Ranking:
+    """The best of two rankings (B, a) and (B, b) of different things, a of them; ties by position."""
+    width = one.indices.shape[1]
+    if other.indices.shape[1] == width and np.isneginf(one.scores).all():
+        return other
+    scores = np.concatenate([one.scores, other.scores], axis=1)
+    return rank(scores, width, np.concatenate([one.indices, other.indices], axis=1))

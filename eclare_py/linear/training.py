@@ -10,10 +10,11 @@ import scipy.sparse as sp
 from numba import get_num_threads
 
 from eclare_py.errors import UsageError
-from eclare_py.index import LabelTree, label_targets
+from eclare_py.index import LabelTree
 from eclare_py.linear import solver
 from eclare_py.linear.chunks import Chunks
 from eclare_py.linear.config import LinearConfig
+from eclare_py.linear.hierarchy import levels_of
 from eclare_py.linear.model import LinearRanker
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
@@ -68,29 +69,31 @@ def fit_linear(
         raise UsageError(f"{documents.shape[0]} documents for {labels.shape[0]} rows of the label matrix")
     if tree.n_labels != labels.shape[1]:
         raise UsageError(f"a tree of {tree.n_labels} labels for a label matrix of {labels.shape[1]}")
-    documents, hierarchy, label_order = as_csr(documents), child_pointers(tree), tree.label_order
-    targets = [label_targets(tree, labels, level, counts=True) for level in range(tree.n_levels)]
-    targets.append(as_csr(_ones(labels)[:, label_order]))
+    documents = as_csr(documents)
+    by_frequency = config.latency.frequency > 0 or tree.uneven
+    levels, label_order = levels_of(tree, direct=config.latency.direct if by_frequency else 0)
     pairs = np.empty((0, 2), dtype=np.int64) if filter_pairs is None else filter_pairs
     filtered = as_csr(sp.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=labels.shape))
     ranker = LinearRanker([], label_order, config, documents.shape[1])
     parents = as_csr(np.ones((documents.shape[0], 1)))
-    for depth, (child_ptr, target) in enumerate(zip(hierarchy, targets, strict=True)):
-        seen = parents
+    for depth, level in enumerate(levels):
+        seen, target = parents, level.counts(labels)
         if depth and config.negatives != "tfn":
             picked = ranker.search_nodes(documents, beam=config.man_beam)
             seen = picked if config.negatives == "man" else as_csr(parents + picked)
-        # Only labels have filter pairs; the nodes above see every document.
-        ignored = filtered[:, label_order] if depth == tree.n_levels else sp.csr_array(target.shape)
-        level = _Level(
+        # Only labels have filter pairs; nodes see every document.
+        ignored = level.counts(filtered, ends_only=True)
+        task = _Level(
             _columns(seen)[:2],
             _columns(_relevances(target) if config.cost_sensitive else _ones(target)),
             _columns(ignored)[:2],
-            child_ptr,
+            level.child_ptr,
         )
-        ranker = replace(ranker, levels=[*ranker.levels, _train_level(documents, level, config, seed)])
-        parents = _ones(target)
-    return ranker
+        chunks = _train_level(documents, task, config, seed)
+        ranker = replace(ranker, levels=[*ranker.levels, chunks], ends=(*ranker.ends, level.ends))
+        parents = _ones(target) if not len(level.ends) else as_csr(_ones(target)[:, level.inner])
+    # Paths that all end on the last level are the rule, and told by no ends at all.
+    return ranker if any(len(own) for own in ranker.ends[:-1]) else replace(ranker, ends=())
 
 
 def fit_level(
@@ -121,15 +124,6 @@ def fit_level(
     unclear = sp.csr_array(targets.shape, dtype=np.float32) if ignored is None else ignored
     level = _Level(_columns(seen)[:2], _columns(positives), _columns(unclear)[:2], child_ptr)
     return _train_level(documents, level, config, seed)
-
-
-def child_pointers(tree: LabelTree) -> list[IntArray]:
-    """For every level (P+1,) the children of its P parents: the root above the first, labels under the last."""
-    found = [np.array([0, tree.level_size(0)], dtype=np.int64)]
-    for level in range(1, tree.n_levels):
-        above = slice(int(tree.level_ptr[level - 1]), int(tree.level_ptr[level]) + 1)
-        found.append(tree.child_ptr[above] - tree.level_ptr[level])
-    return [*found, tree.leaf_ptr]
 
 
 def _ones(matrix: Csr) -> Csr:

@@ -14,7 +14,7 @@ _DIMENSIONS, _SIGNS = 1024, 4
 
 
 def pifa_tree(documents: Csr, labels: Csr, config: LinearConfig, *, seed: int = 0) -> LabelTree:
-    """Cluster labels by their mean documents (PIFA) with balanced spherical 2-means.
+    """Cluster labels by their mean documents (PIFA) with balanced spherical 2-means; uneven with `latency`.
 
     Deviation from PECOS: the sparse means are projected to 1,024 random dimensions first, which about keeps their
     angles (Li, Hastie and Church, KDD 2006), so that one dense clustering serves every kind of label representation.
@@ -26,8 +26,9 @@ def pifa_tree(documents: Csr, labels: Csr, config: LinearConfig, *, seed: int = 
         seed: Of projection and clustering.
     """
     projected = projected_means(documents, labels, seed=seed)
-    shape = IndexConfig(branching=config.branching, max_leaf=config.max_leaf)
-    return build_tree(projected, shape, seed=seed)
+    shape = IndexConfig(branching=config.branching, max_leaf=config.max_leaf, latency=config.latency)
+    counts = np.bincount(labels.indices, minlength=labels.shape[1]).astype(np.int64)
+    return build_tree(projected, shape, seed=seed, counts=counts)
 
 
 def projected_means(documents: Csr, labels: Csr, texts: Csr | None = None, *, seed: int = 0) -> FloatArray:

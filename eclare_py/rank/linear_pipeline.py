@@ -8,7 +8,9 @@ from typing import Any
 
 from eclare_py.features.dense_columns import DenseColumns
 from eclare_py.features.tfidf import TfidfFeatures
+from eclare_py.index.expected import work_beside_yardsticks
 from eclare_py.linear.model import LinearRanker
+from eclare_py.linear.work import ranker_walk
 from eclare_py.rank.filtered import spare, without
 from eclare_py.rank.pipeline import LabelTable
 from eclare_py.rank.ranker import query_blocks
@@ -72,7 +74,8 @@ class LinearPipeline:
 
     def describe(self) -> dict[str, Any]:
         """Sizes, settings and training facts of the model as plain data."""
-        levels = self.trees[0].levels
+        levels, settings, counts = self.trees[0].levels, self.trees[0].config, self.frequencies
+        walk = ranker_walk(self.trees[0], counts / max(int(counts.sum()), 1))
         return {
             "recipe": self.recipe,
             "labels": self.n_labels,
@@ -83,6 +86,9 @@ class LinearPipeline:
                 "levels": len(levels) - 1,
                 "leaves": levels[-1].n_chunks,
                 "beam": self.trees[0].config.beam,
+                "work": work_beside_yardsticks(
+                    walk, counts, branching=settings.branching, max_leaf=settings.max_leaf
+                ),
             },
             "weights": sum(len(level.values) for tree in self.trees for level in tree.levels),
             "facts": self.facts,

@@ -14,6 +14,7 @@ from eclare_py.errors import ConfigError, ModelError, UsageError
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.graph.label_graph import LabelGraph
+from eclare_py.index.expected import tree_walk, work_beside_yardsticks
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.quantize import Rows
 from eclare_py.rank.held_out import HeldOut
@@ -107,7 +108,9 @@ class Pipeline:
 
     def describe(self) -> dict[str, Any]:
         """Sizes, settings and training facts of the model as plain data."""
-        ranker, graph = self.ranker, self.graph
+        ranker, graph, tree = self.ranker, self.graph, self.ranker.scorer.tree
+        shape = {name: int(self.recipe["index"][name]) for name in ("branching", "max_leaf")}
+        walk = tree_walk(tree, self.frequencies / max(int(self.frequencies.sum()), 1))
         return {
             "recipe": self.recipe,
             "labels": self.n_labels,
@@ -115,8 +118,12 @@ class Pipeline:
             "dim": self.encoder.dim,
             "graph": {"kind": graph.kind, "edges": graph.n_edges},
             "support": {"edges": int(ranker.support.nnz)},
-            "tree": {"levels": ranker.scorer.tree.n_levels, "leaves": ranker.scorer.tree.n_leaves}
-            | {"beam": ranker.scorer.beam},
+            "tree": {
+                "levels": tree.n_levels,
+                "leaves": tree.n_leaves,
+                "beam": ranker.scorer.beam,
+                "work": work_beside_yardsticks(walk, self.frequencies, **shape),
+            },
             "weights": 0 if ranker.linear is None else sum(len(level.values) for level in ranker.linear.levels),
             "facts": self.facts,
         }

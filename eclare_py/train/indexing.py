@@ -50,7 +50,8 @@ def build_scorer(network: EclareNetwork, documents: FloatArray, prepared: Prepar
         documents=documents, labels=prepared.train.labels, texts=vectors,
         graph=set_self_loops(prepared.graph.normalized, "none"), config=recipe.index,
     )  # fmt: skip
-    tree = build_tree(representations, recipe.index, seed=recipe.seed)
+    counts = prepared.train.label_frequencies
+    tree = build_tree(representations, recipe.index, seed=recipe.seed, counts=counts)
     if recipe.index.score == "last":
         tree = tree.with_routers(mass_routers(tree, np.float32(scale) * vectors, np.float32(scale) * bias))
     tree = replace(tree, routers=rounded(tree.routers, 4))

@@ -148,7 +148,7 @@ def _finish(
         propensity_a=folder.propensity_a, propensity_b=folder.propensity_b,
     )  # fmt: skip
     whole = "network" in clocks or "train" in clocks
-    cost = {
+    cost: dict[str, float | None] = {
         "train_cpu_s": round(sum(clock.cpu for clock in clocks.values()), 2) if whole else None,
         "train_s": round(sum(clock.wall for clock in clocks.values()), 2) if whole else None,
         "assemble_cpu_s": round(clocks["assemble"].cpu, 2) if "assemble" in clocks else None,
@@ -156,6 +156,8 @@ def _finish(
         "documents_a_s": round(len(test) / predicting.wall, 1),
         "ms_one_document": round(1000 * single, 3),
     }
+    if cell.probe is not None:
+        cost |= {name: round(value, 4) for name, value in cell.probe(pipeline, folder).items()}
     shown = result.to_mapping()
     shown["metrics"] |= found
     facts = {"train_documents": dataset.n_documents, "train_pairs": int(dataset.labels.nnz)}

@@ -19,6 +19,8 @@ from runner.changes import AS_IS, Change
 if TYPE_CHECKING:
     from runner.results import Results
 
+Probe = Callable[[Any, DataFolder], Mapping[str, float]]  # of a trained model of any method
+
 VERSION = 1  # of what a cell is; raised by hand where the code changes so that old results no longer stand
 
 
@@ -54,6 +56,7 @@ class Experiment:
         extra: Names of the variants that only run when asked for (`--variants all`).
         more: Gives lines of Markdown that go under the table of a data set.
         measure: More figures of a cell: called with its ranking, the data and the seed.
+        probe: More costs of a cell: called with the trained model and the data, right after its evaluation.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Experiment:
     extra: frozenset[str] = frozenset()
     more: Callable[[Results, str], list[str]] | None = None
     measure: Callable[[Ranking, DataFolder, int], Mapping[str, float]] | None = None
+    probe: Probe | None = None
 
     def chosen(self, names: Iterable[str] | None) -> tuple[Variant, ...]:
         """The variants of some names; None: those that run by default, "all": every one."""
@@ -86,6 +90,7 @@ class Cell:
         fingerprint: Of the data set.
         recipe: All settings, the seed among them.
         change: What is done to the train split.
+        probe: What is measured beside; no part of the key.
     """
 
     experiment: str
@@ -94,6 +99,7 @@ class Cell:
     fingerprint: str
     recipe: Recipe
     change: Change = field(default=AS_IS)
+    probe: Probe | None = field(default=None, compare=False)
 
     @property
     def seed(self) -> int:
@@ -170,7 +176,8 @@ def cells_of(
             for variant in experiment.chosen(names):
                 words = [*overrides, *variant.overrides, f"seed={seed}"]
                 settings = EclareClassifier.from_recipe(variant.recipe or recipe, words).settings()
-                yield Cell(experiment.name, variant.name, folder.name, digest, settings, variant.change)
+                change, probe = variant.change, experiment.probe
+                yield Cell(experiment.name, variant.name, folder.name, digest, settings, change, probe)
 
 
 def data_fingerprint(folder: DataFolder) -> str:

@@ -106,7 +106,7 @@ class Results:
 
 def _figure(cell: dict[str, Any], name: str) -> float | None:
     """A cost, a metric, or METRIC[BIN]."""
-    if name in COSTS:
+    if name in COSTS or name in cell["cost"]:
         return cell["cost"].get(name)
     metric, bracket, rest = name.partition("[")
     if not bracket:

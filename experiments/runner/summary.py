@@ -37,6 +37,7 @@ def as_mapping(results: Results) -> dict[str, Any]:
         for variant in results.variants(data):
             cells = list(results.cells[data, variant].values())
             names = list(cells[0]["metrics"])
+            costs = list(dict.fromkeys([*COSTS, *cells[0]["cost"]]))
             bins = [one["name"] for one in results.bins(data)]
             rows.append(
                 {
@@ -54,7 +55,7 @@ def as_mapping(results: Results) -> dict[str, Any]:
                         }
                         for one in bins
                     },
-                    "cost": {one: _plain(results.spread(data, variant, one)) for one in COSTS},
+                    "cost": {one: _plain(results.spread(data, variant, one)) for one in costs},
                 }
             )
     experiment = results.experiment

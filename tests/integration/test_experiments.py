@@ -36,7 +36,8 @@ from runner.plan import Cell, cells_of  # noqa: E402
 from runner.results import Spread  # noqa: E402
 from runner.store import Store  # noqa: E402
 
-NAMES = ("ablation", "rare_labels", "cost_of_quality", "data_size", "missing_labels", "new_labels", "frontier")
+NAMES = ("ablation", "rare_labels", "cost_of_quality", "data_size", "missing_labels", "new_labels", "frontier",
+         "tree_frontier")  # fmt: skip
 # A matrix of two variants that share a network, as a script that can be killed after its first cell.
 SCRIPT = """
 import os, signal, sys
@@ -223,6 +224,21 @@ def test_the_help_names_every_question_and_variant(capsys: pytest.CaptureFixture
         app.parse(experiments, ["--help"])
     shown = " ".join(capsys.readouterr().out.split())
     assert all(one.question in shown for one in experiments) and "10 % of documents" in shown
+
+
+def test_a_probe_adds_costs_of_its_own(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frontier = importlib.import_module("tree_frontier")
+    monkeypatch.setattr(frontier, "QUERIES", 5)
+    small = ["--set", "linear.max_leaf=4", "--set", "linear.branching=2"]
+    names = ["balanced", "mass 1.0", "fast"]
+    main(frontier.EXPERIMENT, words=[*words(tiny, tmp_path, *small), "--variants", *names])
+    rows = json.loads((tmp_path / "results/tree_frontier.json").read_text())["rows"]
+    assert [row["variant"] for row in rows] == names
+    for row in rows:
+        assert {"walk_products", "beam_products", "search_us", "train_cpu_s"} <= set(row["cost"])
+        assert row["cost"]["search_us"][0] > 0
+    assert rows[1]["cost"]["walk_products"] != rows[0]["cost"]["walk_products"]
+    assert "search_us" in (tmp_path / "results/tree_frontier.md").read_text()
 
 
 def result(value: float, cost: float | None) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import scipy.sparse as sp
 
 from eclare_py.errors import ModelError, UsageError
 from eclare_py.linear import LinearConfig, LinearRanker, fit_linear, pifa_tree
-from eclare_py.linear.model import log_score
-from eclare_py.linear.training import _relevances, child_pointers
+from eclare_py.linear.hierarchy import levels_of
+from eclare_py.linear.search import log_score
+from eclare_py.linear.training import _relevances
 from eclare_py.types import Csr, as_csr
 
 N, L, V = 150, 23, 61
@@ -57,7 +58,9 @@ def trained() -> tuple[LinearRanker, Csr, Csr]:
 def test_levels_follow_the_tree() -> None:
     documents, labels = data()
     tree = pifa_tree(documents, labels, CONFIG)
-    pointers = child_pointers(tree)
+    levels, order = levels_of(tree)
+    pointers = [level.child_ptr for level in levels]
+    np.testing.assert_array_equal(order, tree.label_order)
     assert [len(p) - 1 for p in pointers] == [1, *(tree.level_size(level) for level in range(tree.n_levels))]
     assert pointers[-1][-1] == L
     np.testing.assert_array_equal(np.repeat(np.arange(len(pointers[1]) - 1), np.diff(pointers[1])), tree.parents(1))

@@ -1,0 +1,144 @@
+"""Compiled beam search over the levels of a linear ranker; paths may end on any level."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+from eclare_py.index.selection import drain, offer
+from eclare_py.linear.walks import CHOOSE, multiply_row
+from eclare_py.types import FloatArray, IntArray
+
+
+@njit(cache=True, nogil=True)
+def log_score(margin: float, power: int) -> float:
+    """Log of f(v): -max(0, 1 - v)^power, or of the sigmoid where `power` is 0."""
+    if power:
+        below = max(0.0, 1.0 - margin)
+        total = below
+        for _ in range(power - 1):
+            total *= below
+        return -total
+    if margin >= 0:
+        return -np.log1p(np.exp(-margin))
+    return margin - np.log1p(np.exp(margin))
+
+
+@njit(cache=True, nogil=True)
+def _select(
+    first: int, last: int, parents: IntArray, above: FloatArray, child_ptr: IntArray, out_ptr: IntArray,
+    margins: FloatArray, power: int, nodes: IntArray, scores: FloatArray, own: FloatArray,
+) -> None:  # fmt: skip
+    """The best children of one document's blocks; ties by node."""
+    kept, places, size = np.empty(nodes.shape[0], np.float32), np.empty(nodes.shape[0], np.int64), 0
+    for block in range(first, last):
+        child = child_ptr[parents[block]] - out_ptr[block]
+        for place in range(out_ptr[block], out_ptr[block + 1]):
+            score = np.float32(above[block] + log_score(margins[place], power))
+            if size < kept.shape[0] or score >= kept[0]:
+                # The heap breaks ties by what it is given: node first, place in the low bits.
+                size = offer(kept, places, size, score, ((child + place) << 32) | place)
+    drain(kept, places, size)
+    for i in range(size):
+        nodes[i], scores[i], own[i] = places[i] >> 32, kept[i], margins[places[i] & 0xFFFFFFFF]
+
+
+@njit(cache=True, nogil=True)
+def select_row(
+    block_ptr: IntArray, parents: IntArray, above: FloatArray, child_ptr: IntArray, out_ptr: IntArray,
+    margins: FloatArray, power: int, nodes: IntArray, scores: FloatArray, own: FloatArray,
+) -> None:  # fmt: skip
+    """`select_rows` of one document; starts no threads."""
+    _select(0, block_ptr[1], parents, above, child_ptr, out_ptr, margins, power, nodes[0], scores[0], own[0])
+
+
+@njit(cache=True, parallel=True)
+def select_rows(
+    block_ptr: IntArray, parents: IntArray, above: FloatArray, child_ptr: IntArray, out_ptr: IntArray,
+    margins: FloatArray, power: int, nodes: IntArray, scores: FloatArray, own: FloatArray,
+) -> None:  # fmt: skip
+    """The best children of every document.
+
+    Args:
+        block_ptr: (B+1,) blocks of each document.
+        parents: (m,) parent of each block.
+        above: (m,) log score of its path.
+        child_ptr: (P+1,) children of all parents.
+        out_ptr: (m+1,) products of each block.
+        margins: The products.
+        power: Of the score, see `log_score`.
+        nodes: (B, b) receives children, score descending; holds -1 before.
+        scores: (B, b) receives logs of their paths; holds -inf before.
+        own: (B, b) receives their products.
+    """
+    for row in prange(nodes.shape[0]):
+        _select(
+            block_ptr[row], block_ptr[row + 1], parents, above, child_ptr, out_ptr, margins, power, nodes[row],
+            scores[row], own[row],
+        )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def search_row(
+    depths: int, turns: IntArray, child_ptr: IntArray, bias: FloatArray, x_ptr: IntArray, x_columns: np.ndarray,
+    x_values: FloatArray, row_ptr: IntArray, features: np.ndarray, entry_ptr: IntArray, offsets: np.ndarray,
+    weights: FloatArray, hash_ptr: IntArray, slots: np.ndarray, beam: int, power: int, close: float,
+    labels: IntArray, scores: FloatArray,
+) -> None:  # fmt: skip
+    """Beam search of one document over joined levels.
+
+    Scores only fall along a path, so a node worse than the last label that would be returned is not opened.
+
+    Args:
+        depths: Number of levels.
+        turns: (n,) chunk below each child, or -1 - (position of the label) where it is one.
+        child_ptr: (P+1,) children of each chunk.
+        bias: (n,) of each child.
+        x_ptr: (2,) place of the document.
+        x_columns: Its columns, ascending.
+        x_values: Their values.
+        row_ptr: As all that follows up to `slots`, of the joined chunks, see `Chunks`.
+        features: Features of the rows.
+        entry_ptr: Entries of the rows.
+        offsets: Children of the entries.
+        weights: Values of the entries.
+        hash_ptr: Hash table of each chunk.
+        slots: The tables.
+        beam: Inner nodes kept on each level.
+        power: Of the score, see `log_score`.
+        close: Most that the log of a kept path may lie below the best one.
+        labels: (k,) receives label positions, best first; -1 where fewer.
+        scores: (k,) receives the logs of their paths; -inf where fewer.
+    """
+    parents, above = np.zeros(1, np.int64), np.zeros(1, np.float32)
+    table, out_ptr, done = np.empty(0, np.int32), np.zeros(2, np.int64), 0
+    for _ in range(depths):
+        found, chances, size = np.empty(beam, np.int64), np.empty(beam, np.float32), 0
+        for block in range(parents.shape[0]):
+            if done == labels.shape[0] and above[block] < scores[0]:
+                break
+            first, last = child_ptr[parents[block]], child_ptr[parents[block] + 1]
+            out_ptr[1] = last - first
+            margins = bias[first:last].copy()
+            multiply_row(
+                parents[block : block + 1], out_ptr, x_ptr, x_columns, x_values, row_ptr, features, entry_ptr,
+                offsets, weights, hash_ptr, slots, CHOOSE, table, margins,
+            )  # fmt: skip
+            for child in range(first, last):
+                score, turn = np.float32(above[block] + log_score(margins[child - first], power)), turns[child]
+                if turn >= 0:
+                    if size < beam or score >= chances[0]:
+                        size = offer(chances, found, size, score, turn)
+                elif done < labels.shape[0] or score >= scores[0]:
+                    done = offer(scores, labels, done, score, -1 - turn)
+        drain(chances, found, size)
+        best = np.float32(-np.inf)
+        if size:
+            best = chances[0]
+        for i in range(done):
+            best = max(best, scores[i])
+        while size and chances[size - 1] < best - np.float32(close):
+            size -= 1
+        parents, above = found[:size], chances[:size]
+    drain(scores, labels, done)
+    labels[done:], scores[done:] = -1, -np.inf
