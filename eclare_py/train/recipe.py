@@ -13,6 +13,7 @@ from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.graph.build import GraphConfig
 from eclare_py.index import IndexConfig
 from eclare_py.linear import LinearConfig
+from eclare_py.model.auxiliary_config import AuxiliaryConfig, ThresholdMarginConfig
 from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
 from eclare_py.model.lightxml_config import LightXmlConfig
 from eclare_py.rank.config import RankConfig
@@ -57,6 +58,8 @@ class TrainingConfig:
     soft_targets: float = option(
         0.0, "target of a rare label for documents of labels near to it in text or graph; 0: none", low=0.0, high=0.9
     )
+    threshold_margin: ThresholdMarginConfig = field(default_factory=ThresholdMarginConfig)
+    auxiliary: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
     temperature: float = option(0.05, "1 / scale of the cosine at the start", low=1e-3, high=1.0)
     mined: int = option(100, "hardest labels kept per document when negatives are mined", low=1)
     hard_negatives: int = option(10, "of these, drawn anew for each document and step", low=0)
