@@ -138,6 +138,8 @@ def _finish(
         "documents_a_s": round(len(test) / predicting.wall, 1),
         "ms_one_document": round(1000 * single, 3),
     }
+    if cell.study is not None:
+        result.metrics.update(cell.study(pipeline, dataset, folder, ranking))
     facts = {"train_documents": dataset.n_documents, "train_pairs": int(dataset.labels.nnz)}
     store.save(
         cell.key,
