@@ -278,3 +278,37 @@ def test_rankings_come_back(tmp_path: Path) -> None:
     assert store.done("key") and np.array_equal(back.indices, ranking.indices)
     assert np.array_equal(np.isinf(back.scores), np.isinf(ranking.scores))
     assert (np.diff(back.scores[0, :2]) < 0).all()
+
+
+def test_a_study_sees_the_model_and_makes_the_cell_another(tiny: Any, tmp_path: Path) -> None:
+    automation = importlib.import_module("automation")
+    variants = (Variant("a"),)
+    asked = Experiment("asked", "?", variants, "a", ("AURC",), lambda *_: None, study=automation.coverage_figures)
+    plain = replace(asked, name="plain", study=None)
+    main(asked, words=[*words(tiny, tmp_path), "--seeds", "0"])
+    found = Results.read(Store(tmp_path / "out"), asked, {}).cells["synthetic", "a"][0]["metrics"]
+    plans = [next(cells_of(one, [tiny.folder], [0], recipe=str(tiny.recipe))) for one in (asked, plain)]
+    assert plans[0].key != plans[1].key and Store(tmp_path / "out").done(plans[0].key)
+    assert not Store(tmp_path / "out").done(plans[1].key)
+    pipeline, test = tiny.classifier.pipeline, tiny.folder.test
+    kept = tiny.classifier.evaluate(tiny.folder).selective["first"]
+    assert found["AURC"] == pytest.approx(100 * kept["area"], abs=1e-3)
+    (target,) = (one for one in kept["targets"] if one["target"] == 0.8)
+    assert found["C@1(80)"] == pytest.approx(100 * target["share"], abs=1e-3)
+    products = pipeline.encode(test.texts).vectors @ pipeline.ranker.scorer.vectors.T + pipeline.ranker.scorer.bias
+    products[test.filter_pairs[:, 0], test.filter_pairs[:, 1]] = -np.inf
+    best = products.argmax(axis=1)
+    right = test.labels.toarray()[np.arange(len(test)), best] > 0
+    assert found["dense P@1"] == pytest.approx(100 * right.mean(), abs=1e-3)
+
+
+def test_held_out_documents_are_those_of_the_training(tiny: Any) -> None:
+    automation = importlib.import_module("automation")
+    train, pipeline = tiny.folder.train, tiny.classifier.pipeline
+    held_out = automation.held_out(train, pipeline)
+    assert held_out.n_documents == pipeline.facts["held_out"] == len(pipeline.held_out.indptr) - 1
+    # What the model knows of them, every second one first, is what their labels say.
+    seen, rows = pipeline.held_out, np.arange(held_out.n_documents)
+    hits = np.add.reduceat(np.append(seen.relevant, 0), seen.indptr[:-1]) * (np.diff(seen.indptr) > 0)
+    there = np.diff(held_out.labels.indptr)[np.concatenate([rows[::2], rows[1::2]])]
+    assert np.all(hits <= there) and hits.sum() > 0.5 * there.sum()
