@@ -1,18 +1,21 @@
 """How much can be automated at a promised precision, and what do ALC and TCM add to it?
 
     python experiments/automation.py --data build/debian build/yso
-    python experiments/automation.py --data build/debian --seeds 0 --variants "without" "ALC + TCM"
+    python experiments/automation.py --part --data build/debian --seeds 0 --variants "without" "mined, ALC + TCM"
 
 Two questions that share trained networks: the recipe eclare, and the recipe default, which has a linear ranker besides.
+*Mined*: the training ends with epochs against the hardest of all labels for each document, besides those of the batch.
 Thresholds are chosen on the documents that training held out, what they give is measured on the test split.
 """
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from runner import Experiment, Results, Variant, main, plots
+from runner import Change, Experiment, Results, Variant, main, plots
 
 from eclare_py import Dataset, Ranking
 from eclare_py.config import load_config
@@ -107,8 +110,21 @@ def draw(results: Results, path: Path) -> None:
     plots.save(figure, results.experiment.question, path)
 
 
-OFF = ("training.threshold_margin.weight=0", "training.auxiliary.pair_weight=0", "training.auxiliary.context_weight=0")
+NO_TCM = ("training.threshold_margin.weight=0",)
+NO_ALC = ("training.auxiliary.pair_weight=0", "training.auxiliary.context_weight=0")
+IN_BATCH = ("training.ranker_epochs=0",)  # the stages of eclare: labels of the batch are the only negatives
+VARIANTS = (
+    Variant(WITHOUT, (*IN_BATCH, *NO_TCM, *NO_ALC), "alc"),
+    Variant("TCM", (*IN_BATCH, *NO_ALC), "alc"),
+    Variant("ALC", (*IN_BATCH, *NO_TCM), "alc"),
+    Variant("ALC + TCM", IN_BATCH, "alc"),
+    Variant("mined", (*NO_TCM, *NO_ALC), "alc"),
+    Variant("mined, TCM", NO_ALC, "alc"),
+    Variant("mined, ALC", NO_TCM, "alc"),
+    Variant("mined, ALC + TCM", (), "alc"),
+)
 NOTES = (
+    "`mined`: with two epochs on mined negatives at the end. "
     "`C@1(90)`: share of the test documents whose first label reaches the threshold for a precision of 90 % on "
     "held-out documents; `realised(90)`: precision of these labels; `AURC`: mean risk over all numbers automated "
     "(small is good); `spread(90)`: standard deviation of the best thresholds of the frequency bins. `dense`: by the "
@@ -117,16 +133,11 @@ NOTES = (
 
 
 def experiment(name: str, question: str, *settings: str) -> Experiment:
-    """The four variants with some settings."""
+    """The variants with some more settings."""
     return Experiment(
         name=name,
         question=question,
-        variants=(
-            Variant(WITHOUT, (*settings, *OFF), "alc"),
-            Variant("TCM", (*settings, *OFF[1:]), "alc"),
-            Variant("ALC", (*settings, OFF[0]), "alc"),
-            Variant("ALC + TCM", settings, "alc"),
-        ),
+        variants=tuple(replace(one, overrides=(*settings, *one.overrides)) for one in VARIANTS),
         base=WITHOUT,
         shown=SHOWN,
         draw=draw,
@@ -141,5 +152,15 @@ DEFAULT = experiment(
     "rank.linear=true", "rank.shortlist=200",
 )  # fmt: skip
 
+
+def on_part(whole: Experiment) -> Experiment:
+    """The same with three in ten of the train documents."""
+    variants = tuple(replace(one, change=Change("documents", 0.3)) for one in whole.variants)
+    notes = f"{whole.notes} Trained on three in ten of the train documents."
+    return replace(whole, name=f"{whole.name}_part", variants=variants, notes=notes)
+
+
 if __name__ == "__main__":
-    main(ECLARE, DEFAULT)
+    both = (ECLARE, DEFAULT)
+    words = [word for word in sys.argv[1:] if word != "--part"]
+    main(*(map(on_part, both) if "--part" in sys.argv else both), words=words)
