@@ -146,7 +146,7 @@ def experiment(name: str, question: str, *settings: str) -> Experiment:
     )
 
 
-ECLARE = experiment("automation", "What do ALC and TCM add to what can be automated?")
+EXPERIMENT = experiment("automation", "What do ALC and TCM add to what can be automated?")
 DEFAULT = experiment(
     "automation_default", "What do ALC and TCM add to what can be automated, with a linear ranker?",
     "rank.linear=true", "rank.shortlist=200",
@@ -161,6 +161,6 @@ def on_part(whole: Experiment) -> Experiment:
 
 
 if __name__ == "__main__":
-    both = (ECLARE, DEFAULT)
+    both = (EXPERIMENT, DEFAULT)
     words = [word for word in sys.argv[1:] if word != "--part"]
     main(*(map(on_part, both) if "--part" in sys.argv else both), words=words)

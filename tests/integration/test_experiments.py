@@ -36,7 +36,8 @@ from runner.plan import Cell, cells_of  # noqa: E402
 from runner.results import Spread  # noqa: E402
 from runner.store import Store  # noqa: E402
 
-NAMES = ("ablation", "rare_labels", "cost_of_quality", "data_size", "missing_labels", "new_labels", "frontier")
+NAMES = ("ablation", "rare_labels", "cost_of_quality", "data_size", "missing_labels", "new_labels", "frontier",
+         "automation")  # fmt: skip
 # A matrix of two variants that share a network, as a script that can be killed after its first cell.
 SCRIPT = """
 import os, signal, sys
@@ -278,6 +279,18 @@ def test_rankings_come_back(tmp_path: Path) -> None:
     assert store.done("key") and np.array_equal(back.indices, ranking.indices)
     assert np.array_equal(np.isinf(back.scores), np.isinf(ranking.scores))
     assert (np.diff(back.scores[0, :2]) < 0).all()
+
+
+def test_automation_trains_each_network_once_for_both_of_its_questions(tiny: Any) -> None:
+    automation = importlib.import_module("automation")
+    sides = [
+        list(cells_of(one, [tiny.folder], [0])) for one in (automation.EXPERIMENT, automation.DEFAULT)
+    ]
+    networks = [[cell.network for cell in side] for side in sides]
+    assert networks[0] == networks[1] and len(set(networks[0])) == len(automation.VARIANTS)
+    assert len({cell.key for side in sides for cell in side}) == 2 * len(automation.VARIANTS)
+    part = automation.on_part(automation.EXPERIMENT)
+    assert part.name == "automation_part" and {one.change for one in part.variants} == {Change("documents", 0.3)}
 
 
 def test_a_study_sees_the_model_and_makes_the_cell_another(tiny: Any, tmp_path: Path) -> None:
