@@ -70,7 +70,7 @@ def test_pair_task_equals_the_naive_loop():
     for row, there in zip(logits, pairs.there.tolist(), strict=True):
         negatives = [math.log1p(math.exp(value)) for value, known in zip(row[1:], there[1:], strict=True) if known]
         total += math.log1p(math.exp(-row[0])) + sum(negatives) / len(negatives)
-    assert math.isclose(float(task(documents, labels, pairs)), total / len(logits), rel_tol=1e-5)
+    assert math.isclose(task(documents, labels, pairs).item(), total / len(logits), rel_tol=1e-5)
 
 
 def test_context_task_equals_attention_and_softmax_by_hand():
@@ -84,8 +84,8 @@ def test_context_task_equals_attention_and_softmax_by_hand():
         q, k, v = (own @ w.T + b for w, b in zip(weights, bias, strict=True))
         seen = task.attention.out_proj(torch.softmax(q @ k.T / D**0.5, dim=1) @ v)
         logits = task.out((own + seen).relu())[:, 0]
-        total += float(logits.logsumexp(0) - logits[0])
-    assert math.isclose(float(task(documents, labels, pairs)), total / len(pairs.rows), rel_tol=1e-5)
+        total += (logits.logsumexp(0) - logits[0]).item()
+    assert math.isclose(task(documents, labels, pairs).item(), total / len(pairs.rows), rel_tol=1e-5)
 
 
 def test_context_matters_and_order_does_not():
@@ -114,10 +114,10 @@ def test_the_weighted_sum_reaches_both_encoders_but_never_through_the_choice(pai
     pairs = hard_pairs(scores, positives, ignored, COUNT)
     expected = 0.0
     if pair:
-        expected = expected + pair * float(tasks.pair(documents, labels, pairs))
+        expected = expected + pair * tasks.pair(documents, labels, pairs).item()
     if context:
-        expected = expected + context * float(tasks.context(documents, labels, pairs))
-    assert math.isclose(float(loss), expected, rel_tol=1e-6)
+        expected = expected + context * tasks.context(documents, labels, pairs).item()
+    assert math.isclose(loss.item(), expected, rel_tol=1e-6)
     if not pair and not context:
         assert not tasks.config.used and not list(tasks.parameters())
         return
