@@ -13,12 +13,13 @@ from eclare_py.data.dataset import DEFAULT_PROPENSITY_A, DEFAULT_PROPENSITY_B, D
 from eclare_py.errors import DataError, UsageError
 from eclare_py.metrics.evaluate import evaluate
 from eclare_py.metrics.filters import drop_filter_pairs
+from eclare_py.metrics.ranking import BoolArray
 from eclare_py.metrics.result import Evaluation
 from eclare_py.metrics.scorer import MetricScorer
 from eclare_py.persist import load_pipeline, save_pipeline
 from eclare_py.rank.models import Model, method_of
 from eclare_py.rank.pipeline import Pipeline
-from eclare_py.rank.selection import choose_thresholds, with_score_quality
+from eclare_py.rank.selection import automatable, choose_thresholds, with_score_quality
 from eclare_py.recipes import Overrides, find_recipe, override_words, recipes
 from eclare_py.types import IntArray, Ranking
 
@@ -199,6 +200,24 @@ class EclareClassifier:
             ModelError: The model has no held-out scores: saved by an earlier version, or of the method linear.
         """
         return choose_thresholds(self.pipeline, precision, k)
+
+    def automatable(self, ranking: Ranking, min_precision: float = 0.9) -> BoolArray:
+        """Which documents can do without a person: (B,) whether their first label is sure enough.
+
+            ranking = clf.predict(texts, k=5)
+            for_a_person = ~clf.automatable(ranking, min_precision=0.9)
+
+        Of the first labels that are automated so, this share is relevant, most likely: see `thresholds`, of which these
+        are those of the first label alone. Where none reached the precision, nothing is automated.
+
+        Args:
+            ranking: From `predict`, for any k.
+            min_precision: The share asked for.
+
+        Raises:
+            UsageError, ModelError: As in `thresholds`.
+        """
+        return automatable(ranking, self.thresholds(min_precision, 1), self.pipeline.frequencies)
 
     def explain(self, text: str, label: int | str, *, top: int = 5) -> Explanation:
         """What is behind the score of a label (row, id or text) for a text.

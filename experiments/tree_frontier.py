@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from runner import Experiment, Results, Variant, main, plots
 
+from eclare_py import Dataset, Ranking
 from eclare_py.data import DataFolder
 from eclare_py.index import search, search_counted
 from eclare_py.index.expected import tree_walk
@@ -62,7 +63,7 @@ def fastest(call: Callable[[int], Any], queries: int) -> float:
     return 1e6 * min(found)
 
 
-def probe_sparse(pipeline: Any, folder: DataFolder) -> Mapping[str, float]:
+def study_sparse(pipeline: Any, dataset: Dataset, folder: DataFolder, ranking: Ranking) -> Mapping[str, float]:
     """Work of the first tree of a linear model; times leave the reading of the text out."""
     assert folder.test is not None
     ranker = pipeline.trees[0]
@@ -78,7 +79,7 @@ def probe_sparse(pipeline: Any, folder: DataFolder) -> Mapping[str, float]:
     }
 
 
-def probe_dense(pipeline: Any, folder: DataFolder) -> Mapping[str, float]:
+def study_dense(pipeline: Any, dataset: Dataset, folder: DataFolder, ranking: Ranking) -> Mapping[str, float]:
     """Work of the tree over label vectors, and of the search of the whole model's shortlist in it."""
     assert folder.test is not None
     scorer = pipeline.ranker.scorer
@@ -150,7 +151,7 @@ EXPERIMENT = Experiment(
     shown=SHOWN,
     draw=draw,
     extra=frozenset(one.name for one in GRID if float(one.name.split(" ")[1]) not in COARSE),
-    probe=probe_sparse,
+    study=study_sparse,
     notes=(
         "*Balanced* is the recipe `xr_linear`. *mass*, *penalty* and *key* are the three ways from it to a Fano tree, "
         "followed by lambda. A walk leads to one label drawn like those of test documents; a search is a beam search "
@@ -170,7 +171,7 @@ DENSE = replace(
     variants=(Variant(BALANCED), *DENSE_GRID, *HALF_BEAMS),
     shown=("P@1", "P@5", "PSP@5", "R@10", "R@100", "walk_products", "walk_opened", "labels_scored", "search_us"),
     extra=frozenset(one.name for one in DENSE_GRID if float(one.name.split(" ")[1]) not in (0.5, 1.0)),
-    probe=probe_dense,
+    study=study_dense,
     notes=(
         "The tree of label vectors of the recipe at hand, from which the shortlist comes, with the linear ranker over "
         "its upper part. *walk* and *search_us* are of the tree of label vectors alone. *fast* is lambda 0.6 with half "

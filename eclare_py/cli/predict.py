@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -38,6 +38,11 @@ def predict(
         typer.Option("--precision", min=0, max=1, show_default=False,
                      help="Keep only what reaches the thresholds for this precision, e.g. 0.9."),
     ] = None,
+    min_precision: Annotated[
+        float | None,
+        typer.Option("--min-precision", min=0, max=1, show_default=False,
+                     help="Mark the texts whose first label reaches the threshold for this precision, e.g. 0.9."),
+    ] = None,
     tail_boost: TailBoost = None,
 ) -> None:  # fmt: skip
     """Rank the labels of every text.
@@ -52,31 +57,42 @@ def predict(
     this share or a little more was relevant. A text may be left without any. The thresholds depend on how frequent a
     label is, on --top-k and on --tail-boost.
 
+    With --min-precision nothing is left out, but each line says "automate": true where the first label can go out
+    without a person looking: of the held-out documents with such a score this share of first labels was relevant. All
+    others are for a person.
+
     \b
     echo "tool to edit audio tags" | eclare predict models/debian --top-k 5
     eclare predict models/debian --input texts.txt --output labels.jsonl
     eclare predict models/debian --input texts.txt --precision 0.9
+    eclare predict models/debian --input texts.txt --min-precision 0.9
     eclare predict models/debian --input tst.json.gz --output scores.npz --format npz --top-k 100
     """
     if format not in ("jsonl", "npz"):
         raise UsageError(f"--format {format} is unknown: choose jsonl or npz")
     if format == "npz" and output == "-":
         raise UsageError("--format npz needs a file: give --output FILE.npz")
+    if min_precision is not None and (format == "npz" or precision is not None):
+        raise UsageError("--min-precision marks lines of jsonl, and leaves none out: drop --format npz and --precision")
     from eclare_py.estimator import EclareClassifier
 
     classifier = EclareClassifier.load(model, tail_boost=tail_boost)
-    answer = _answerer(classifier, top_k, precision)
+    answer, mark = _answerer(classifier, top_k, precision), _marker(classifier, min_precision)
     rows = read_rows(input)
     size = 1 if input == "-" and sys.stdin.isatty() else CHUNK  # a person at the keyboard waits for every answer
-    count = 0
+    count = marked = 0
     if format == "npz":
         count = _write_npz(answer, rows, classifier.n_labels, Path(output))
     else:
         with _open(output) as stream:
             for chunk in _chunks(rows, size):
-                stream.writelines(chain.from_iterable(_lines(classifier, chunk, answer(chunk))))
+                ranking = answer(chunk)
+                marks = mark(ranking)
+                stream.writelines(_lines(classifier, chunk, ranking, marks))
                 stream.flush()
-                count += len(chunk)
+                count, marked = count + len(chunk), marked + sum(marks or ())
+    if min_precision is not None:
+        say(f"{marked:,} of {count:,} texts can be automated, {count - marked:,} are for a person")
     if output != "-":
         say(f"{count:,} texts ranked; written to {output}")
 
@@ -93,6 +109,18 @@ def _answerer(classifier: EclareClassifier, top_k: int, precision: float | None)
     return lambda chunk: keep_above(classifier.predict([row.text for row in chunk], top_k), thresholds, frequencies)
 
 
+def _marker(classifier: EclareClassifier, precision: float | None) -> Callable[[Ranking], list[bool] | None]:
+    """A ranking to the marks of its documents; to None where none are wanted."""
+    if precision is None:
+        return lambda ranking: None
+    from eclare_py.rank.selection import automatable
+
+    thresholds, frequencies = classifier.thresholds(precision, 1), classifier.pipeline.frequencies
+    if thresholds is None:
+        say(f"no threshold reached a precision of {precision} on the held-out documents: nothing is automated")
+    return lambda ranking: automatable(ranking, thresholds, frequencies).tolist()
+
+
 @contextmanager
 def _open(output: str) -> Iterator[IO[Any]]:
     if output == "-":
@@ -107,16 +135,21 @@ def _chunks(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
         yield chunk
 
 
-def _lines(classifier: EclareClassifier, chunk: list[Row], ranking: Ranking) -> Iterator[str]:
+def _lines(
+    classifier: EclareClassifier, chunk: list[Row], ranking: Ranking, marks: list[bool] | None
+) -> Iterator[str]:
     """One JSON line for each row."""
     labels = classifier.pipeline.labels
-    for row, found, scores in zip(chunk, ranking.indices.tolist(), ranking.scores.tolist(), strict=True):
+    rows = zip(chunk, ranking.indices.tolist(), ranking.scores.tolist(), strict=True)
+    for place, (row, found, scores) in enumerate(rows):
         entries = [
             {"label": labels.name(label), "text": labels.texts[label], "score": round(score, 6)}
             for label, score in zip(found, scores, strict=True)
             if label >= 0
         ]
-        line = {"labels": entries} if row.uid is None else {"uid": row.uid, "labels": entries}
+        line: dict[str, Any] = {"labels": entries} if row.uid is None else {"uid": row.uid, "labels": entries}
+        if marks is not None:
+            line["automate"] = marks[place]
         yield json.dumps(line) + "\n"
 
 

@@ -74,6 +74,39 @@ def bin_thresholds(
     return BinThresholds(common, edges, tuple(thresholds), tuple(counts))
 
 
+def own_thresholds(scored: Scored, precision: float, *, edges: tuple[int, ...] = EDGES) -> list[float | None]:
+    """The lowest threshold of each bin alone, rare to frequent; None where none reaches the precision."""
+    places = bins_of(scored.frequencies, edges)
+    return [lowest_threshold(scored.only(places == number), precision) for number in range(len(edges) + 1)]
+
+
+def threshold_spread(scored: Scored, precision: float, *, edges: tuple[int, ...] = EDGES) -> float | None:
+    """How inconsistent thresholds are: the standard deviation of the bins' own ones, bins weighing by predictions.
+
+    With 0 one threshold does for all labels (Almagro et al., arXiv 2510.04551, call the opposite threshold
+    inconsistency). Bins that do not reach the precision are left out.
+
+    Args:
+        scored: Predictions of known outcome.
+        precision: As in `lowest_threshold`.
+        edges: Borders of the bins.
+
+    Returns:
+        In units of the scores; None where no bin reaches the precision.
+    """
+    places = bins_of(scored.frequencies, edges)
+    counts = np.bincount(places[scored.there], minlength=len(edges) + 1)
+    known = [
+        (own, count)
+        for own, count in zip(own_thresholds(scored, precision, edges=edges), counts.tolist(), strict=True)
+        if own is not None
+    ]
+    if not known:
+        return None
+    values, weights = np.array(known, dtype=np.float64).T
+    return float(np.sqrt(np.average((values - np.average(values, weights=weights)) ** 2, weights=weights)))
+
+
 def bins_of(frequencies: IntArray, edges: tuple[int, ...]) -> IntArray:
     """Number of the bin of each frequency; any shape."""
     return np.searchsorted(np.asarray(edges), frequencies, side="left").astype(np.int64)

@@ -32,9 +32,9 @@ def selective_section(test: Scored, validation: Scored | None) -> dict[str, Any]
 
     Each holds `area` (AURC), `excess` over the best possible, `curve` (share automated, risk, threshold) and `targets`:
     for each of `TARGETS` the threshold, what it gives on validation, and on test `precision` and `share`, which in
-    `first` is C@1(target); under `guarded` the same with the guard of `CONFIDENCE`. In `all` a target has `by_bin` too,
-    where it is in reach: guarded thresholds by label frequency, as `eclare predict --precision` uses them, what they
-    give in each bin, and what the common guarded threshold gives there.
+    `first` is C@1(target); under `guarded` the same with the guard of `CONFIDENCE`. A target has `by_bin` too, where it
+    is in reach: guarded thresholds by label frequency, as `eclare predict` uses them (--min-precision those of `first`,
+    --precision those of `all`), what they give in each bin, and what the common guarded threshold gives there.
 
     Args:
         test: (N, k) test predictions.
@@ -48,7 +48,7 @@ def selective_section(test: Scored, validation: Scored | None) -> dict[str, Any]
         own, chosen = test.top(k), None if validation is None else validation.top(k)
         curve = risk_coverage(own)
         found[name] = {"area": _short(curve.area), "excess": _short(curve.excess), "curve": _curve(curve)}
-        found[name]["targets"] = [] if chosen is None else [_target(own, chosen, goal, name) for goal in TARGETS]
+        found[name]["targets"] = [] if chosen is None else [_target(own, chosen, goal) for goal in TARGETS]
     return found
 
 
@@ -65,10 +65,10 @@ def calibration_section(test: Scored) -> dict[str, Any]:
     return {"predictions": len(scores), "brier": parts, **diagrams}
 
 
-def _target(test: Scored, validation: Scored, goal: float, name: str) -> dict[str, Any]:
+def _target(test: Scored, validation: Scored, goal: float) -> dict[str, Any]:
     outcome: dict[str, Any] = {"target": goal, **_chosen(test, validation, goal, None)}
     outcome["guarded"] = _chosen(test, validation, goal, CONFIDENCE)
-    by_bin = bin_thresholds(validation, goal, confidence=CONFIDENCE) if name == "all" else None
+    by_bin = bin_thresholds(validation, goal, confidence=CONFIDENCE)
     if by_bin is not None:
         outcome["by_bin"] = _by_bin(test, validation, by_bin)
     return outcome

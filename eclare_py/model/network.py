@@ -11,6 +11,7 @@ from torch import Tensor
 
 from eclare_py.features.text_transformer import TextTransformer
 from eclare_py.graph import LabelGraph
+from eclare_py.model.auxiliary import AuxiliaryTasks
 from eclare_py.model.bag import BagOfEmbeddings
 from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
 from eclare_py.model.document_encoder import DocumentEncoder
@@ -48,6 +49,7 @@ class EclareNetwork(torch.nn.Module):
         temperature: 1 / exp(s) at the start.
         seed: Seed of the start values.
         transformer: The transformer, where it learns; its parameters become part of the network.
+        auxiliary: Auxiliary tasks of the training, likewise; no part of what answers.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class EclareNetwork(torch.nn.Module):
         temperature: float = 0.05,
         seed: int = 0,
         transformer: TextTransformer | None = None,
+        auxiliary: AuxiliaryTasks | None = None,
     ) -> None:
         super().__init__()
         torch.manual_seed(seed)
@@ -80,6 +83,7 @@ class EclareNetwork(torch.nn.Module):
         )
         self.label_encoder = LabelEncoder(n_labels, document.dim, label)
         self.log_scale = torch.nn.Parameter(torch.tensor(math.log(1 / temperature)))
+        self.auxiliary = auxiliary
         self.side, self.hop_features = labels, hop_features
         self.prototypes: FloatArray | None = None  # (L, d), set from outside as training goes on
         self.per_label = False  # free vectors and biases join in the ranker stage

@@ -8,6 +8,7 @@ import numpy as np
 
 from eclare_py.errors import ModelError, UsageError
 from eclare_py.metrics.bin_thresholds import BinThresholds, bin_thresholds
+from eclare_py.metrics.ranking import BoolArray
 from eclare_py.metrics.result import Evaluation
 from eclare_py.metrics.score_quality import calibration_section, selective_section
 from eclare_py.metrics.selective import CONFIDENCE, Scored
@@ -71,6 +72,17 @@ def keep_above(ranking: Ranking, thresholds: BinThresholds | None, frequencies: 
     order = np.argsort(~kept, axis=1, kind="stable")  # empty places to the end
     indices = np.where(kept, ranking.indices, PADDING)
     return Ranking(np.take_along_axis(indices, order, 1), np.take_along_axis(scores, order, 1))
+
+
+def automatable(ranking: Ranking, thresholds: BinThresholds | None, frequencies: IntArray) -> BoolArray:
+    """(B,) whether the first prediction of each document reaches the threshold of its label; None automates nothing.
+
+    Arguments as in `keep_above`; the thresholds are those of the first predictions, k = 1.
+    """
+    if thresholds is None or not ranking.indices.shape[1]:
+        return np.zeros(len(ranking.indices), dtype=np.bool_)
+    found: BoolArray = ranking.scores[:, 0] >= thresholds.of(frequencies[ranking.indices[:, 0]])
+    return found
 
 
 def with_score_quality(

@@ -20,6 +20,7 @@ from eclare_py.features.transformer import SentenceEncoder
 from eclare_py.index import exact_search
 from eclare_py.metrics.judged import Judged
 from eclare_py.metrics.ratios import recall
+from eclare_py.model.auxiliary import AuxiliaryTasks
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.model.network import EclareNetwork, LabelSide
 from eclare_py.rank.models import Model
@@ -178,10 +179,12 @@ def _open(
     if prepared.inputs.tokens is not None:
         torch.manual_seed(recipe.seed)  # low-rank changes start at random
         transformer = TextTransformer.load(recipe.transformer)
+    tasks = recipe.training.auxiliary
     network = EclareNetwork(
         LabelSide(prepared.label_inputs, prepared.graph, prepared.frequencies), recipe.document, recipe.label,
         hop_features=recipe.training.hop_features, temperature=recipe.training.temperature, seed=recipe.seed,
         transformer=transformer,
+        auxiliary=AuxiliaryTasks(recipe.document.dim, tasks, seed=recipe.seed) if tasks.used else None,
     ).to(device)  # fmt: skip
     # Margins are those of cosines. The slope of the scale is then rounding alone, which Adam would blow up to steps.
     network.log_scale.requires_grad_(recipe.training.loss != "margin")

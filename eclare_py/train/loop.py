@@ -20,7 +20,7 @@ from eclare_py.model.network import EclareNetwork
 from eclare_py.train.batches import Batch, BatchSource
 from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.events import EventLog
-from eclare_py.train.objective import Objective
+from eclare_py.train.objective import Objective, auxiliary_loss
 from eclare_py.train.optimizer import Rates, set_rates
 from eclare_py.train.prototypes import Prototypes
 from eclare_py.types import IntArray
@@ -131,8 +131,10 @@ def _step(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRu
     prototypes = None if known is None else known.without(batch.documents, batch.labels)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=run.half):
         documents = network.documents(run.inputs[batch.documents])
-        scores = network.scores(documents, network.label_vectors(batch.labels, prototypes), batch.labels)
-    loss = run.objective.loss(scores, batch, network.log_scale)
+        vectors = network.label_vectors(batch.labels, prototypes)
+        scores = network.scores(documents, vectors, batch.labels)
+        extra = auxiliary_loss(network.auxiliary, documents, vectors, scores, batch)
+    loss = run.objective.loss(scores, batch, network.log_scale) + extra
     value = float(loss.detach())
     if not np.isfinite(value):
         return value

@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from eclare_py.metrics.propensity import inverse_propensities
+from eclare_py.model.auxiliary import AuxiliaryTasks
+from eclare_py.model.auxiliary_config import ThresholdMarginConfig
 from eclare_py.model.losses import SoftTargets, decoupled_softmax, softmax_cross_entropy
 from eclare_py.model.margin import dynamic_margin
 from eclare_py.model.multi_instance import pooled
+from eclare_py.model.threshold_margin import threshold_margin
 from eclare_py.train.batches import Batch
 from eclare_py.types import FloatArray, IntArray
 
@@ -27,10 +30,12 @@ class Objective:
     Attributes:
         kind: "decoupled", "softmax" or "margin".
         importance: (L,) weights of labels as positives, or None where all weigh the same.
+        margin: The threshold-consistent margin that is added, if any.
     """
 
     kind: str = "decoupled"
     importance: FloatArray | None = None
+    margin: ThresholdMarginConfig | None = None
 
     def loss(self, scores: Tensor, batch: Batch, log_scale: Tensor) -> Tensor:
         """(B, l) logits -> a scalar, over documents, or over groups where the batch has such.
@@ -38,22 +43,59 @@ class Objective:
         Margins are those of cosines, so the scale is taken out again for them.
         """
         device, bags = scores.device, batch.bags
-        known = batch if bags is None else bags
-        positives, ignored = (torch.from_numpy(mask).to(device) for mask in (known.positives, known.ignored))
+        positives, ignored = masks_of(batch, device)
         if bags is not None:
             groups, mask = (torch.from_numpy(part).to(device) for part in (bags.groups, bags.mask))
             scores = pooled(scores, groups, len(positives), mask)
         importance = None
         if self.importance is not None:
             importance = torch.from_numpy(self.importance[batch.labels]).to(device)
-        if self.kind == "softmax":
-            return softmax_cross_entropy(scores, positives, ignored, importance)
         if self.kind == "margin":
-            return dynamic_margin(scores / log_scale.exp(), positives, ignored, importance)
-        soft = None
-        if batch.soft is not None:
-            soft = SoftTargets(*(torch.from_numpy(part).to(device) for part in batch.soft))
-        return decoupled_softmax(scores, positives, ignored, importance, soft)
+            loss = dynamic_margin(scores / log_scale.exp(), positives, ignored, importance)
+        elif self.kind == "softmax":
+            loss = softmax_cross_entropy(scores, positives, ignored, importance)
+        else:
+            soft = None
+            if batch.soft is not None:
+                soft = SoftTargets(*(torch.from_numpy(part).to(device) for part in batch.soft))
+            loss = decoupled_softmax(scores, positives, ignored, importance, soft)
+        if self.margin is None:
+            return loss
+        cosines = scores / log_scale.exp()
+        return loss + self.margin.weight * threshold_margin(cosines, *certain_masks(batch, device), self.margin)
+
+
+def masks_of(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
+    """(B, l) positives and filter pairs, of documents, or of groups where the batch has such."""
+    known = batch if batch.bags is None else batch.bags
+    return torch.from_numpy(known.positives).to(device), torch.from_numpy(known.ignored).to(device)
+
+
+def certain_masks(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
+    """(B, l) positives, and all that is no negative for sure: filter pairs and pairs that are relevant in part."""
+    positives, ignored = masks_of(batch, device)
+    if batch.soft is not None:
+        ignored = ignored.clone()  # the batch's own array is behind it
+        ignored[torch.from_numpy(batch.soft[0]), torch.from_numpy(batch.soft[1])] = True
+    return positives, ignored
+
+
+def auxiliary_loss(
+    tasks: AuxiliaryTasks | None, documents: Tensor, vectors: Tensor, scores: Tensor, batch: Batch
+) -> Tensor | float:
+    """What the auxiliary tasks add to the loss: 0 where there are none.
+
+    Args:
+        tasks: Of the network, if any.
+        documents: (B, d) vectors of the batch.
+        vectors: (l, d) of the labels at hand.
+        scores: (B, l) by which negatives are hard.
+        batch: What is relevant.
+    """
+    if tasks is None:
+        return 0.0
+    loss: Tensor = tasks(documents, vectors, scores, *certain_masks(batch, scores.device))
+    return loss
 
 
 def objective_of(settings: TrainingConfig, frequencies: IntArray, n_documents: int) -> Objective:
@@ -67,6 +109,8 @@ def objective_of(settings: TrainingConfig, frequencies: IntArray, n_documents: i
         frequencies: (L,) train documents per label.
         n_documents: Train documents.
     """
-    if settings.positive_weight == "uniform":
-        return Objective(settings.loss)
-    return Objective(settings.loss, inverse_propensities(frequencies, n_documents).astype(np.float32))
+    importance = None
+    if settings.positive_weight != "uniform":
+        importance = inverse_propensities(frequencies, n_documents).astype(np.float32)
+    margin = settings.threshold_margin
+    return Objective(settings.loss, importance, margin if margin.weight else None)

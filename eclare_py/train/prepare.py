@@ -82,8 +82,7 @@ def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepare
     Raises:
         TrainingError: Too few documents to hold some out.
     """
-    wanted = int(min(recipe.training.validation * dataset.n_documents, recipe.training.max_validation))
-    wanted = max(wanted, _MIN_HELD_OUT)
+    wanted = held_out_size(dataset.n_documents, recipe)
     if wanted * 2 > dataset.n_documents:
         raise TrainingError(
             f"{dataset.n_documents} train documents are too few: {wanted} are held out for the fusion, and at least as "
@@ -112,6 +111,12 @@ def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepare
         frequencies=train.label_frequencies,
         fingerprint=fingerprint(dataset),
     )
+
+
+def held_out_size(n_documents: int, recipe: Recipe) -> int:
+    """How many of the train documents are held out: `dataset.split(this, seed=recipe.seed)` parts them as training."""
+    wanted = int(min(recipe.training.validation * n_documents, recipe.training.max_validation))
+    return max(wanted, _MIN_HELD_OUT)
 
 
 def all_documents(prepared: Prepared) -> Dataset:

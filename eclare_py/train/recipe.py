@@ -13,6 +13,7 @@ from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.graph.build import GraphConfig
 from eclare_py.index import IndexConfig
 from eclare_py.linear import LinearConfig
+from eclare_py.model.auxiliary_config import AuxiliaryConfig, ThresholdMarginConfig
 from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
 from eclare_py.model.lightxml_config import LightXmlConfig
 from eclare_py.rank.config import RankConfig
@@ -63,6 +64,8 @@ class TrainingConfig:
     soft_targets: float = option(
         0.0, "target of a rare label for documents of labels near to it in text or graph; 0: none", low=0.0, high=0.9
     )
+    threshold_margin: ThresholdMarginConfig = field(default_factory=ThresholdMarginConfig)
+    auxiliary: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
     temperature: float = option(0.05, "1 / scale of the cosine at the start", low=1e-3, high=1.0)
     mined: int = option(100, "hardest labels kept per document when negatives are mined", low=1)
     hard_negatives: int = option(10, "of these, drawn anew for each document and step", low=0)
@@ -73,8 +76,10 @@ class TrainingConfig:
     checkpoint_seconds: float = option(300.0, "least time between two checkpoints", low=0.0)
 
     def __post_init__(self) -> None:
-        if self.groups and (self.batches != "random" or self.soft_targets or self.loss == "margin"):
-            raise ValueError("groups=true needs batches=random, soft_targets=0 and a softmax as loss")
+        if self.groups and (
+            self.batches != "random" or self.soft_targets or self.loss == "margin" or self.auxiliary.used
+        ):
+            raise ValueError("groups=true needs batches=random, soft_targets=0, no auxiliary tasks, a softmax as loss")
         if self.soft_targets and self.loss != "decoupled":
             raise ValueError(f"soft_targets={self.soft_targets} needs loss=decoupled, not {self.loss}")
 

@@ -156,10 +156,10 @@ def _finish(
         "documents_a_s": round(len(test) / predicting.wall, 1),
         "ms_one_document": round(1000 * single, 3),
     }
-    if cell.probe is not None:
-        cost |= {name: round(value, 4) for name, value in cell.probe(pipeline, folder).items()}
     shown = result.to_mapping()
     shown["metrics"] |= found
+    if cell.study is not None:
+        shown["metrics"] |= cell.study(pipeline, dataset, folder, ranking)
     facts = {"train_documents": dataset.n_documents, "train_pairs": int(dataset.labels.nnz)}
     store.save(
         cell.key,

@@ -7,11 +7,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from eclare_py import EclareClassifier, Ranking
+from eclare_py import Dataset, EclareClassifier, Ranking
 from eclare_py.config import to_mapping
 from eclare_py.data import DataFolder
+from eclare_py.rank.models import Model
 from eclare_py.train.prepare import fingerprint
 from eclare_py.train.recipe import Recipe
 from runner.changes import AS_IS, Change
@@ -19,9 +20,11 @@ from runner.changes import AS_IS, Change
 if TYPE_CHECKING:
     from runner.results import Results
 
-Probe = Callable[[Any, DataFolder], Mapping[str, float]]  # of a trained model of any method
 
 VERSION = 1  # of what a cell is; raised by hand where the code changes so that old results no longer stand
+
+
+Study: TypeAlias = Callable[[Model, Dataset, DataFolder, Ranking], Mapping[str, float | None]]
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class Experiment:
         extra: Names of the variants that only run when asked for (`--variants all`).
         more: Gives lines of Markdown that go under the table of a data set.
         measure: More figures of a cell: called with its ranking, the data and the seed.
-        probe: More costs of a cell: called with the trained model and the data, right after its evaluation.
+        study: More figures of a cell, for which its model is needed: called when it is run, with the model, what it was
+            trained on, the data, and its ranking.
     """
 
     name: str
@@ -69,7 +73,7 @@ class Experiment:
     extra: frozenset[str] = frozenset()
     more: Callable[[Results, str], list[str]] | None = None
     measure: Callable[[Ranking, DataFolder, int], Mapping[str, float]] | None = None
-    probe: Probe | None = None
+    study: Study | None = None
 
     def chosen(self, names: Iterable[str] | None) -> tuple[Variant, ...]:
         """The variants of some names; None: those that run by default, "all": every one."""
@@ -90,7 +94,7 @@ class Cell:
         fingerprint: Of the data set.
         recipe: All settings, the seed among them.
         change: What is done to the train split.
-        probe: What is measured beside; no part of the key.
+        study: What is measured beside the metrics.
     """
 
     experiment: str
@@ -99,7 +103,7 @@ class Cell:
     fingerprint: str
     recipe: Recipe
     change: Change = field(default=AS_IS)
-    probe: Probe | None = field(default=None, compare=False)
+    study: Study | None = field(default=None, compare=False)
 
     @property
     def seed(self) -> int:
@@ -130,6 +134,8 @@ class Cell:
         settings = {**to_mapping(recipe), "name": ""}
         parts = [VERSION, settings, self.change.kind, self.change.share, self.fingerprint]
         parts += [self.change.size] if self.change.size > 1 else []  # results kept from before there were groups stand
+        if self.study is not None:  # where it is not measured, the cell is another
+            parts.append(self.study.__name__)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
 
 
@@ -176,8 +182,9 @@ def cells_of(
             for variant in experiment.chosen(names):
                 words = [*overrides, *variant.overrides, f"seed={seed}"]
                 settings = EclareClassifier.from_recipe(variant.recipe or recipe, words).settings()
-                change, probe = variant.change, experiment.probe
-                yield Cell(experiment.name, variant.name, folder.name, digest, settings, change, probe)
+                yield Cell(
+                    experiment.name, variant.name, folder.name, digest, settings, variant.change, experiment.study
+                )  # fmt: skip
 
 
 def data_fingerprint(folder: DataFolder) -> str:

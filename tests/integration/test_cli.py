@@ -316,6 +316,45 @@ def test_predict_at_a_precision_out_of_reach_keeps_nothing(tiny: Any, tmp_path: 
     assert found["validation_documents"] is None and found["first"]["targets"] == [] and found["first"]["area"] > 0
 
 
+def test_predict_marks_what_can_be_automated(tiny: Any, tmp_path: Path) -> None:
+    texts = tmp_path / "texts"
+    texts.write_text("\n".join(tiny.folder.test.texts))
+    common = ("predict", tiny.model, "--input", texts, "--top-k", 4)
+    unmarked = [json.loads(line) for line in eclare(*common).stdout.splitlines()]
+    done = eclare(*common, "--min-precision", 0.3)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    marks = [row.pop("automate") for row in rows]
+    assert rows == unmarked  # nothing is left out, and a mark is all that is new
+    thresholds, pipeline = tiny.classifier.thresholds(0.3, 1), tiny.classifier.pipeline
+    least = thresholds.of(pipeline.frequencies)
+    first = [row["labels"][0] for row in rows]
+    assert marks == [one["score"] >= least[pipeline.labels.texts.index(one["text"])] for one in first]
+    assert f"{sum(marks)} of {len(rows)} texts can be automated, {len(rows) - sum(marks)} are" in done.stderr
+    assert 0 < sum(marks) < len(marks)
+    ranking = tiny.classifier.predict(tiny.folder.test.texts, 2)
+    assert tiny.classifier.automatable(ranking, 0.3).tolist() == marks
+    named = tmp_path / "named.jsonl"
+    named.write_text('{"uid": "a", "text": "some words"}\n')
+    line = json.loads(eclare("predict", tiny.model, "--input", named, "--min-precision", 0.3).stdout)
+    assert list(line) == ["uid", "labels", "automate"] and isinstance(line["automate"], bool)
+
+
+def test_marks_out_of_reach_or_out_of_place(tiny: Any, tmp_path: Path) -> None:
+    pipeline, texts = tiny.classifier.pipeline, "some words\nother words\n"
+    hopeless = dataclasses.replace(pipeline.held_out, relevant=np.zeros_like(pipeline.held_out.relevant))
+    save_pipeline(dataclasses.replace(pipeline, held_out=hopeless), tmp_path / "hopeless")
+    done = eclare("predict", tmp_path / "hopeless", "--min-precision", 0.2, text=texts)
+    assert [json.loads(line)["automate"] for line in done.stdout.splitlines()] == [False, False]
+    assert "no threshold reached a precision of 0.2 on the held-out documents: nothing is automated" in done.stderr
+    save_pipeline(dataclasses.replace(pipeline, held_out=None), tmp_path / "older")
+    said = error_of(eclare("predict", tmp_path / "older", "--min-precision", 0.9, text=texts, code=1))
+    assert "no held-out scores" in said
+    for more in (("--precision", 0.9), ("--format", "npz", "--output", tmp_path / "out.npz")):
+        said = error_of(eclare("predict", tiny.model, "--min-precision", 0.9, *more, text=texts, code=2))
+        assert "--min-precision marks lines of jsonl" in said
+    assert "precision=0.0 must be above 0" in error_of(eclare("predict", tiny.model, "--min-precision", 0, code=2))
+
+
 def test_evaluate_writes_result_page_and_predictions(tiny: Any, tmp_path: Path) -> None:
     result, page, scores = (tmp_path / name for name in ("result.json", "report.html", "scores.npz"))
     shown = eclare(

@@ -37,7 +37,7 @@ from runner.results import Spread  # noqa: E402
 from runner.store import Store  # noqa: E402
 
 NAMES = ("ablation", "rare_labels", "cost_of_quality", "data_size", "missing_labels", "new_labels", "frontier",
-         "tree_frontier")  # fmt: skip
+         "tree_frontier", "automation")  # fmt: skip
 # A matrix of two variants that share a network, as a script that can be killed after its first cell.
 SCRIPT = """
 import os, signal, sys
@@ -226,7 +226,7 @@ def test_the_help_names_every_question_and_variant(capsys: pytest.CaptureFixture
     assert all(one.question in shown for one in experiments) and "10 % of documents" in shown
 
 
-def test_a_probe_adds_costs_of_its_own(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_study_adds_figures_of_its_own(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frontier = importlib.import_module("tree_frontier")
     monkeypatch.setattr(frontier, "QUERIES", 5)
     small = ["--set", "linear.max_leaf=4", "--set", "linear.branching=2"]
@@ -235,9 +235,9 @@ def test_a_probe_adds_costs_of_its_own(tiny: Any, tmp_path: Path, monkeypatch: p
     rows = json.loads((tmp_path / "results/tree_frontier.json").read_text())["rows"]
     assert [row["variant"] for row in rows] == names
     for row in rows:
-        assert {"walk_products", "beam_products", "search_us", "train_cpu_s"} <= set(row["cost"])
-        assert row["cost"]["search_us"][0] > 0
-    assert rows[1]["cost"]["walk_products"] != rows[0]["cost"]["walk_products"]
+        assert {"walk_products", "beam_products", "search_us"} <= set(row["metrics"])
+        assert row["metrics"]["search_us"][0] > 0
+    assert rows[1]["metrics"]["walk_products"] != rows[0]["metrics"]["walk_products"]
     assert "search_us" in (tmp_path / "results/tree_frontier.md").read_text()
 
 
@@ -294,3 +294,49 @@ def test_rankings_come_back(tmp_path: Path) -> None:
     assert store.done("key") and np.array_equal(back.indices, ranking.indices)
     assert np.array_equal(np.isinf(back.scores), np.isinf(ranking.scores))
     assert (np.diff(back.scores[0, :2]) < 0).all()
+
+
+def test_automation_trains_each_network_once_for_both_of_its_questions(tiny: Any) -> None:
+    automation = importlib.import_module("automation")
+    sides = [
+        list(cells_of(one, [tiny.folder], [0])) for one in (automation.EXPERIMENT, automation.DEFAULT)
+    ]
+    networks = [[cell.network for cell in side] for side in sides]
+    assert networks[0] == networks[1] and len(set(networks[0])) == len(automation.VARIANTS)
+    assert len({cell.key for side in sides for cell in side}) == 2 * len(automation.VARIANTS)
+    part = automation.on_part(automation.EXPERIMENT)
+    assert part.name == "automation_part" and {one.change for one in part.variants} == {Change("documents", 0.3)}
+
+
+def test_a_study_sees_the_model_and_makes_the_cell_another(tiny: Any, tmp_path: Path) -> None:
+    automation = importlib.import_module("automation")
+    variants = (Variant("a"),)
+    asked = Experiment("asked", "?", variants, "a", ("AURC",), lambda *_: None, study=automation.coverage_figures)
+    plain = replace(asked, name="plain", study=None)
+    main(asked, words=[*words(tiny, tmp_path), "--seeds", "0"])
+    found = Results.read(Store(tmp_path / "out"), asked, {}).cells["synthetic", "a"][0]["metrics"]
+    plans = [next(cells_of(one, [tiny.folder], [0], recipe=str(tiny.recipe))) for one in (asked, plain)]
+    assert plans[0].key != plans[1].key and Store(tmp_path / "out").done(plans[0].key)
+    assert not Store(tmp_path / "out").done(plans[1].key)
+    pipeline, test = tiny.classifier.pipeline, tiny.folder.test
+    kept = tiny.classifier.evaluate(tiny.folder).selective["first"]
+    assert found["AURC"] == pytest.approx(100 * kept["area"], abs=1e-3)
+    (target,) = (one for one in kept["targets"] if one["target"] == 0.8)
+    assert found["C@1(80)"] == pytest.approx(100 * target["share"], abs=1e-3)
+    products = pipeline.encode(test.texts).vectors @ pipeline.ranker.scorer.vectors.T + pipeline.ranker.scorer.bias
+    products[test.filter_pairs[:, 0], test.filter_pairs[:, 1]] = -np.inf
+    best = products.argmax(axis=1)
+    right = test.labels.toarray()[np.arange(len(test)), best] > 0
+    assert found["dense P@1"] == pytest.approx(100 * right.mean(), abs=1e-3)
+
+
+def test_held_out_documents_are_those_of_the_training(tiny: Any) -> None:
+    automation = importlib.import_module("automation")
+    train, pipeline = tiny.folder.train, tiny.classifier.pipeline
+    held_out = automation.held_out(train, pipeline)
+    assert held_out.n_documents == pipeline.facts["held_out"] == len(pipeline.held_out.indptr) - 1
+    # What the model knows of them, every second one first, is what their labels say.
+    seen, rows = pipeline.held_out, np.arange(held_out.n_documents)
+    hits = np.add.reduceat(np.append(seen.relevant, 0), seen.indptr[:-1]) * (np.diff(seen.indptr) > 0)
+    there = np.diff(held_out.labels.indptr)[np.concatenate([rows[::2], rows[1::2]])]
+    assert np.all(hits <= there) and hits.sum() > 0.5 * there.sum()

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from eclare_py.metrics.bin_thresholds import bin_thresholds
 from eclare_py.metrics.calibration import brier, reliability
 from eclare_py.metrics.score_quality import calibration_section, selective_section
 from eclare_py.metrics.selective import CONFIDENCE, Scored, lowest_threshold, select
@@ -149,6 +150,12 @@ def test_the_selective_section_says_what_thresholds_give():
             assert (row["kept"], row["hits"], row["documents"]) == (outcome.kept, outcome.hits, outcome.documents)
             assert row["validation"]["precision"] is None or row["validation"]["precision"] >= row["target"]
         assert len(found[name]["curve"]["risk"]) == len(found[name]["curve"]["share"]) <= 200
+    for target in found["first"]["targets"]:
+        thresholds = bin_thresholds(validation.top(1), target["target"], confidence=CONFIDENCE)
+        assert ("by_bin" in target) == (thresholds is not None)
+        if thresholds is not None:
+            kept = select(test.top(1), thresholds.of(test.top(1).frequencies))
+            assert (target["by_bin"]["kept"], target["by_bin"]["hits"]) == (kept.kept, kept.hits)
     by_bin = found["all"]["targets"][0]["by_bin"]
     assert [one["name"] for one in by_bin["bins"]] == ["0-5", "6-20", "21-100", "101-1000", ">1000"]
     assert sum(one["kept"] for one in by_bin["bins"]) == by_bin["kept"]

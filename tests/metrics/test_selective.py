@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from eclare_py.metrics.bin_thresholds import bin_thresholds, bins_of
+from eclare_py.metrics.bin_thresholds import bin_thresholds, bins_of, own_thresholds, threshold_spread
 from eclare_py.metrics.selective import Scored, lowest_threshold, precision_bound, risk_coverage, select
 from eclare_py.types import Ranking, as_csr
 
@@ -252,3 +252,14 @@ def test_thresholds_go_from_their_own_to_the_common_one(seed, precision):
         assert ways[-1] == pytest.approx(common, rel=1e-5)
         gaps = [abs(way - common) for way in ways]
         assert all(far >= near - 1e-6 for far, near in zip(gaps[:-1], gaps[1:], strict=True))
+
+
+def test_spread_of_thresholds_by_hand():
+    """Rare alone 0.9, frequent alone 0.3, four predictions each: 0.3 beside the mean; an empty bin is none."""
+    assert own_thresholds(MIXED, 0.75, edges=(5, 20)) == pytest.approx([0.9, None, 0.3])
+    assert threshold_spread(MIXED, 0.75, edges=(5, 20)) == pytest.approx(0.3)
+    # Three of seven rare, at 0.9, and four frequent, at 0.3: variance 0.6 ** 2 x 3/7 x 4/7.
+    fewer = MIXED.only(MIXED.scores != np.float32(0.6))
+    assert threshold_spread(fewer, 0.75, edges=(5, 20)) == pytest.approx(0.6 * np.sqrt(12 / 49))
+    assert threshold_spread(scored([0.9, 0.8], [0, 1]), 0.9) is None
+    assert threshold_spread(scored([0.9, 0.8], [1, 1]), 0.9) == 0
