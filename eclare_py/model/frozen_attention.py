@@ -136,5 +136,5 @@ def _norm(rows: FloatArray) -> FloatArray:
     return np.asarray(centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + np.float32(_EPSILON)))
 
 
-def _sigmoid(values: FloatArray) -> FloatArray:
+def _sigmoid(values: np.ndarray) -> FloatArray:
     return np.asarray(0.5 * (1 + np.tanh(0.5 * values)), dtype=np.float32)

@@ -11,7 +11,7 @@ from torch.nn.functional import mse_loss
 
 from eclare_py.model.bag import BagOfEmbeddings, drop_entries
 from eclare_py.model.rank_ae_config import RankAeConfig
-from eclare_py.model.rank_losses import Judged, rank_loss, weighted_bce
+from eclare_py.model.rank_losses import Judged, RankLoss, weighted_bce
 from eclare_py.model.word_attention import WordAttention
 from eclare_py.types import Csr, FloatArray, IntArray
 
@@ -24,11 +24,11 @@ class RankAutoencoder(torch.nn.Module):
     D  linear map, normalised, ReLU, then <v_l, .> + b_l for every label l
     L  = mean (x_h - y_h)^2 + lambda (L_r(y, D(y_h)) + omega L_r(y, D(x_h)))
 
-    with L_r of `rank_loss`. An answer is D(F(x)); E is thrown away. The objective `bce` trains D(F(x)) alone, by binary
+    with L_r of `RankLoss`. An answer is D(F(x)); E is thrown away. The objective `bce` trains D(F(x)) alone, by binary
     cross entropy: the same network without the autoencoder, for comparison.
 
-    Source: Rank-AE (Wang et al., NAACL 2019; methods.md 6). Deviations: layers normalise each document by itself instead
-    of over the batch, since the decoder meets label sets in training but documents in an answer; omega, the share of
+    Source: Rank-AE (Wang et al., NAACL 2019; methods.md 6). Deviations: layers normalise each document by itself, not
+    over the batch, since the decoder meets label sets in training but documents in an answer; omega, the share of
     the documents' own decoding, is ours (0 is the paper's); so is `label_dropout`, which makes E(y) an incomplete set
     that D has to complete (a denoising autoencoder: what labels know of each other). Label sets come sparse and label
     vectors learn by row-wise Adagrad where they are at hand: a step costs the labels at hand, not L.
@@ -51,6 +51,9 @@ class RankAutoencoder(torch.nn.Module):
         torch.manual_seed(seed)
         self.config, self.term_dropout = config, term_dropout
         latent, length, n_labels = config.latent, config.decoder, len(bias)
+        self.ranking = RankLoss(
+            config.margin, config.softness, config.lowest == "mean", config.trim, config.bounded
+        )
         self.words = WordAttention(n_terms, dim, squeeze=config.squeeze, kind=config.attention)
         self.document = torch.nn.Sequential(
             torch.nn.LayerNorm(dim), torch.nn.Dropout(dropout), torch.nn.Linear(dim, latent)
@@ -105,7 +108,7 @@ class RankAutoencoder(torch.nn.Module):
         sets = self.encode_sets(labels)
         parts = [sets] if not config.document_weight else [sets, documents]
         scores = self.scores(torch.cat(parts), at_hand).split(len(sets))
-        losses = [rank_loss(s, judged, margin=config.margin, trim=config.trim, softness=config.softness) for s in scores]
+        losses = [self.ranking(part, judged) for part in scores]
         decoded = losses[0] if len(losses) == 1 else losses[0] + config.document_weight * losses[1]
         return mse_loss(documents, sets) + config.autoencoder_weight * decoded
 

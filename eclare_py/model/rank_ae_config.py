@@ -35,9 +35,14 @@ class RankAeConfig:
         low=0.0, high=0.5,
     )  # fmt: skip
     softness: float = option(
-        0.0, "temperature of a soft lowest relevant and a soft highest other label; 0: the very lowest and highest",
-        low=0.0,
-    )  # fmt: skip
+        0.0, "temperature of the soft highest other and lowest relevant label; 0: the very highest and lowest", low=0.0
+    )
+    lowest: Literal["sum", "mean"] = option(
+        "sum", "labels against the lowest relevant one: sum over all, or mean over those within the margin"
+    )
+    bounded: float = option(
+        0.0, "q: bounds what a relevant label can lose, so that wrong ones are given up; 0: no bound", low=0.0, high=1.0
+    )
     negative_weight: Literal["uniform", "propensity"] = option(
         "uniform", "say of labels that are not relevant: the same, or by propensity (rare ones may be missing)"
     )

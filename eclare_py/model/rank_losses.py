@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 _FAR = 1e30  # instead of infinity, whose product with 0 is not a number
 
@@ -35,33 +35,66 @@ class Judged:
         return self.weights if self.trust is None else self.weights * self.trust
 
 
-def rank_loss(scores: Tensor, judged: Judged, *, margin: float, trim: float = 0.0, softness: float = 0.0) -> Tensor:
-    """Mean over documents of L_P + L_N (Rank-AE, methods.md 6.2).
+@dataclass(frozen=True)
+class RankLoss:
+    """Mean over documents of L_P + L_N (Rank-AE, methods.md 6.2), in time linear in the scores.
 
     L_P = sum_n max_p (m + s_n - s_p)_+    every negative against the lowest positive
     L_N = sum_p max_n (m + s_n - s_p)_+    every positive against the highest negative
 
-    The paper says that noisy labels can be met; how was not to be had. Our formulation: `trim` leaves the highest
-    negatives out, which may be relevant labels that are missing; `softness` puts means under a softmax in place of the
-    lowest and the highest, so that one wrong label does not stand for all. It takes time linear in the scores.
+    With `softness` t > 0 the highest negative becomes t log sum_n exp(s_n / t), the lowest positive its mirror image,
+    and (z)_+ of L_N becomes t log(1 + exp(z / t)): at t = 1 a positive loses what it loses in a softmax against all
+    negatives. The hard form moves one negative a document and does not learn tens of thousands of labels (measured: P@5
+    14 instead of 25 on a third of debian-related). With `mean`, L_P is a mean over the negatives within the margin: the
+    sum over all labels outweighs everything for long.
 
-    Args:
-        scores: (B, u).
-        judged: What the labels are; a document without positives or without negatives loses nothing.
+    The paper says that noisy labels can be met; how was not to be had. Our formulation, two ways: `trim` leaves the
+    highest negatives out, which may be relevant labels that are missing; `bounded` q turns the loss l of a positive to
+    (1 - exp(-q l)) / q, which gives up on a positive that nothing speaks for (at t = 1 the generalised cross entropy of
+    Zhang and Sabuncu, NeurIPS 2018).
+
+    Attributes:
         margin: m.
+        softness: t; 0 takes the very lowest and highest.
+        mean: L_P over the negatives within the margin instead of their sum.
         trim: Share of the labels, by their weights, that are left out as perhaps missing.
-        softness: Temperature; 0 takes the very lowest and highest.
+        bounded: q; 0 leaves the loss as it is.
     """
-    positives, negatives = judged.positives, judged.negatives
-    if trim:
-        negatives = negatives & ~perhaps_missing(scores.detach(), judged, trim)
-    both = positives.any(dim=1) & negatives.any(dim=1)
-    lowest = -_highest(-scores, positives, softness)
-    highest = _highest(scores, negatives, softness)
-    against_lowest = torch.relu(margin + scores - lowest[:, None]) * (negatives * judged.say)
-    against_highest = torch.relu(margin + highest[:, None] - scores) * positives
-    losses = torch.where(both, against_lowest.sum(dim=1) + against_highest.sum(dim=1), 0.0)
-    return losses.mean()
+
+    margin: float = 1.0
+    softness: float = 0.0
+    mean: bool = False
+    trim: float = 0.0
+    bounded: float = 0.0
+
+    def __call__(self, scores: Tensor, judged: Judged) -> Tensor:
+        """Of (B, u) scores; a document without positives or without negatives loses nothing."""
+        positives, negatives = judged.positives, judged.negatives
+        if self.trim:
+            negatives = negatives & ~perhaps_missing(scores.detach(), judged, self.trim)
+        say = negatives * judged.say
+        both = positives.any(dim=1) & (say > 0).any(dim=1)
+        lowest = -self._highest(-scores, positives.float())
+        against_lowest = torch.relu(self.margin + scores - lowest[:, None])
+        of_negatives = (against_lowest * say).sum(dim=1)
+        if self.mean:
+            of_negatives = of_negatives / ((against_lowest.detach() > 0) * say).sum(dim=1).clamp(min=1)
+        against_highest = self._hinge(self.margin + self._highest(scores, say)[:, None] - scores)
+        if self.bounded:
+            against_highest = -torch.expm1(-self.bounded * against_highest) / self.bounded
+        of_positives = (against_highest * positives).sum(dim=1)
+        return torch.where(both, of_negatives + of_positives, 0.0).mean()
+
+    def _highest(self, scores: Tensor, say: Tensor) -> Tensor:
+        """(B,) highest of (B, u) scores that have a say, or the soft maximum in which each counts that often."""
+        masked = scores.masked_fill(say == 0, -_FAR)
+        if not self.softness:
+            return masked.max(dim=1).values
+        often = torch.log(say.clamp(min=1e-30))
+        return self.softness * torch.logsumexp(masked / self.softness + often, dim=1)
+
+    def _hinge(self, gaps: Tensor) -> Tensor:
+        return self.softness * softplus(gaps / self.softness) if self.softness else torch.relu(gaps)
 
 
 def weighted_bce(scores: Tensor, judged: Judged) -> Tensor:
@@ -81,12 +114,3 @@ def perhaps_missing(scores: Tensor, judged: Judged, share: float) -> Tensor:
         within = judged.weights[best].cumsum(dim=1) <= budget
         marked.scatter_(1, best, within)
     return marked & judged.negatives
-
-
-def _highest(scores: Tensor, mask: Tensor, softness: float) -> Tensor:
-    """(B,) highest score under a mask, or the mean by exp(score / softness), whose weights are no part of the slope."""
-    masked = scores.masked_fill(~mask, -_FAR)
-    if not softness:
-        return masked.max(dim=1).values
-    shares = torch.softmax(masked.detach() / softness, dim=1)
-    return (shares * scores).sum(dim=1)

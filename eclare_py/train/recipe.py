@@ -80,8 +80,8 @@ class Recipe:
     method: Literal["fusion", "linear", "xr_transformer", "lightxml", "elias", "rank_ae"] = option(
         "fusion",
         "label vectors and the fusion over them, the linear ranker alone (XR-Linear), the linear ranker on TF-IDF "
-        "and the vectors of a transformer tuned for it (XR-Transformer), LightXML, a learned index (ELIAS), or documents "
-        "and label sets in one latent space (Rank-AE)",
+        "and the vectors of a transformer tuned for it (XR-Transformer), LightXML, a learned index (ELIAS), or "
+        "documents and label sets in one latent space (Rank-AE)",
     )
     seed: int = option(0, "seed of every random choice", low=0)
     features: FeatureConfig = field(default_factory=FeatureConfig)
