@@ -183,6 +183,19 @@ def test_changes_are_nested_and_touch_only_train_pairs(kind: str, tiny: Any) -> 
         assert np.array_equal(small.label_frequencies[~mask], train.label_frequencies[~mask])
 
 
+def test_replaced_labels_are_nested_and_keep_the_number_of_labels(tiny: Any) -> None:
+    train = tiny.folder.train
+    small, large = (Change("replaced", share).apply(train, 3) for share in (0.2, 0.6))
+    kept = [pairs_of(data) & pairs_of(train) for data in (large, small)]
+    assert kept[0] < kept[1] and len(kept[1]) == pytest.approx(0.8 * train.labels.nnz, rel=0.05)
+    assert pairs_of(small) - pairs_of(train) < pairs_of(large) - pairs_of(train)
+    for data in (small, large):
+        assert np.array_equal(data.labels.indptr, train.labels.indptr) and data.labels.has_canonical_format
+    crowded = Dataset.from_texts(["a b"], [[0, 1]], ["a", "b", "c"])
+    with pytest.raises(ValueError, match="2 of 3 labels"):
+        Change("replaced", 0.5).apply(crowded, 0)
+
+
 def test_the_data_set_as_it_is_and_impossible_changes(tiny: Any) -> None:
     assert AS_IS.apply(tiny.folder.train, 0) is tiny.folder.train
     for wrong in (("pages", 0.5), ("pairs", 0.0), ("pairs", 1.5)):
