@@ -48,6 +48,7 @@ class Experiment:
         question: In one line.
         variants: What is compared.
         base: The variant that the others are compared with, seed by seed.
+        bases: Variants that are compared with another one.
         shown: Metrics of the table.
         draw: Draws the figure into an SVG file.
         notes: What a reader has to know to read the table right.
@@ -64,6 +65,11 @@ class Experiment:
     notes: str = ""
     extra: frozenset[str] = frozenset()
     measure: Callable[[Ranking, DataFolder, int], Mapping[str, float]] | None = None
+    bases: Mapping[str, str] = field(default_factory=dict)
+
+    def base_of(self, variant: str) -> str:
+        """What a variant is compared with."""
+        return self.bases.get(variant, self.base)
 
     def chosen(self, names: Iterable[str] | None) -> tuple[Variant, ...]:
         """The variants of some names; None: those that run by default, "all": every one."""

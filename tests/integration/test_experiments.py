@@ -36,7 +36,9 @@ from runner.plan import Cell, cells_of  # noqa: E402
 from runner.results import Spread  # noqa: E402
 from runner.store import Store  # noqa: E402
 
-NAMES = ("ablation", "rare_labels", "cost_of_quality", "data_size", "missing_labels", "new_labels", "frontier")
+NAMES = (
+    "ablation", "rare_labels", "cost_of_quality", "data_size", "missing_labels", "new_labels", "frontier", "rank_ae",
+)  # fmt: skip
 # A matrix of two variants that share a network, as a script that can be killed after its first cell.
 SCRIPT = """
 import os, signal, sys
@@ -259,6 +261,8 @@ def test_means_spreads_and_gains_by_hand() -> None:
     assert results.spread("d", "new", "R@10[1-5]").mean == 7.75
     assert results.spread("d", "new", "R@100[1-5]") is results.spread("d", "none", "P@1") is None
     assert results.gain("d", "new", "P@1").text(sign=True) == "+4.50 ± 0.71"
+    own = Results(replace(experiment, bases={"base": "new"}), cells)
+    assert own.gain("d", "base", "P@1") == Spread(-4.5, pytest.approx(0.5**0.5), 2)
 
 
 def test_the_leaderboard_joins_names_of_one_setting(tmp_path: Path) -> None:

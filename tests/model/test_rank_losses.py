@@ -38,7 +38,8 @@ def naive(scores, judged, margin):
 
 def test_by_hand():
     scores = torch.tensor([[2.0, 0.5, 1.0, -1.0]])
-    judged = Judged(torch.tensor([[True, True, False, False]]), torch.tensor([[False, False, True, True]]), torch.ones(4))
+    relevant = torch.tensor([[True, True, False, False]])
+    judged = Judged(relevant, ~relevant, torch.ones(4))
     # L_P: negative 1.0 against the lowest positive 0.5: 1 + 0.5; -1.0: nothing. L_N: 2.0: nothing; 0.5: 1 + 0.5.
     assert float(RankLoss(margin=1.0)(scores, judged)) == pytest.approx(3.0)
     assert float(RankLoss(margin=3.0)(scores, judged)) == pytest.approx((3.5 + 1.5) + (2.0 + 3.5))
@@ -67,10 +68,10 @@ def test_softness_tends_to_the_hard_loss_and_at_one_is_a_softmax():
 
 def test_documents_without_positives_or_negatives_have_no_slope():
     scores = torch.randn(B, U, generator=torch.Generator().manual_seed(4)).requires_grad_()
-    for loss in (RankLoss(5.0), RankLoss(5.0, softness=1.0, mean=True, bounded=0.3), RankLoss(5.0, trim=0.3)):
+    for loss in (RankLoss(5.0), RankLoss(5.0, softness=1.0, mean=True, bounded=0.3), RankLoss(5.0, trim=0.12)):
         scores.grad = None
         loss(scores, judged_of()).backward()
-        assert torch.isfinite(scores.grad).all() and (scores.grad[1:3] == 0).all() and (scores.grad[0] != 0).any()
+        assert torch.isfinite(scores.grad).all() and (scores.grad[1:3] == 0).all() and (scores.grad[[0, 3]] != 0).any()
 
 
 def test_what_may_be_missing_is_left_out_by_weight():
