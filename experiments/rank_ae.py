@@ -17,14 +17,13 @@ AUTOENCODER, ENTROPY = "Rank-AE", "BCE"
 SHOWN = ("P@1", "P@5", "PSP@5", "R@10")
 METHODS = {AUTOENCODER: (), ENTROPY: ("rank_ae.objective=bce",)}
 PARTS = {
-    "hard losses, sets alone (the paper's)": (
-        "rank_ae.softness=0", "rank_ae.lowest=sum", "rank_ae.bounded=0", "rank_ae.document_weight=0"
+    "hard losses": ("rank_ae.softness=0", "rank_ae.lowest=sum"),
+    "documents too": (
+        "rank_ae.document_weight=1", "rank_ae.bounded=0.3", "document.dropout=0.3", "document.term_dropout=0.2"
     ),
-    "sets alone": ("rank_ae.document_weight=0",),
-    "no bound": ("rank_ae.bounded=0",),
     "labels left out": ("rank_ae.label_dropout=0.2",),
     "no attention": ("rank_ae.attention=none",),
-    "propensity": ("rank_ae.negative_weight=propensity",),
+    "trust by propensity": ("rank_ae.negative_weight=propensity",),
 }  # fmt: skip
 
 

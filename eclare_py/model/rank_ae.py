@@ -7,6 +7,7 @@ import math
 import numpy as np
 import torch
 from torch import Tensor
+from torch.func import functional_call
 from torch.nn.functional import mse_loss
 
 from eclare_py.model.bag import BagOfEmbeddings, drop_entries
@@ -85,13 +86,17 @@ class RankAutoencoder(torch.nn.Module):
             labels = drop_entries(labels, self.config.label_dropout)
         return torch.sigmoid(self.label_set(self.sets(labels)))
 
-    def scores(self, latent: Tensor, at_hand: IntArray) -> Tensor:
-        """y': (B, h) and (u,) labels -> (B, u)."""
+    def scores(self, latent: Tensor, at_hand: IntArray, *, learn: bool = True) -> Tensor:
+        """y': (B, h) and (u,) labels -> (B, u); without `learn` the decoder stays as it is and passes slopes on."""
         n_labels = len(self.bias)
         pointers = np.arange(len(at_hand) + 1)
         rows = Csr((np.ones(len(at_hand), np.float32), at_hand, pointers), shape=(len(at_hand), n_labels))
         places = torch.from_numpy(at_hand).to(self.device)
-        return self.hidden(latent) @ self.labels(rows).T + self.bias[places]
+        if learn:
+            return self.hidden(latent) @ self.labels(rows).T + self.bias[places]
+        fixed = {name: parameter.detach() for name, parameter in self.hidden.named_parameters()}
+        hidden: Tensor = functional_call(self.hidden, fixed, (latent,))
+        return hidden @ self.labels.sums(rows).T + self.bias.detach()[places]
 
     def loss(self, rows: Csr, labels: Csr, at_hand: IntArray, judged: Judged) -> Tensor:
         """What a step makes smaller.
@@ -106,10 +111,10 @@ class RankAutoencoder(torch.nn.Module):
         if config.objective == "bce":
             return weighted_bce(self.scores(documents, at_hand), judged)
         sets = self.encode_sets(labels)
-        parts = [sets] if not config.document_weight else [sets, documents]
-        scores = self.scores(torch.cat(parts), at_hand).split(len(sets))
-        losses = [self.ranking(part, judged) for part in scores]
-        decoded = losses[0] if len(losses) == 1 else losses[0] + config.document_weight * losses[1]
+        decoded = self.ranking(self.scores(sets, at_hand), judged)
+        if config.document_weight:
+            scores = self.scores(documents, at_hand, learn=config.document_path == "both")
+            decoded = decoded + config.document_weight * self.ranking(scores, judged)
         return mse_loss(documents, sets) + config.autoencoder_weight * decoded
 
     def dense_parameters(self) -> list[torch.nn.Parameter]:
