@@ -7,7 +7,6 @@ import math
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import functional_call
 from torch.nn.functional import mse_loss
 
 from eclare_py.model.bag import BagOfEmbeddings, drop_entries
@@ -86,17 +85,14 @@ class RankAutoencoder(torch.nn.Module):
             labels = drop_entries(labels, self.config.label_dropout)
         return torch.sigmoid(self.label_set(self.sets(labels)))
 
-    def scores(self, latent: Tensor, at_hand: IntArray, *, learn: bool = True) -> Tensor:
-        """y': (B, h) and (u,) labels -> (B, u); without `learn` the decoder stays as it is and passes slopes on."""
+    def scores(self, latent: Tensor, at_hand: IntArray) -> Tensor:
+        """y': (B, h) and (u,) labels -> (B, u)."""
         n_labels = len(self.bias)
         pointers = np.arange(len(at_hand) + 1)
         rows = Csr((np.ones(len(at_hand), np.float32), at_hand, pointers), shape=(len(at_hand), n_labels))
         places = torch.from_numpy(at_hand).to(self.device)
-        if learn:
-            return self.hidden(latent) @ self.labels(rows).T + self.bias[places]
-        fixed = {name: parameter.detach() for name, parameter in self.hidden.named_parameters()}
-        hidden: Tensor = functional_call(self.hidden, fixed, (latent,))
-        return hidden @ self.labels.sums(rows).T + self.bias.detach()[places]
+        scores: Tensor = self.hidden(latent) @ self.labels(rows).T + self.bias[places]
+        return scores
 
     def loss(self, rows: Csr, labels: Csr, at_hand: IntArray, judged: Judged) -> Tensor:
         """What a step makes smaller.
@@ -113,8 +109,7 @@ class RankAutoencoder(torch.nn.Module):
         sets = self.encode_sets(labels)
         decoded = self.ranking(self.scores(sets, at_hand), judged)
         if config.document_weight:
-            scores = self.scores(documents, at_hand, learn=config.document_path == "both")
-            decoded = decoded + config.document_weight * self.ranking(scores, judged)
+            decoded = decoded + config.document_weight * self.ranking(self.scores(documents, at_hand), judged)
         return mse_loss(documents, sets) + config.autoencoder_weight * decoded
 
     def dense_parameters(self) -> list[torch.nn.Parameter]:

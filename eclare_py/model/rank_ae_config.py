@@ -26,9 +26,6 @@ class RankAeConfig:
     document_weight: float = option(
         0.0, "weight of the ranking loss of what is decoded from documents, beside that of label sets", low=0.0
     )
-    document_path: Literal["both", "encoder"] = option(
-        "both", "what learns by the ranking loss of documents: encoder and decoder, or the encoder alone"
-    )
     label_dropout: float = option(
         0.0, "share of a document's labels that the label encoder does not see, but the decoder must find", low=0.0,
         high=0.9,
