@@ -85,13 +85,19 @@ class RankAutoencoder(torch.nn.Module):
             labels = drop_entries(labels, self.config.label_dropout)
         return torch.sigmoid(self.label_set(self.sets(labels)))
 
+    def decode(self, latent: Tensor) -> Tensor:
+        """(B, h) -> (B, d), what the label vectors are multiplied with."""
+        # Centred: with 0.5 in every place, the first layer would see much the same vector for all documents.
+        decoded: Tensor = self.hidden(2 * latent - 1)
+        return decoded
+
     def scores(self, latent: Tensor, at_hand: IntArray) -> Tensor:
         """y': (B, h) and (u,) labels -> (B, u)."""
         n_labels = len(self.bias)
         pointers = np.arange(len(at_hand) + 1)
         rows = Csr((np.ones(len(at_hand), np.float32), at_hand, pointers), shape=(len(at_hand), n_labels))
         places = torch.from_numpy(at_hand).to(self.device)
-        scores: Tensor = self.hidden(latent) @ self.labels(rows).T + self.bias[places]
+        scores: Tensor = self.decode(latent) @ self.labels(rows).T + self.bias[places]
         return scores
 
     def loss(self, rows: Csr, labels: Csr, at_hand: IntArray, judged: Judged) -> Tensor:

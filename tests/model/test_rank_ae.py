@@ -50,7 +50,7 @@ def test_with_all_labels_at_hand_it_is_the_loss_over_all_labels(objective: str) 
         relevant[row, label] = counted[row, label] = False
     x = network.encode_documents(rows[documents])
     y = torch.sigmoid(network.label_set(torch.from_numpy(labels[documents].toarray()) @ network.sets.weight))
-    of_documents, of_sets = (network.hidden(h) @ network.labels.weight.T + network.bias for h in (x, y))
+    of_documents, of_sets = (network.hidden(2 * h - 1) @ network.labels.weight.T + network.bias for h in (x, y))
     if objective == "bce":
         cells = binary_cross_entropy_with_logits(of_documents, relevant.float(), reduction="none")
         expected = (cells * counted).sum() / 5

@@ -68,7 +68,9 @@ def test_values_and_all_gradients_are_those_of_the_formula(kind):
 def test_it_starts_as_the_plain_bag():
     torch.manual_seed(0)
     attention, rows = WordAttention(V, C, squeeze=SQUEEZE), random_rows()
-    torch.testing.assert_close(attention(rows), attention.bag(rows))
+    found = attention(rows)
+    assert found.shape == (B, C) and not found[2].any() and found[1].any()
+    torch.testing.assert_close(found, attention.bag(rows))
 
 
 def test_compiled_products_over_entries_equal_plain_ones():

@@ -68,6 +68,9 @@ def freeze(network: RankAutoencoder) -> FrozenAttention:
         parts = layer.state_dict()
         weights[f"{name}.weight"] = np.ascontiguousarray(as_array(parts["weight"]).T)
         weights[f"{name}.bias"] = as_array(parts["bias"])
+    # The decoder sees 2 h - 1: folded into its first layer.
+    weights["hidden.bias"] = weights["hidden.bias"] - weights["hidden.weight"].sum(axis=0)
+    weights["hidden.weight"] = 2 * weights["hidden.weight"]
     if words.spatial:
         weights |= {"query": as_array(words.query), "offset": as_array(words.offset)}
     return FrozenAttention(quantize(as_array(words.bag.weight)), weights)

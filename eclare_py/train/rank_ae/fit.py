@@ -91,7 +91,7 @@ def document_vectors(session: Session, rows: Csr) -> FloatArray:
     """(n, V) TF-IDF -> (n, d) what label vectors are multiplied with."""
     network = session.network.eval()
     starts = range(0, rows.shape[0], _BLOCK)
-    parts = [network.hidden(network.encode_documents(rows[start : start + _BLOCK])) for start in starts]
+    parts = [network.decode(network.encode_documents(rows[start : start + _BLOCK])) for start in starts]
     return np.concatenate([as_array(part) for part in parts])
 
 
