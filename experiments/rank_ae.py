@@ -22,6 +22,7 @@ PARTS = {
         "rank_ae.document_weight=1", "rank_ae.bounded=0.3", "document.dropout=0.3", "document.term_dropout=0.2"
     ),
     "labels left out": ("rank_ae.label_dropout=0.2",),
+    "random start": ("rank_ae.label_gain=0",),
     "no attention": ("rank_ae.attention=none",),
     "trust by propensity": ("rank_ae.negative_weight=propensity",),
 }  # fmt: skip

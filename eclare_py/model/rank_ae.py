@@ -55,13 +55,10 @@ class RankAutoencoder(torch.nn.Module):
             config.margin, config.softness, config.lowest == "mean", config.trim, config.bounded
         )
         self.words = WordAttention(n_terms, dim, squeeze=config.squeeze, kind=config.attention)
-        self.document = torch.nn.Sequential(
-            torch.nn.LayerNorm(dim), torch.nn.Dropout(dropout), torch.nn.Linear(dim, latent)
-        )
+        self.norm, self.dropout = torch.nn.LayerNorm(dim), torch.nn.Dropout(dropout)
+        self.document = torch.nn.Linear(dim, latent)
         self.sets = BagOfEmbeddings(n_labels, length, scale=length**-0.5)
-        self.label_set = torch.nn.Sequential(
-            torch.nn.LayerNorm(length), torch.nn.ReLU(), torch.nn.Linear(length, latent)
-        )
+        self.set_norm, self.label_set = torch.nn.LayerNorm(length), torch.nn.Linear(length, latent)
         self.hidden = torch.nn.Sequential(
             torch.nn.Linear(latent, length), torch.nn.LayerNorm(length), torch.nn.ReLU()
         )
@@ -77,13 +74,13 @@ class RankAutoencoder(torch.nn.Module):
         """x_h: (B, V) TF-IDF -> (B, h) in 0..1."""
         if self.training and self.term_dropout:
             rows = drop_entries(rows, self.term_dropout)
-        return torch.sigmoid(self.document(self.words(rows)))
+        return torch.sigmoid(self.document(self.dropout(self.norm(self.words(rows)))))
 
     def encode_sets(self, labels: Csr) -> Tensor:
         """y_h: (B, L) label sets -> (B, h) in 0..1."""
         if self.training and self.config.label_dropout:
             labels = drop_entries(labels, self.config.label_dropout)
-        return torch.sigmoid(self.label_set(self.sets(labels)))
+        return torch.sigmoid(self.label_set(torch.relu(self.set_norm(self.sets(labels)))))
 
     def decode(self, latent: Tensor) -> Tensor:
         """(B, h) -> (B, d), what the label vectors are multiplied with."""

@@ -51,6 +51,9 @@ class RankAeConfig:
     at_hand: int = option(
         2048, "labels scored in a step: those of its documents and random ones up to a multiple of this", low=1
     )
+    label_gain: float = option(
+        0.0, "score of a label at the start where a document is the mean of the label's; 0: start at random", low=0.0
+    )
     table_rate: float = option(0.05, "learning rate of the word vectors (row-wise Adagrad)", low=0.0)
     label_rate: float = option(0.02, "learning rate of the label vectors of encoder and decoder (the same)", low=0.0)
     dense_rate: float = option(1e-3, "learning rate of the rest (Adam)", low=0.0)

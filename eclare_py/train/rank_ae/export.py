@@ -56,8 +56,8 @@ def assemble(session: Session) -> ClusterPipeline:
 
 def freeze(network: RankAutoencoder) -> FrozenAttention:
     """F and the first layers of D as plain arrays, word vectors in a byte a number."""
-    words, (norm, _, latent), (hidden, hidden_norm, _) = network.words, network.document, network.hidden
-    norms, layers = {"document": norm, "hidden": hidden_norm}, {"latent": latent, "hidden": hidden}
+    words, (hidden, hidden_norm, _) = network.words, network.hidden
+    norms, layers = {"document": network.norm, "hidden": hidden_norm}, {"latent": network.document, "hidden": hidden}
     weights: dict[str, FloatArray] = {}
     for name, layer in norms.items():
         parts = layer.state_dict()

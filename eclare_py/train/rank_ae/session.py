@@ -21,6 +21,7 @@ from eclare_py.train.events import EventLog
 from eclare_py.train.lightxml.candidates import split_filtered
 from eclare_py.train.optimizer import optimizer_state, restore_optimizer
 from eclare_py.train.prepare import Prepared, prepare
+from eclare_py.train.rank_ae.start import start_labels
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import Csr, FloatArray
 
@@ -98,6 +99,8 @@ def open_session(
         multiple=settings.at_hand,
     )  # fmt: skip
     session = Session(recipe, prepared, labels, _trust(prepared, recipe), network, optimizer, source, log, folder)
+    if settings.label_gain:
+        start_labels(network, prepared.rows, labels, settings.label_gain, seed=recipe.seed)
     if resume and folder is not None:
         _go_on(session, folder)
     return session
