@@ -18,10 +18,9 @@ SHOWN = ("P@1", "P@5", "PSP@5", "R@10")
 METHODS = {AUTOENCODER: (), ENTROPY: ("rank_ae.objective=bce",)}
 PARTS = {
     "hard losses": ("rank_ae.softness=0", "rank_ae.lowest=sum"),
-    "documents too": (
-        "rank_ae.document_weight=1", "rank_ae.bounded=0.3", "document.dropout=0.3", "document.term_dropout=0.2"
-    ),
-    "labels left out": ("rank_ae.label_dropout=0.2",),
+    "documents too": ("rank_ae.document_weight=1",),
+    "whole sets": ("rank_ae.label_dropout=0",),
+    "no bound": ("rank_ae.bounded=0",),
     "random start": ("rank_ae.label_gain=0",),
     "no attention": ("rank_ae.attention=none",),
     "trust by propensity": ("rank_ae.negative_weight=propensity",),
