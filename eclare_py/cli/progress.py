@@ -15,6 +15,7 @@ _TITLES = {
     "surrogate": "encoders",
     "ranker": "re-ranker",
     "lightxml": "generator and discriminator",
+    "rank_ae": "autoencoder of label sets",
     "index": "label tree",
     "linear": "linear ranker",
     "fusion": "fusion",

@@ -30,6 +30,24 @@ def sum_rows(
 
 
 @njit(parallel=True, cache=True, fastmath=SUM_FLAGS)
+def dot_rows(
+    indptr: npt.NDArray[np.int64],
+    indices: npt.NDArray[np.int64],
+    table: Rows,
+    vectors: FloatArray,
+    out: FloatArray,
+) -> None:
+    """out[j] = <table[indices[j]], vectors[i]> for every entry j of row i; vectors (B, d), out (E,)."""
+    for row in prange(len(indptr) - 1):
+        vector = vectors[row]
+        for entry in range(indptr[row], indptr[row + 1]):
+            source, total = table.values[indices[entry]], np.float32(0.0)
+            for k in range(vectors.shape[1]):
+                total += np.float32(source[k]) * vector[k]
+            out[entry] = total * table.scale[indices[entry]]
+
+
+@njit(parallel=True, cache=True, fastmath=SUM_FLAGS)
 def update_rows(
     starts: npt.NDArray[np.int64],
     touched: npt.NDArray[np.int64],

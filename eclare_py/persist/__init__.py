@@ -25,11 +25,14 @@ from pathlib import Path
 from typing import Any
 
 from eclare_py import __version__
+from eclare_py.errors import ModelError
 from eclare_py.features.dense_columns import DenseColumns
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.features.transformer import SentenceEncoder
 from eclare_py.features.transformer_config import TransformerConfig
-from eclare_py.persist.checks import count_of, label_table, mapping_of, section
+from eclare_py.model.frozen import FrozenEncoder
+from eclare_py.model.frozen_attention import FrozenAttention
+from eclare_py.persist.checks import MEND, count_of, label_table, mapping_of, section
 from eclare_py.persist.fusion import fusion_pipeline, fusion_states, read_encoder
 from eclare_py.persist.linear import TRANSFORMER, linear_pipeline, linear_states
 from eclare_py.rank.cluster_pipeline import ClusterPipeline
@@ -95,7 +98,7 @@ def load_pipeline(path: str | Path) -> Model:
     if recipe.get("method") in ("linear", "xr_transformer"):
         return linear_pipeline(folder, recipe, features, table, facts)
     if (folder / "clusters.json").exists():
-        vectors = read_encoder(folder, features) if (folder / "encoder.json").exists() else _own_vectors(folder, recipe)
+        vectors = _vectors(folder, recipe, features)
         return cluster_pipeline(partial(read_state, folder), recipe, features, vectors, table, facts)
     return fusion_pipeline(folder, recipe, features, table, facts)
 
@@ -113,6 +116,20 @@ def _transformer(pipeline: Model) -> DenseColumns | SentenceEncoder | None:
     if isinstance(pipeline, Pipeline):
         return pipeline.tuned
     return pipeline.encoder if isinstance(pipeline.encoder, DenseColumns) else None
+
+
+def _vectors(
+    folder: Path, recipe: dict[str, Any], features: TfidfFeatures
+) -> FrozenEncoder | FrozenAttention | DenseColumns:
+    """The document encoder of a model of label vectors."""
+    if recipe.get("method") == "rank_ae":
+        encoder = FrozenAttention.from_state(read_state(folder, "encoder"))
+        if encoder.n_terms != features.n_features:  # compiled sums do not look at bounds
+            raise ModelError(
+                f"{folder}: the encoder knows {encoder.n_terms} terms, the features {features.n_features}; {MEND}"
+            )
+        return encoder
+    return read_encoder(folder, features) if (folder / "encoder.json").exists() else _own_vectors(folder, recipe)
 
 
 def _own_vectors(folder: Path, recipe: dict[str, Any]) -> DenseColumns:

@@ -1,4 +1,4 @@
-"""A trained model over gated clusters of labels (ELIAS, LightXML) as it answers: texts in, ranked labels out."""
+"""A trained model of label vectors in clusters or a tree (ELIAS, LightXML, Rank-AE) as it answers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from eclare_py.features.dense_columns import DenseColumns
 from eclare_py.features.tfidf import TfidfFeatures
-from eclare_py.index import LabelTree, gated_search
+from eclare_py.index import GATES, LabelTree, gated_search, search
 from eclare_py.model.frozen import FrozenEncoder
+from eclare_py.model.frozen_attention import FrozenAttention
 from eclare_py.quantize import Rows, codes_of
 from eclare_py.rank.filtered import spare, without
 from eclare_py.rank.pair_ranker import PairRanker
@@ -27,16 +30,17 @@ _BLOCK = 4096  # texts ranked at once
 
 @dataclass(frozen=True)
 class ClusterPipeline:
-    """All parts of a trained model whose labels sit in gated clusters.
+    """All parts of a trained model whose labels are found by an index and scored by a vector each.
 
-    A label scores sigmoid(<x, v_l> + b_l) times its best path, see `index.gated_search`; x is the encoder's vector.
+    A label scores sigmoid(<x, v_l> + b_l), with gated clusters times its best path, see `index.gated_search`; x is the
+    encoder's vector.
     What training put between the two (a scale, a linear map) is folded into the vectors.
 
     Attributes:
         recipe: The recipe as plain data; `method` says which method it is.
         features: TF-IDF of texts.
         encoder: Document encoder; or a transformer whose own vectors are x.
-        index: One level of clusters with the gate `softmax` or `sigmoid`; labels may sit in several.
+        index: One level of clusters with the gate `softmax` or `sigmoid`, labels may sit in several; or a label tree.
         vectors: (L, d) label classifiers, rounded to their codes.
         bias: (L,).
         beam: Clusters visited for a document.
@@ -50,7 +54,7 @@ class ClusterPipeline:
 
     recipe: dict[str, Any]
     features: TfidfFeatures
-    encoder: FrozenEncoder | DenseColumns
+    encoder: FrozenEncoder | FrozenAttention | DenseColumns
     index: LabelTree
     vectors: FloatArray
     bias: FloatArray
@@ -114,6 +118,13 @@ class ClusterPipeline:
 
     def search(self, query: Query, k: int) -> Ranking:
         """The k labels with the best probabilities by the index alone."""
+        if self.index.score not in GATES:
+            found = search(
+                self.index, query.vectors, beam=self.beam, label_vectors=self.vectors, label_bias=self.bias, k=k,
+                codes=self.codes,
+            )  # fmt: skip
+            chances = np.where(found.indices >= 0, 0.5 * (1 + np.tanh(0.5 * found.scores)), -np.inf)
+            return Ranking(found.indices, chances.astype(np.float32))
         return gated_search(
             self.index, query.vectors, beam=self.beam, label_vectors=self.vectors, label_bias=self.bias, k=k,
             shortlist=self.shortlist, codes=self.codes,
@@ -126,7 +137,7 @@ class ClusterPipeline:
             "labels": self.n_labels,
             "features": self.features.n_features,
             "dim": self.encoder.dim,
-            "tree": {"levels": 1, "leaves": self.index.n_leaves, "beam": self.beam},
+            "tree": {"levels": self.index.n_levels, "leaves": self.index.n_leaves, "beam": self.beam},
             "weights": 0 if self.pairs is None else len(self.pairs.classifiers.chunks.values),
             "clusters": {
                 "gate": self.index.score, "slots": len(self.index.label_order), "shortlist": self.shortlist,

@@ -10,8 +10,9 @@ import numpy as np
 from eclare_py.errors import ModelError
 from eclare_py.features.dense_columns import DenseColumns
 from eclare_py.features.tfidf import TfidfFeatures
-from eclare_py.index import GATES, LabelTree
+from eclare_py.index import LabelTree
 from eclare_py.model.frozen import FrozenEncoder
+from eclare_py.model.frozen_attention import FrozenAttention
 from eclare_py.quantize import codes_of, from_arrays, to_arrays
 from eclare_py.rank.cluster_pipeline import ClusterPipeline
 from eclare_py.rank.pair_ranker import PairRanker
@@ -50,7 +51,7 @@ def cluster_pipeline(
     read: Callable[[str], State],
     recipe: dict[str, Any],
     features: TfidfFeatures,
-    encoder: FrozenEncoder | DenseColumns,
+    encoder: FrozenEncoder | FrozenAttention | DenseColumns,
     labels: LabelTable,
     facts: dict[str, Any],
 ) -> ClusterPipeline:
@@ -69,7 +70,7 @@ def cluster_pipeline(
     """
     index, state = LabelTree.from_state(read("clusters")), read("classifiers")
     n_labels, dim = len(labels.texts), encoder.dim
-    if index.score not in GATES or index.n_labels != n_labels or index.routers.shape[1] != dim:
+    if index.n_labels != n_labels or index.routers.shape[1] != dim:
         raise ModelError(
             f"clusters: the index has the score {index.score!r} over {index.n_labels} labels of "
             f"{index.routers.shape[1]} dimensions, the model {n_labels} of {dim}; {_MEND}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,17 +94,19 @@ def pair_evidence(classifiers: PairClassifiers, ranking: Ranking, query: Query, 
     return np.stack([np.log(chance / (1 - chance)), second, counts], axis=2).astype(np.float32)
 
 
-def fit_mixture(evidence: FloatArray, relevant: np.ndarray) -> tuple[FloatArray, float]:
+def fit_mixture(
+    evidence: FloatArray, relevant: np.ndarray, *, start: Sequence[float] = (1.0, 1.0, 0.0, 0.0)
+) -> tuple[FloatArray, float]:
     """Weights (F,) and offset of the logistic regression of (P,) relevant on (P, F) evidence, by Newton steps.
 
-    The ridge pulls towards the product of both scores, which is what ELIAS++ ranks by.
+    The ridge pulls towards the start, weights and offset; by default the product of both scores, which is what ELIAS++
+    ranks by.
     """
     x = np.concatenate([evidence, np.ones((len(evidence), 1))], axis=1).astype(np.float64)
-    start = np.array([1.0, 1.0, 0.0, 0.0])
-    line = start.copy()
+    line, target = np.array(start), np.array(start)
     for _ in range(_ROUNDS):
         chance = 1 / (1 + np.exp(-np.clip(x @ line, -30, 30)))
-        gradient = x.T @ (chance - relevant) + _RIDGE * (line - start)
+        gradient = x.T @ (chance - relevant) + _RIDGE * (line - target)
         hessian = (x * (chance * (1 - chance))[:, None]).T @ x + _RIDGE * np.eye(len(line))
         step = np.linalg.solve(hessian, gradient)
         line -= np.clip(step, -1, 1)

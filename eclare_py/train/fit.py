@@ -53,6 +53,7 @@ from eclare_py.train.optimizer import Rates, make_optimizer, optimizer_state, re
 from eclare_py.train.precision import in_bfloat16
 from eclare_py.train.prepare import Prepared, fingerprint, prepare
 from eclare_py.train.prototypes import Prototypes
+from eclare_py.train.rank_ae import train_rank_ae
 from eclare_py.train.ranking import complete, fit_ranker, validate
 from eclare_py.train.recipe import Recipe
 from eclare_py.train.sharing import share_vectors
@@ -125,6 +126,8 @@ def train(
             pipeline = train_lightxml(dataset, recipe, log, folder=folder, resume=resume, device=target)
         elif recipe.method == "elias":
             pipeline = train_elias(dataset, recipe, log, device=target, folder=folder, resume=resume)
+        elif recipe.method == "rank_ae":
+            pipeline = train_rank_ae(dataset, recipe, log, device=target, folder=folder, resume=resume)
         else:
             pipeline = assemble(train_network(dataset, recipe, log=log, folder=folder, resume=resume, device=device))
         facts: dict[str, Any] = {"train_seconds": round(time.perf_counter() - started, 1), "device": str(target)}

@@ -16,6 +16,7 @@ from eclare_py.linear import LinearConfig
 from eclare_py.model.auxiliary_config import AuxiliaryConfig, ThresholdMarginConfig
 from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
 from eclare_py.model.lightxml_config import LightXmlConfig
+from eclare_py.model.rank_ae_config import RankAeConfig
 from eclare_py.rank.config import RankConfig
 from eclare_py.train.elias.config import EliasConfig
 from eclare_py.train.imputation.config import ImputationConfig
@@ -89,10 +90,11 @@ class Recipe:
     """Everything that decides what a model becomes, given the data."""
 
     name: str = option("eclare", "what the model is called")
-    method: Literal["fusion", "linear", "xr_transformer", "lightxml", "elias"] = option(
+    method: Literal["fusion", "linear", "xr_transformer", "lightxml", "elias", "rank_ae"] = option(
         "fusion",
         "label vectors and the fusion over them, the linear ranker alone (XR-Linear), the linear ranker on TF-IDF "
-        "and the vectors of a transformer tuned for it (XR-Transformer), LightXML, or a learned index (ELIAS)",
+        "and the vectors of a transformer tuned for it (XR-Transformer), LightXML, a learned index (ELIAS), or "
+        "documents and label sets in one latent space (Rank-AE)",
     )
     seed: int = option(0, "seed of every random choice", low=0)
     features: FeatureConfig = field(default_factory=FeatureConfig)
@@ -106,6 +108,7 @@ class Recipe:
     resolutions: ResolutionConfig = field(default_factory=ResolutionConfig)
     rank: RankConfig = field(default_factory=RankConfig)
     elias: EliasConfig = field(default_factory=EliasConfig)
+    rank_ae: RankAeConfig = field(default_factory=RankAeConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     imputation: ImputationConfig = field(default_factory=ImputationConfig)
 

@@ -2,8 +2,8 @@
 
 Test data are never touched.
 
-With one seed a smaller share is part of a larger one: the documents of 10 % are among those of 25 %, the pairs lost at
-10 % are lost at 30 %. So a curve over shares shows the share and not the luck of the draw.
+With one seed a smaller share is part of a larger one: the documents of 10 % are among those of 25 %, the pairs lost or
+replaced at 10 % are so at 30 %. So a curve over shares shows the share and not the luck of the draw.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from eclare_py import Dataset
 from eclare_py.data.aggregated import aggregate
 from eclare_py.data.rows import compact_csr
 from eclare_py.train.imputation.grouping import form_groups
+from eclare_py.types import IntArray, as_csr
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -28,8 +30,8 @@ class Change:
 
     Attributes:
         kind: "none", "documents" (keep a share of the documents), "pairs" (lose a share of the (document, label)
-            pairs), "labels" (lose all pairs of a share of the labels), "random groups" or "similar groups" (labels are
-            known for groups of documents alone).
+            pairs), "replaced" (put a random other label in place of a share of them), "labels" (lose all pairs of a
+            share of the labels), "random groups" or "similar groups" (labels are known for groups of documents alone).
         share: Between 0 and 1.
         size: Members of a group.
     """
@@ -60,6 +62,30 @@ def _pairs(train: Dataset, share: float, seed: int) -> Dataset:
     return _keep(train, _stream(seed, "pairs").random(train.labels.nnz) >= share)
 
 
+def _replaced(train: Dataset, share: float, seed: int) -> Dataset:
+    """A new label is drawn uniformly from all that its document does not have, and is the same at every share."""
+    matrix, n_labels, stream = train.labels, train.n_labels, _stream(seed, "replaced")
+    counts = np.diff(matrix.indptr)
+    if 2 * counts.max(initial=0) > n_labels:
+        raise ValueError(f"a document has {counts.max()} of {n_labels} labels: there are not as many others")
+    hit = stream.random(matrix.nnz) < share
+    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), counts)
+    known = rows * n_labels + matrix.indices
+    fresh = rows * n_labels + stream.integers(0, n_labels, matrix.nnz)
+    while (bad := np.isin(fresh, known) | _repeated(fresh)).any():
+        fresh[bad] = rows[bad] * n_labels + stream.integers(0, n_labels, int(bad.sum()))
+    pairs = np.where(hit, fresh, known)
+    changed = sp.coo_array((matrix.data, (pairs // n_labels, pairs % n_labels)), shape=matrix.shape)
+    return replace(train, labels=as_csr(changed))
+
+
+def _repeated(values: IntArray) -> BoolArray:
+    """True for all but the first of equal values."""
+    mask = np.ones(len(values), dtype=np.bool_)
+    mask[np.unique(values, return_index=True)[1]] = False
+    return mask
+
+
 def _labels(train: Dataset, share: float, seed: int) -> Dataset:
     return _keep(train, ~held_out_labels(train.n_labels, share, seed)[train.labels.indices])
 
@@ -88,6 +114,7 @@ CHANGES: dict[str, Callable[[Dataset, float, int], Dataset]] = {
     "none": lambda train, share, seed: train,
     "documents": _documents,
     "pairs": _pairs,
+    "replaced": _replaced,
     "labels": _labels,
 }
 GROUPED = {"random groups": "random", "similar groups": "similar"}

@@ -53,6 +53,7 @@ class Experiment:
         question: In one line.
         variants: What is compared.
         base: The variant that the others are compared with, seed by seed.
+        bases: Variants that are compared with another one.
         shown: Metrics of the table.
         draw: Draws the figure into an SVG file.
         notes: What a reader has to know to read the table right.
@@ -74,6 +75,11 @@ class Experiment:
     more: Callable[[Results, str], list[str]] | None = None
     measure: Callable[[Ranking, DataFolder, int], Mapping[str, float]] | None = None
     study: Study | None = None
+    bases: Mapping[str, str] = field(default_factory=dict)
+
+    def base_of(self, variant: str) -> str:
+        """What a variant is compared with."""
+        return self.bases.get(variant, self.base)
 
     def chosen(self, names: Iterable[str] | None) -> tuple[Variant, ...]:
         """The variants of some names; None: those that run by default, "all": every one."""

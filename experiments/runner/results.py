@@ -92,7 +92,7 @@ class Results:
 
     def gain(self, data: str, variant: str, name: str, base: str | None = None) -> Spread | None:
         """How far a variant is above the base, by seeds that both have: what both owe to the seed cancels out."""
-        own, other = (self.values(data, one, name) for one in (variant, base or self.experiment.base))
+        own, other = (self.values(data, one, name) for one in (variant, base or self.experiment.base_of(variant)))
         return Spread.of(_minus(own[seed], other[seed]) for seed in own.keys() & other.keys())
 
     def bins(self, data: str) -> list[dict[str, Any]]:

@@ -99,12 +99,14 @@ def _gains(results: Results, data: str) -> list[str]:
         known = {name: one for name, one in found.items() if one is not None}
         clear = {name: one for name, one in known.items() if one.seeds > 2 and abs(one.mean) > 2 * (one.sd or 0.0)}
         noise = [name for name in known if name not in clear]
+        base = results.experiment.base_of(variant)
+        other = "" if base == results.experiment.base else f", against *{base}*"
         parts = [f"{name} {one.text(sign=True)}" for name, one in (clear or known).items()]
         if clear and noise:
             parts.append(f"within twice the spread: {', '.join(noise)}")
         elif known:
             parts.append("nothing beyond twice the spread" if _enough(known) else "too few seeds to tell from noise")
-        lines.append(f"- {variant}: {'; '.join(parts) if parts else 'no seed in common'}.")
+        lines.append(f"- {variant}{other}: {'; '.join(parts) if parts else 'no seed in common'}.")
     return lines
 
 

@@ -29,7 +29,7 @@ def _short(recipe: Recipe, n_labels: int) -> Recipe:
     return replace(
         recipe, name="toy", seed=0, document=replace(recipe.document, dim=8), training=training, index=index,
         rank=replace(recipe.rank, steps=2, tail_boost=0.0), lightxml=replace(recipe.lightxml, epochs=1),
-        resolutions=replace(recipe.resolutions, epochs=1, last_epochs=1),
+        rank_ae=replace(recipe.rank_ae, epochs=1), resolutions=replace(recipe.resolutions, epochs=1, last_epochs=1),
     )  # fmt: skip
 
 

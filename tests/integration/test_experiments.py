@@ -37,7 +37,7 @@ from runner.results import Spread  # noqa: E402
 from runner.store import Store  # noqa: E402
 
 NAMES = ("ablation", "rare_labels", "cost_of_quality", "data_size", "missing_labels", "new_labels", "frontier",
-         "tree_frontier", "automation")  # fmt: skip
+         "rank_ae", "tree_frontier", "automation")  # fmt: skip
 # A matrix of two variants that share a network, as a script that can be killed after its first cell.
 SCRIPT = """
 import os, signal, sys
@@ -184,6 +184,19 @@ def test_changes_are_nested_and_touch_only_train_pairs(kind: str, tiny: Any) -> 
         assert np.array_equal(small.label_frequencies[~mask], train.label_frequencies[~mask])
 
 
+def test_replaced_labels_are_nested_and_keep_the_number_of_labels(tiny: Any) -> None:
+    train = tiny.folder.train
+    small, large = (Change("replaced", share).apply(train, 3) for share in (0.2, 0.6))
+    kept = [pairs_of(data) & pairs_of(train) for data in (large, small)]
+    assert kept[0] < kept[1] and len(kept[1]) == pytest.approx(0.8 * train.labels.nnz, rel=0.05)
+    assert pairs_of(small) - pairs_of(train) < pairs_of(large) - pairs_of(train)
+    for data in (small, large):
+        assert np.array_equal(data.labels.indptr, train.labels.indptr) and data.labels.has_canonical_format
+    crowded = Dataset.from_texts(["a b"], [[0, 1]], ["a", "b", "c"])
+    with pytest.raises(ValueError, match="2 of 3 labels"):
+        Change("replaced", 0.5).apply(crowded, 0)
+
+
 def test_the_data_set_as_it_is_and_impossible_changes(tiny: Any) -> None:
     assert AS_IS.apply(tiny.folder.train, 0) is tiny.folder.train
     for wrong in (("pages", 0.5), ("pairs", 0.0), ("pairs", 1.5)):
@@ -262,6 +275,8 @@ def test_means_spreads_and_gains_by_hand() -> None:
     assert results.spread("d", "new", "R@10[1-5]").mean == 7.75
     assert results.spread("d", "new", "R@100[1-5]") is results.spread("d", "none", "P@1") is None
     assert results.gain("d", "new", "P@1").text(sign=True) == "+4.50 ± 0.71"
+    own = Results(replace(experiment, bases={"base": "new"}), cells)
+    assert own.gain("d", "base", "P@1") == Spread(-4.5, pytest.approx(0.5**0.5), 2)
 
 
 def test_the_leaderboard_joins_names_of_one_setting(tmp_path: Path) -> None:

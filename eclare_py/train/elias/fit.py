@@ -21,7 +21,6 @@ from eclare_py.train.elias.clusters import label_texts, start_stage
 from eclare_py.train.elias.session import STAGES, EliasSession, open_session
 from eclare_py.train.elias.stage import Stage, on_texts
 from eclare_py.train.events import EventLog
-from eclare_py.train.loop import patient_interrupt
 from eclare_py.train.prepare import prepare
 from eclare_py.train.recipe import Recipe
 
@@ -80,16 +79,7 @@ def run_stage(session: EliasSession, name: str, epochs: int) -> None:
         return
     if not session.cursor.epoch and not session.cursor.step:
         start_stage(session, name)
-    stage = Stage(session, name, epochs)
-    session.log("stage", name=name, epochs=epochs, steps=stage.steps)
-    with patient_interrupt() as interrupted:
-        while session.cursor.epoch < epochs:
-            loss = stage.run_epoch(interrupted)
-            session.cursor.epoch, session.cursor.step = session.cursor.epoch + 1, 0
-            session.log("epoch", stage=name, epoch=session.cursor.epoch, of=epochs, loss=round(loss, 5))
-            judge(session, name)
-            stage.checkpoint()
-            stage.stop_if(interrupted)
+    Stage(session, name, epochs).run(after=lambda: judge(session, name))
     if session.best_state and session.best["epoch"] != epochs:
         session.network.load_state_dict(session.best_state)
 

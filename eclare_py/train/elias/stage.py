@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from eclare_py.errors import TrainingError
 from eclare_py.model.losses import decoupled_softmax
 from eclare_py.model.shortlist_loss import members, shortlist_loss
 from eclare_py.train.batches import BatchSource
 from eclare_py.train.elias.clusters import TEMPERATURE
 from eclare_py.train.elias.config import EliasConfig
 from eclare_py.train.elias.session import LEARNED, WARM, EliasSession
+from eclare_py.train.epochs import Epochs
 from eclare_py.train.optimizer import rise_and_fall
 from eclare_py.types import Csr, IntArray, as_csr
 
@@ -35,47 +34,30 @@ class Stage:
         ones = np.ones(len(train.filter_pairs), dtype=np.float32)
         pairs = (train.filter_pairs[:, 0], train.filter_pairs[:, 1])
         self.labels, self.filters = as_csr(train.labels), as_csr(_matrix(ones, pairs, train.labels.shape))
-        self.n_documents = train.n_documents
-        self.steps = -(-self.n_documents // self.settings.batch_size)
         self.source = BatchSource(
             train.labels, train.filter_pairs, batch_size=self.settings.batch_size, seed=session.recipe.seed, stage=name
         )
-        self.entropy = (session.recipe.seed, *name.encode())
-        self.saved_at = time.monotonic()
+        self.frame = Epochs(
+            name, epochs, train.n_documents, self.settings.batch_size, session.recipe.seed, session.cursor, session.log,
+            step=self.step, save=session.save, begin=self.begin, lower="elias.table_rate or elias.cluster_rate",
+            checkpoint_seconds=session.recipe.training.checkpoint_seconds,
+        )  # fmt: skip
 
-    def run_epoch(self, interrupted: threading.Event) -> float:
-        """Train one epoch from the cursor's step on; returns the mean loss.
+    def run(self, after: Callable[[], None]) -> None:
+        """Train from the session's cursor to the end, see `Epochs.run`; `after` is called after each epoch."""
+        self.frame.after = after
+        self.frame.run()
 
-        Raises:
-            TrainingError: The loss is not finite; the last checkpoint was made before that step.
-            KeyboardInterrupt: Ctrl-C, with a checkpoint behind it.
-        """
-        session, cursor = self.session, self.session.cursor
-        session.network.train()
-        if not cursor.step:
-            session.network.graph.refresh()
-        order = np.random.default_rng((*self.entropy, cursor.epoch)).permutation(self.n_documents)
-        total, count = 0.0, 0
-        for step in range(cursor.step, self.steps):
-            first, last = (len(order) * bound // self.steps for bound in (step, step + 1))
-            loss = self.step(np.sort(order[first:last]), step)
-            if not np.isfinite(loss):
-                raise TrainingError(
-                    f"the loss became {loss} in stage {self.name}, epoch {cursor.epoch + 1}, step {step + 1}: lower "
-                    "elias.table_rate or elias.cluster_rate and train again; the last checkpoint is kept"
-                )
-            total, count = total + loss, count + 1
-            cursor.step = step + 1
-            session.log("step", log=False, stage=self.name, epoch=cursor.epoch + 1, step=step + 1, loss=total / count)
-            if step + 1 < self.steps:
-                self.checkpoint()
-                self.stop_if(interrupted)
-        return total / max(count, 1)
+    def begin(self) -> None:
+        """Before an epoch."""
+        self.session.network.train()
+        if not self.session.cursor.step:
+            self.session.network.graph.refresh()
 
     def step(self, chosen: IntArray, step: int) -> float:
         """One update; returns the loss, and leaves the parameters alone where it is not finite."""
         session, settings = self.session, self.settings
-        torch.manual_seed(int(np.random.SeedSequence((*self.entropy, session.cursor.epoch, step)).generate_state(1)[0]))
+        torch.manual_seed(self.frame.torch_seed(step))
         loss = self.text_loss(chosen, step) if on_texts(settings, self.name) else self.index_loss(chosen)
         value = float(loss.detach())
         if not np.isfinite(value):
@@ -106,8 +88,7 @@ class Stage:
         it too few labels to learn which words mean the same.
         """
         prepared, network = self.session.prepared, self.session.network
-        rng = np.random.default_rng((*self.entropy, self.session.cursor.epoch, step))
-        batch = self.source.batch(chosen, rng)
+        batch = self.source.batch(chosen, self.frame.random(step))
         documents = network.encode(prepared.inputs[batch.documents]) / network.scale
         texts = network.encode(prepared.label_inputs[batch.labels]) / network.scale
         positives, ignored = (torch.from_numpy(m).to(documents.device) for m in (batch.positives, batch.ignored))
@@ -115,8 +96,9 @@ class Stage:
 
     def _update(self, step: int) -> None:
         session, settings = self.session, self.settings
-        progress = (session.cursor.epoch * self.steps + step) / (self.epochs * self.steps)
-        share = rise_and_fall(progress + 0.5 / (self.epochs * self.steps), settings.warm_up)
+        steps = self.frame.steps
+        progress = (session.cursor.epoch * steps + step) / (self.epochs * steps)
+        share = rise_and_fall(progress + 0.5 / (self.epochs * steps), settings.warm_up)
         for group in session.optimizer.param_groups:
             group["lr"] = share * group["rate"]
         session.optimizer.step()
@@ -124,18 +106,6 @@ class Stage:
         rates = (factor * settings.table_rate, settings.label_rate)
         for bag, rate in zip(session.network.bags(), rates, strict=True):
             bag.step(share * rate)
-
-    def checkpoint(self) -> None:
-        """Save where the last one is old enough."""
-        if time.monotonic() - self.saved_at >= self.session.recipe.training.checkpoint_seconds:
-            self.session.save()
-            self.saved_at = time.monotonic()
-
-    def stop_if(self, interrupted: threading.Event) -> None:
-        """Leave, with a checkpoint, where Ctrl-C was pressed."""
-        if interrupted.is_set():
-            self.session.save()
-            raise KeyboardInterrupt
 
 
 def on_texts(settings: EliasConfig, stage: str) -> bool:
