@@ -137,7 +137,7 @@ async def _suggest(service: Service, texts: list[str], limit: int, threshold: fl
     labels = service.engine.labels
     return [
         [
-            {"uri": labels.name(row), "label": labels.texts[row], "notation": None, "score": round(score, 6)}
+            {"uri": labels.name(row), "label": labels.texts[row], "notation": None, "score": score}
             for row, score in found
         ]
         for found in service.rows(await service.rank(texts, limit), threshold)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,8 +12,16 @@ from eclare_py.serve.problems import Refusal, busy
 from eclare_py.serve.settings import Limits
 
 _DRAINED = 8 << 20  # bytes of a refused body that are thrown away, so that who is still sending reads the answer
-_DRAIN_SECONDS = 2.0
+_DRAIN_SECONDS = 1.0
 _DIGITS = 15  # of a length that is worth reading as a number
+
+
+@dataclass
+class _Body:
+    """What has come of a body, and whether that is all."""
+
+    content: bytearray = field(default_factory=bytearray)
+    ended: bool = False
 
 
 class BodyLimit:
@@ -27,19 +36,19 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = bytearray()
+        body = _Body()
         try:
             if not await self._read(scope, receive, body):
                 return  # the client has gone
         except Refusal as refusal:
-            await self._refuse(refusal, scope, receive, send)
+            await self._refuse(refusal, body, scope, receive, send)
             return
         else:
-            await self._app(scope, _replay(body, receive), send)
+            await self._app(scope, _replay(bytes(body.content), receive), send)
         finally:
-            self.held -= len(body)
+            self.held -= len(body.content)
 
-    async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> bool:
+    async def _read(self, scope: Scope, receive: Receive, body: _Body) -> bool:
         """Fill the body; False where the client went away."""
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdecimal() and (len(declared) > _DIGITS or int(declared) > self._limits.body):
@@ -52,12 +61,13 @@ class BodyLimit:
                         return False
                     chunk = message.get("body", b"")
                     self.held += len(chunk)
-                    body += chunk
-                    if len(body) > self._limits.body:
+                    body.content += chunk
+                    body.ended = not message.get("more_body", False)
+                    if len(body.content) > self._limits.body:
                         raise self._too_large()
                     if self.held > self._limits.held:
                         raise busy("too many requests are being read; try again soon")
-                    if not message.get("more_body", False):
+                    if body.ended:
                         return True
         except TimeoutError:
             raise Refusal(408, f"the body did not come within {self._limits.timeout:g} s") from None
@@ -65,11 +75,12 @@ class BodyLimit:
     def _too_large(self) -> Refusal:
         return Refusal(413, f"a body may have {self._limits.body:,} bytes; send fewer texts at a time")
 
-    async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(self, refusal: Refusal, body: _Body, scope: Scope, receive: Receive, send: Send) -> None:
         response = refusal.response()
         response.headers["Connection"] = "close"
         # A client that waits for leave to send its body needs none of it to be read.
-        if refusal.status == 413 and Headers(scope=scope).get("expect", "").lower() != "100-continue":
+        waits = Headers(scope=scope).get("expect", "").lower() == "100-continue"
+        if refusal.status == 413 and not body.ended and not waits:
             await _drain(receive)
         await response(scope, receive, send)
 
@@ -88,7 +99,7 @@ async def _drain(receive: Receive) -> None:
         return
 
 
-def _replay(body: bytearray, receive: Receive) -> Receive:
+def _replay(body: bytes, receive: Receive) -> Receive:
     """A receive that gives the whole body once, then what comes after it."""
     given = False
 
@@ -97,6 +108,6 @@ def _replay(body: bytearray, receive: Receive) -> Receive:
         if given:
             return await receive()
         given = True
-        return {"type": "http.request", "body": bytes(body), "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     return replay

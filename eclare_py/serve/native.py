@@ -81,4 +81,4 @@ def reply(value: dict[str, Any] | list[Any], splits: list[Split] | None = None) 
 
 
 def _label(service: Service, found: tuple[int, float]) -> dict[str, Any]:
-    return {**service.label(found[0]), "score": round(found[1], 6)}
+    return {**service.label(found[0]), "score": found[1]}

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+import numpy as np
+
 from eclare_py.errors import EclareError
 from eclare_py.rank.explain import Explanation, Neighbour
 from eclare_py.serve.engine import Engine, LabelCard
@@ -86,10 +88,12 @@ class Service:
             raise Refusal(422, str(error)) from error
 
     def rows(self, ranking: Ranking, least: float = 0.0) -> list[list[tuple[int, float]]]:
-        """A ranking as rows and scores of the labels of each text, padding left out."""
+        """A ranking as rows and scores of the labels of each text, padding and what is below a score left out."""
+        # Rounded first, so that a score which was given keeps its label when it is asked for as the least.
+        scored = np.round(ranking.scores.astype(np.float64), 6).tolist()
         return [
             [(label, score) for label, score in zip(labels, scores, strict=True) if label >= 0 and score >= least]
-            for labels, scores in zip(ranking.indices.tolist(), ranking.scores.tolist(), strict=True)
+            for labels, scores in zip(ranking.indices.tolist(), scored, strict=True)
         ]
 
     def label(self, row: int) -> dict[str, Any]:
