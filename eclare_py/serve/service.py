@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from eclare_py.serve.worker import Busy, Worker
 from eclare_py.types import Ranking
 
 T = TypeVar("T")
+log = logging.getLogger("eclare_py.serve")
 
 
 class Service:
@@ -43,6 +45,7 @@ class Service:
         """Start the thread and warm it up."""
         self.worker.start()
         self._warmed = self.worker.call(self.engine.warm)
+        self._warmed.add_done_callback(_tell_failure)
 
     def close(self) -> None:
         """Stop the thread."""
@@ -147,3 +150,8 @@ class Service:
             "left_out": around.left_out,
             "documents": card.documents,
         }
+
+
+def _tell_failure(warmed: Future[None]) -> None:
+    if not warmed.cancelled() and (error := warmed.exception()) is not None:
+        log.error("the model cannot answer, /readyz stays at 503: %s: %s", type(error).__name__, error)

@@ -50,7 +50,8 @@ def test_the_client_gets_suggestions_for_a_batch(client: AnnifClient, tiny: Any)
 
 
 def test_an_unknown_project_is_what_the_client_expects(client: AnnifClient) -> None:
-    for ask in (client.get_project, lambda name: client.suggest(name, "x"), lambda name: client.suggest_batch(name, [])):
+    asks = (client.get_project, lambda name: client.suggest(name, "x"), lambda name: client.suggest_batch(name, []))
+    for ask in asks:
         with pytest.raises(ValueError, match="no such project"):
             ask("other")
 
