@@ -53,7 +53,8 @@ def routes(service: Service) -> APIRouter:
         row, score, place = await service.call(lambda: engine.place(request.text, row))
         if row is None:
             raise Refusal(404, "no label was found for this text: name one")
-        return reply({**service.label(row), "score": score, "rank": place, "note": engine.why_not})
+        known = ExplainResponse(**service.label(row), score=score, rank=place, note=engine.why_not)
+        return reply(known.model_dump())
 
     @router.get("/labels/{label:path}", response_model=LabelResponse)
     async def label(label: str) -> Response:

@@ -113,7 +113,7 @@ def test_methods_without_label_vectors_answer_what_they_can(plain: tuple[Live, E
     found = live.post("/v1/explain", {"text": text}).json
     assert (found["label"], found["rank"]) == (best, 1)
     assert found["score"] == pytest.approx(score, abs=1e-5)
-    assert model["method"] in found["note"] and "shares" not in found
+    assert model["method"] in found["note"] and found["shares"] is None
     card = live.get(f"/v1/labels/{labels[0]['label'].replace(' ', '%20')}").json
     assert (card["around"], card["edges"], card["documents"]) == ([], [], [])
     refused = live.post("/v1/predict", {"texts": [text], "precision": 0.9})
