@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from eclare_py.errors import UsageError
+from eclare_py.serve.protocol import patient
 from eclare_py.serve.settings import Settings
 
 _GRACE = 5  # seconds beyond the deadline of a request
@@ -34,14 +35,11 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def make_server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
-    """A uvicorn server with the bounds of the settings.
-
-    h11, as it bounds the size of headers; no access log, and no header that tells the version.
-    """
+    """A uvicorn server with the bounds of the settings; no access log, no header that tells what it is."""
     limits = settings.limits
     config = uvicorn.Config(
-        app, http="h11", ws="none", lifespan="on", log_level="warning", access_log=False, server_header=False,
-        limit_concurrency=limits.connections, timeout_keep_alive=30, backlog=_BACKLOG,
+        app, http=patient(limits.timeout), ws="none", lifespan="on", log_level="warning",
+        access_log=False, server_header=False, limit_concurrency=limits.connections, timeout_keep_alive=30, backlog=_BACKLOG,
         timeout_graceful_shutdown=int(limits.timeout) + _GRACE, proxy_headers=False,
     )  # fmt: skip
     return uvicorn.Server(config)

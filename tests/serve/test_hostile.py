@@ -101,6 +101,35 @@ def test_headers_without_end_are_refused(live: Live) -> None:
     good(live)
 
 
+def test_a_request_that_never_gets_whole_is_dropped(tiny: Any) -> None:
+    import socket
+
+    with serving(tiny.classifier, limits=Limits(timeout=0.5)) as live:
+        for begun in (b"", b"GET / HTTP/1.1\r\nHost: local"):
+            with socket.create_connection(("127.0.0.1", live.port), timeout=10) as slow:
+                slow.sendall(begun)
+                assert slow.recv(65536) == b""  # the server closes
+        with socket.create_connection(("127.0.0.1", live.port), timeout=10) as kept:
+            for _ in range(2):  # after one that is whole there is time for the next
+                kept.sendall(b"GET /v1/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert b"Annif" in kept.recv(65536)
+                time.sleep(0.7)
+            kept.sendall(b"GET /v1/ HT")
+            assert kept.recv(65536) == b""
+
+
+def test_connections_are_bounded(tiny: Any) -> None:
+    import socket
+
+    with serving(tiny.classifier, limits=Limits(connections=4)) as live:
+        held = [socket.create_connection(("127.0.0.1", live.port)) for _ in range(4)]
+        wait_until(lambda: live.get("/healthz").status == 503)
+        for one in held:
+            one.close()
+        wait_until(lambda: live.get("/healthz").status == 200)
+        good(live)
+
+
 def test_a_thousand_hostile_requests_leave_no_trace(live: Live, tiny: Any) -> None:
     many = json.dumps({"texts": ["x"] * 300_000}).encode()[: MIB - 10]
     nested = b'{"texts": ' + b"[" * 50_000
