@@ -39,8 +39,8 @@ def make_server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
     limits = settings.limits
     config = uvicorn.Config(
         app, http=patient(limits.timeout), ws="none", lifespan="on", log_level="warning",
-        access_log=False, server_header=False, limit_concurrency=limits.connections, timeout_keep_alive=30, backlog=_BACKLOG,
-        timeout_graceful_shutdown=int(limits.timeout) + _GRACE, proxy_headers=False,
+        access_log=False, server_header=False, proxy_headers=False, limit_concurrency=limits.connections,
+        timeout_keep_alive=30, timeout_graceful_shutdown=int(limits.timeout) + _GRACE, backlog=_BACKLOG,
     )  # fmt: skip
     return uvicorn.Server(config)
 
