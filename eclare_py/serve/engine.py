@@ -123,7 +123,10 @@ class Engine:
 
     @cached_property
     def offered(self) -> list[tuple[float, BinThresholds | None]]:
-        """Thresholds for the precisions of the page, for ten labels per text; none where the model has none."""
+        """Thresholds for the precisions of the page; none where the model has none.
+
+        For ten labels per text; of fewer labels a greater share is relevant, so they keep the precision too.
+        """
         return [(one, self.thresholds(one, 10)) for one in PRECISIONS] if self.has_thresholds else []
 
     def shares(self, text: str, rows: list[int]) -> list[Split] | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
+from threadpoolctl import threadpool_limits
 
 from eclare_py.errors import UsageError
 from eclare_py.serve.protocol import patient
@@ -54,6 +55,7 @@ def serve(app: ASGIApp, settings: Settings, listening: socket.socket, *, ended: 
         listening: Where.
         ended: Called at the end.
     """
+    threadpool_limits(settings.threads, user_api="blas")
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it would print what a broken request was about
     # uvicorn raises the signal again once it is done: with these handlers the exit code stays 0.
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from eclare_py.cli.app import app
 from tests.serve.live import Live
-from tests.tiny import ROOT
+from tests.tiny import ROOT, python
 
 
 def test_sigterm_lets_requests_finish(tiny: Any, tmp_path: Path) -> None:
@@ -71,6 +71,13 @@ def test_bad_calls_are_told_before_anything_listens(tiny: Any, tmp_path: Path) -
     assert refuse(tmp_path / "nothing")[0] == 1
     code, output = refuse(tiny.model, "--token-file", tmp_path / "none.txt")
     assert code == 1 and "none.txt" in output
+
+
+def test_without_the_extra_it_says_what_to_install(tiny: Any, tmp_path: Path) -> None:
+    words = ["eclare", "serve", str(tiny.model)]
+    code = f"import sys; sys.modules['fastapi'] = None; sys.argv = {words}; from eclare_py.cli import main; main()"
+    done = python("-c", code, cwd=tmp_path)
+    assert done.returncode == 2 and "pip install 'eclare_py[serve]'" in done.stderr
 
 
 def test_a_port_that_is_taken_is_told(tiny: Any, live: Live) -> None:
