@@ -207,6 +207,16 @@ def test_a_table_comes_back_with_labels(page: Page, tiny: Any, tmp_path: Path) -
     assert rows[-1][2:] == ["", "", ""]
 
 
+def test_a_table_can_be_dropped(page: Page) -> None:
+    page.locator("#tab-many").click()
+    page.evaluate("""() => {
+        const dropped = new DataTransfer();
+        dropped.items.add(new File(['title\\na\\nb\\n'], 'dropped.csv'));
+        document.querySelector('#drop').dispatchEvent(new DragEvent('drop', {dataTransfer: dropped, cancelable: true}));
+    }""")
+    expect(page.locator("#file-state")).to_have_text("dropped.csv: 2 rows, 1 column, read as UTF-8.")
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [

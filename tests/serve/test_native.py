@@ -91,6 +91,7 @@ def test_a_label_by_id_and_by_text(live: Live, tiny: Any) -> None:
 def test_unknown_things_are_404_in_words(live: Live) -> None:
     for reply in (
         live.get("/v1/labels/no%20such"),
+        live.get("/v1/labels/http%3A%2F%2Fexample.org%2Fno%2Fsuch"),  # ids may be addresses
         live.post("/v1/explain", {"text": "a", "label": "no such"}),
         live.get("/docs"),
         live.get("/redoc"),
@@ -100,6 +101,7 @@ def test_unknown_things_are_404_in_words(live: Live) -> None:
         assert reply.status == 404
         assert reply.headers["content-type"] == "application/problem+json"
         assert reply.json["detail"]
+    assert "id or text" in live.get("/v1/labels/http%3A%2F%2Fexample.org%2Fno%2Fsuch").json["detail"]
 
 
 def test_methods_without_label_vectors_answer_what_they_can(plain: tuple[Live, EclareClassifier], tiny: Any) -> None:
