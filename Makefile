@@ -7,10 +7,11 @@ MODEL ?= build/quickstart/model
 # Where the CPU build of torch comes from, for instance TORCH_FLAGS="--index-url https://download.pytorch.org/whl/cpu".
 TORCH_FLAGS ?=
 PYTEST_FLAGS ?= -n 2 -q
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: install quickstart test lint bench docs peers clean
+.PHONY: install quickstart test browser-test lint bench docs peers clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/.core
@@ -32,6 +33,12 @@ quickstart: $(VENV)/.core
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+# The web page in a real Chromium, which must be there: make browser-test CHROMIUM=/usr/bin/chromium
+browser-test: $(VENV)/.dev
+	@test -n "$(CHROMIUM)" || { echo "no chromium on the path: install it, or give CHROMIUM=/path/to/it"; exit 1; }
+	$(PIP) -e '.[browser]' -c constraints.txt
+	CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -q tests/serve/browser_page.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -89,7 +89,7 @@ def _fit(groups: FloatArray, seed: int) -> FloatArray:
     return patterns.astype(np.float16).astype(np.float32)
 
 
-@njit(parallel=True, cache=True, fastmath=SUM_FLAGS)
+@njit(parallel=True, cache=True, nogil=True, fastmath=SUM_FLAGS)
 def _nearest(groups: FloatArray, patterns: FloatArray) -> npt.NDArray[np.uint8]:
     """Number of the pattern nearest to each group, the first of equals: least |p|^2 / 2 - <g, p>."""
     flat = np.ascontiguousarray(patterns.T)
@@ -108,7 +108,7 @@ def _nearest(groups: FloatArray, patterns: FloatArray) -> npt.NDArray[np.uint8]:
     return found
 
 
-@njit(parallel=True, cache=True, fastmath=SUM_FLAGS)
+@njit(parallel=True, cache=True, nogil=True, fastmath=SUM_FLAGS)
 def _sum_many(
     indptr: np.ndarray, indices: np.ndarray, values: FloatArray, codes: npt.NDArray[np.uint8], scale: FloatArray,
     patterns: FloatArray, out: FloatArray,

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from eclare_py import __version__
-from eclare_py.cli import compare, data, evaluate, explain, graph, inspect, predict, train
+from eclare_py.cli import compare, data, evaluate, explain, graph, inspect, predict, serve, train
 from eclare_py.cli.console import errors
 from eclare_py.errors import EclareError
 
@@ -70,6 +70,7 @@ def root(
     eclare compare base-0.json base-1.json other-0.json other-1.json
     eclare explain models/debian --text "tool to edit audio tags"
     eclare graph models/debian --html graph.html
+    eclare serve models/debian
 
     Exit codes: 0 done, 1 the data, the model, the training or the disk is at fault, 2 the call is, 130 interrupted.
     """
@@ -83,3 +84,4 @@ app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
 app.command("graph")(graph.graph)
 app.command("inspect")(inspect.inspect)
+app.command("serve")(serve.serve)

@@ -89,7 +89,7 @@ def descend(
         scores[slot] = kept_scores[slot]
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True, parallel=True)
 def descend_rows(
     level_ptr: IntArray,
     child_ptr: IntArray,
@@ -151,7 +151,7 @@ def rank_leaves(
     return total
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True, parallel=True)
 def rank_leaves_rows(
     leaves: IntArray,
     leaf_ptr: IntArray,

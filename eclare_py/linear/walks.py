@@ -161,7 +161,7 @@ def multiply_row(
         )  # fmt: skip
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True, parallel=True)
 def _multiply_rows(
     ends: IntArray, order: IntArray, parents: IntArray, block_rows: IntArray, out_ptr: IntArray, x_ptr: IntArray,
     x_columns: np.ndarray, x_values: FloatArray, row_ptr: IntArray, features: np.ndarray, entry_ptr: IntArray,

@@ -190,12 +190,17 @@ def _beginning(labels: LabelTable, word: str) -> list[int]:
 
 
 def split_score(pipeline: Pipeline, x: FloatArray, label: int) -> Split:
-    """Shares of the dense score of a (d,) document vector and a label.
+    """Shares of the dense score of a (d,) document vector and a label; see `split_parts`."""
+    return split_parts(pipeline, x, label, label_parts(pipeline, np.array([label]))[0])
+
+
+def split_parts(pipeline: Pipeline, x: FloatArray, label: int, components: FloatArray) -> Split:
+    """`split_score` from the (S, d) parts of the label, which do not depend on the text.
 
     The parts are exact; the label's vector is stored with one byte a number. What that moved (about a thousandth) is
     spread over the shares in proportion, so that they add up to the score that counts.
     """
-    parts = label_parts(pipeline, label) @ x
+    parts = components @ x
     moved = float(pipeline.ranker.scorer.vectors[label] @ x) - float(parts.sum())
     shares = (parts + moved * np.abs(parts) / max(float(np.abs(parts).sum()), 1e-12)).tolist()
     settings = pipeline.recipe["label"]
@@ -211,15 +216,19 @@ def split_score(pipeline: Pipeline, x: FloatArray, label: int) -> Split:
     )
 
 
-def label_parts(pipeline: Pipeline, label: int) -> FloatArray:
+def label_parts(pipeline: Pipeline, labels: IntArray) -> FloatArray:
     """The parts that add up to a label's vector: hop 0, hop 1, ..., prototype, shared and free vector, as far as used.
 
     The prototype is that of the finished model, which the held-out documents count for too.
-    The network is rebuilt over the labels within reach of this one and the terms of their texts; what it knows of
-    other labels and terms has no part in this label.
+    The network is rebuilt over the labels within reach of these and the terms of their texts; what it knows of
+    other labels and terms has no part in them.
+
+    Args:
+        pipeline: The model.
+        labels: (l,) rows.
 
     Returns:
-        (S, d) components with their attention weights, scaled as the vector is when it is normalised.
+        (l, S, d) components with their attention weights, scaled as the vectors are when they are normalised.
 
     Raises:
         ModelError: The saved parameters do not fit the recipe.
@@ -236,8 +245,7 @@ def label_parts(pipeline: Pipeline, label: int) -> FloatArray:
         settings = load_config(LabelEncoderConfig, recipe.get("label", {}), "recipe.json")
     except ConfigError as error:
         raise ModelError(f"{error}; {_MEND}") from error
-    wanted = np.array([label], dtype=np.int64)
-    nodes = pipeline.graph.closure(wanted, settings.propagation.hops)
+    nodes = pipeline.graph.closure(labels, settings.propagation.hops)
     texts = [pipeline.labels.texts[node] for node in nodes.tolist()]
     features = pipeline.features.transform(texts)
     terms = np.unique(features.indices)
@@ -261,11 +269,12 @@ def label_parts(pipeline: Pipeline, label: int) -> FloatArray:
     network.prototypes = pipeline.ranker.profile.centroids[nodes]
     network.eval()
     with torch.no_grad():
-        found = network.label_parts(np.searchsorted(nodes, wanted))
-        vector = found.vectors()[0].numpy()
-        parts = (found.weights[0][:, None] * found.components[0]).numpy()
-    scale = np.linalg.norm(vector) / max(float(np.linalg.norm(parts.sum(axis=0))), 1e-12)
-    return np.asarray(parts * scale, dtype=np.float32)
+        found = network.label_parts(np.searchsorted(nodes, labels))
+        vectors = found.vectors().numpy()
+        parts = (found.weights[:, :, None] * found.components).numpy()
+    lengths = np.maximum(np.linalg.norm(parts.sum(axis=1), axis=1), 1e-12)
+    scale = np.linalg.norm(vectors, axis=1) / lengths
+    return np.asarray(parts * scale[:, None, None], dtype=np.float32)
 
 
 def _load(network: Any, parameters: dict[str, Any]) -> None:

@@ -350,7 +350,7 @@ def rank_document(
     _rank_document(0, documents, labels, support, first, final, limits, ids[0], scores[0])
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True, parallel=True)
 def rank_documents(
     documents: Documents, labels: LabelArrays, support: SupportArrays, first: Layers, final: Layers, limits: Limits,
     ids: IntArray, scores: FloatArray,
@@ -360,7 +360,7 @@ def rank_documents(
         _rank_document(row, documents, labels, support, first, final, limits, ids[row], scores[row])
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True, parallel=True)
 def weigh_documents(
     documents: Documents, labels: LabelArrays, support: SupportArrays, first: Layers, limits: Limits, counts: IntArray,
     found: IntArray, columns: FloatArray,

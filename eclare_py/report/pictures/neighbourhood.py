@@ -14,7 +14,7 @@ from eclare_py.graph.edges import undirected
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.report.pictures.canvas import INK, LINE, MAIN, PALE, SOFT, new_figure, shorten, text_sizes, write
 from eclare_py.report.pictures.places import place_texts
-from eclare_py.types import IntArray
+from eclare_py.types import Csr, IntArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,9 +59,17 @@ def neighbourhood(graph: LabelGraph, label: int, *, hops: int = 2, limit: int = 
     """
     if not 0 <= label < graph.n_labels:
         raise UsageError(f"label {label} is outside the labels 0..{graph.n_labels - 1}")
+    return strongest_around(undirected(graph.adjacency), label, hops=hops, limit=limit)
+
+
+def strongest_around(weights: Csr, label: int, *, hops: int = 2, limit: int = MAX_LABELS) -> Neighbourhood:
+    """`neighbourhood` from the (L, L) `undirected` edges, for those who ask often.
+
+    Raises:
+        UsageError: hops is not 1 or 2, or limit below 2.
+    """
     if hops not in (1, 2) or limit < 2:
         raise UsageError(f"hops={hops}, limit={limit}: hops must be 1 or 2, limit at least 2")
-    weights = undirected(graph.adjacency)
     near = weights[[label]]
     first = near.indices[np.lexsort((near.indices, -near.data))][: limit - 1 if hops == 1 else max(limit // 2, 1)]
     labels = np.concatenate([[label], first]).astype(np.int64)
