@@ -42,12 +42,12 @@ def run(page: Path) -> None:
             script.write_text(code, encoding="utf-8")
             runpy.run_path(str(script))
             continue
-        for line in code.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
-            if words[:1] == ["eclare"] and not re.search(r"[|<>]", QUOTED.sub("", line)):
-                app(words[1:], standalone_mode=False)
-            elif words:
-                subprocess.run(["bash", "-e", "-u", "-c", line], check=True)
+        lines = [line for line in code.replace("\\\n", " ").splitlines() if line.strip()]
+        if any(re.search(r"^(?!eclare )|[|<>&]", QUOTED.sub("", line)) for line in lines):
+            subprocess.run(["bash", "-e", "-u", "-c", code], check=True)
+            continue
+        for line in lines:
+            app(shlex.split(line, comments=True)[1:], standalone_mode=False)
 
 
 if __name__ == "__main__":

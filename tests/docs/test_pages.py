@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -28,8 +30,17 @@ def test_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path) -> None:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }  # fmt: skip
     call = [sys.executable, str(Path(__file__).with_name("run_page.py")), str(page)]
-    done = subprocess.run(call, cwd=tmp_path, env=settings, capture_output=True, text=True)
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    log = tmp_path / "page.log"
+    with open(log, "w") as out:
+        running = subprocess.Popen(
+            call, cwd=tmp_path, env=settings, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            code = running.wait(timeout=600)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGTERM)  # a server that the page has started is in its group
+    assert code == 0, log.read_text()
 
 
 def test_every_page_is_in_the_menu() -> None:
