@@ -72,8 +72,8 @@ EXPERIMENT = Experiment(
     extra=frozenset(one.name for one in OTHERS),
     notes=(
         "A share of the train split's labels is replaced: each by a label drawn uniformly from those that the document "
-        "does not have; the test split is untouched; the held-out documents that pick the best epoch have such labels too. *BCE* is "
-        "the same encoder and decoder trained by binary cross entropy, without the autoencoder."
+        "does not have; the test split is untouched; the held-out documents that pick the best epoch have such labels "
+        "too. *BCE* is the same encoder and decoder trained by binary cross entropy, without the autoencoder."
     ),
 )  # fmt: skip
 
