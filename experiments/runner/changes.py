@@ -1,4 +1,4 @@
-"""Changes of the train split: fewer documents, lost pairs, labels held out. Test data are never touched.
+"""Changes of the train split: fewer documents, lost pairs, labels held out or added later. Test data are never touched.
 
 With one seed a smaller share is part of a larger one: the documents of 10 % are among those of 25 %, the pairs lost at
 10 % are lost at 30 %. So a curve over shares shows the share and not the luck of the draw.
@@ -14,6 +14,10 @@ import numpy.typing as npt
 
 from eclare_py import Dataset
 from eclare_py.data.rows import compact_csr
+from eclare_py.labels import add_labels, match_labels
+from eclare_py.rank.models import Model
+from eclare_py.rank.pipeline import LabelTable, Pipeline
+from eclare_py.types import as_csr
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -24,7 +28,8 @@ class Change:
 
     Attributes:
         kind: "none", "documents" (keep a share of the documents), "pairs" (lose a share of the (document, label)
-            pairs) or "labels" (lose all pairs of a share of the labels).
+            pairs), "labels" (lose all pairs of a share of the labels) or "added" (train without these labels, which the
+            finished model gets by their texts).
         share: Between 0 and 1.
     """
 
@@ -38,8 +43,17 @@ class Change:
             raise ValueError(f"share {self.share} is outside 0..1")
 
     def apply(self, train: Dataset, seed: int) -> Dataset:
-        """The changed train split; all labels and their texts stay."""
+        """The changed train split; all labels and their texts stay, but for those that are added later."""
         return CHANGES[self.kind](train, self.share, seed)
+
+    def finish(self, model: Model, train: Dataset) -> Model:
+        """The model with the labels that the change has left for later."""
+        if self.kind != "added" or not isinstance(model, Pipeline):
+            return model
+        known = match_labels(LabelTable(train.label_texts, train.label_ids), model.labels.texts, model.labels.ids)
+        late = np.setdiff1d(np.arange(train.n_labels), known).tolist()
+        ids = None if train.label_ids is None else [train.label_ids[row] for row in late]
+        return add_labels(model, LabelTable([train.label_texts[row] for row in late], ids))
 
 
 def _documents(train: Dataset, share: float, seed: int) -> Dataset:
@@ -53,6 +67,20 @@ def _pairs(train: Dataset, share: float, seed: int) -> Dataset:
 
 def _labels(train: Dataset, share: float, seed: int) -> Dataset:
     return _keep(train, ~held_out_labels(train.n_labels, share, seed)[train.labels.indices])
+
+
+def _unknown(train: Dataset, share: float, seed: int) -> Dataset:
+    """The labels of `_labels` go from the list of labels too."""
+    known = np.flatnonzero(~held_out_labels(train.n_labels, share, seed))
+    left = _labels(train, share, seed)
+    ids, pairs = left.label_ids, left.filter_pairs[np.isin(left.filter_pairs[:, 1], known)]
+    return replace(
+        left,
+        labels=as_csr(left.labels[:, known]),
+        label_texts=[left.label_texts[row] for row in known],
+        label_ids=None if ids is None else [ids[row] for row in known],
+        filter_pairs=np.stack([pairs[:, 0], np.searchsorted(known, pairs[:, 1])], axis=1),
+    )
 
 
 def held_out_labels(n_labels: int, share: float, seed: int) -> BoolArray:
@@ -80,5 +108,6 @@ CHANGES: dict[str, Callable[[Dataset, float, int], Dataset]] = {
     "documents": _documents,
     "pairs": _pairs,
     "labels": _labels,
+    "added": _unknown,
 }
 AS_IS = Change()
