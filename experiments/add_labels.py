@@ -58,12 +58,12 @@ EXPERIMENT = Experiment(
     draw=draw,
     measure=measure,
     notes=(
-        "A random 5 % of the labels is in question. *Trained* knows them by their documents. *No documents* was trained "
-        "with their texts in the list of labels, but without a document. *Added* was trained without them, and got "
-        "them when training was over, by `eclare labels add`. `new_` figures count the test pairs with one of these "
-        "labels (`new_rare_` those of them that had at most 20 train documents), `new_label_R@10` is the mean over the "
-        "labels, `others_` counts all other pairs. A few frequent labels, which nothing in their text gives away, hold "
-        "a large part of the pairs, a different one with every seed."
+        "A random 5 % of the labels is in question. *Trained* knows them by their documents. *No documents* was "
+        "trained with their texts in the list of labels, but without a document. *Added* was trained without them, and "
+        "got them when training was over, by `eclare labels add`. `new_` figures count the test pairs with one of "
+        "these labels (`new_rare_` those of them that had at most 20 train documents), `new_label_R@10` is the mean "
+        "over the labels, `others_` counts all other pairs. A few frequent labels, which nothing in their text gives "
+        "away, hold a large part of the pairs, a different one with every seed."
     ),
 )
 

@@ -28,7 +28,7 @@ from eclare_py.report.pictures.canvas import check_matplotlib
 if TYPE_CHECKING:
     from eclare_py.data.dataset import DataFolder, Dataset
     from eclare_py.estimator import EclareClassifier
-    from eclare_py.types import Ranking
+    from eclare_py.types import IntArray, Ranking
 
 
 def evaluate(
@@ -56,9 +56,15 @@ def evaluate(
         typer.Option("--against", help="Result file of another model on the same data: what is gained over it.",
                      show_default=False, dir_okay=False),
     ] = None,
+    drop_unknown: Annotated[
+        bool, typer.Option("--drop-unknown", help="Leave out test pairs with labels that the model does not have.")
+    ] = False,
     tail_boost: TailBoost = None,
 ) -> None:  # fmt: skip
     """Measure the quality of a model, by label frequency too.
+
+    Labels of data and model are matched by id, or where one side has no ids, by text; their order does not count.
+    Labels that the model was never trained on (eclare labels add) are in the bin "unseen", whatever the data say.
 
     Filter pairs (filter_labels_*.txt, most often a document that is the label itself) are never predicted and not
     counted. The result file has metrics in percent with their intervals, bins by label frequency, thresholds,
@@ -75,17 +81,17 @@ def evaluate(
     from eclare_py.cli.predict import write_npz
     from eclare_py.data.dataset import load_dataset
     from eclare_py.estimator import EclareClassifier
+    from eclare_py.labels import folder_into_label_space, seen_frequencies
     from eclare_py.rank.selection import with_score_quality
     from eclare_py.report.examples import choose_examples
 
     started = time.perf_counter()
     classifier = EclareClassifier.load(model, tail_boost=tail_boost)
     load_seconds = time.perf_counter() - started
-    folder = load_dataset(data)
+    folder = folder_into_label_space(load_dataset(data), classifier.pipeline.labels, drop_unknown=drop_unknown)
     chosen = _chosen(folder, split)
-    classifier.check_labels(chosen)
     ranking, seconds = _answers(classifier, chosen)
-    trial = _trial(folder, chosen, ranking)
+    trial = _trial(folder, chosen, ranking, seen_frequencies(classifier.pipeline, folder.train))
     evaluation = with_score_quality(evaluate_trial(trial), classifier.pipeline, ranking, chosen.labels)
     evaluation = evaluation.with_cost(_cost(classifier, model, load_seconds, seconds, len(chosen)))
     title = f"{classifier.pipeline.recipe.get('name', model.name)} on {folder.name}"
@@ -156,11 +162,11 @@ def _chosen(folder: DataFolder, split: str) -> Dataset:
     return folder.test
 
 
-def _trial(folder: DataFolder, chosen: Dataset, ranking: Ranking) -> Trial:
+def _trial(folder: DataFolder, chosen: Dataset, ranking: Ranking, frequencies: IntArray) -> Trial:
     return open_trial(
         ranking,
         chosen.labels,
-        folder.train.label_frequencies,
+        frequencies,
         folder.train.n_documents,
         filter_pairs=chosen.filter_pairs,
         propensity_a=folder.propensity_a,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from eclare_py.labels.add import AddConfig, add_labels
 from eclare_py.labels.change import check_kind, merge_labels, remove_labels, rename_labels
-from eclare_py.labels.match import into_label_space, match_labels
+from eclare_py.labels.match import folder_into_label_space, into_label_space, match_labels, seen_frequencies
 from eclare_py.labels.tables import read_edges, read_new_labels, read_pairs
 
 __all__ = [
     "AddConfig",
     "add_labels",
     "check_kind",
+    "folder_into_label_space",
     "into_label_space",
     "match_labels",
     "merge_labels",
@@ -19,4 +20,5 @@ __all__ = [
     "read_pairs",
     "remove_labels",
     "rename_labels",
+    "seen_frequencies",
 ]

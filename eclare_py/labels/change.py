@@ -57,8 +57,8 @@ def remove_labels(pipeline: Pipeline, labels: IntArray) -> Pipeline:
 
 
 def rename_labels(
-    pipeline: Pipeline, *, ids: Mapping[int, str] | None = None, texts: Mapping[int, str] | None = None
-) -> Pipeline:
+    pipeline: Model, *, ids: Mapping[int, str] | None = None, texts: Mapping[int, str] | None = None
+) -> Model:
     """Other ids or texts for some labels (by row); answers stay the same but for these names.
 
     A text is what people read: the label's vector stays that of the text it was trained with.
@@ -147,7 +147,7 @@ def _joined(pipeline: Pipeline, home: IntArray) -> Pipeline:
 
 
 def _moved(matrix: Csr, home: IntArray) -> Csr:
-    """A graph with every end of an edge at its home: of edges that meet the heaviest stays, none leads back to itself."""
+    """A graph with both ends of every edge at home: the heaviest stays of those that meet, and no loop comes up."""
     coo = matrix.tocoo()
     rows, columns = home[coo.row], home[coo.col]
     kept = (rows != columns) | (coo.row == coo.col)

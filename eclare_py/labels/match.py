@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import scipy.sparse as sp
 
-from eclare_py.data.dataset import Dataset
+from eclare_py.data.dataset import DataFolder, Dataset
 from eclare_py.errors import DataError
+from eclare_py.rank.models import Model
 from eclare_py.rank.pipeline import LabelTable
 from eclare_py.types import IntArray, as_csr
 
@@ -36,7 +38,7 @@ def match_labels(model: LabelTable, texts: list[str], ids: list[str] | None) -> 
     found = np.array([rows.get(name, -1) for name in theirs], dtype=np.int64)
     if (found < 0).all():
         kind = "ids" if by_id else "texts"
-        raise DataError(f"none of the {len(theirs)} {kind} of the data is a label of the model, as {theirs[0]!r} is not")
+        raise DataError(f"none of the {len(theirs)} {kind} of the data is a label of the model, {theirs[0]!r} for one")
     return found
 
 
@@ -59,16 +61,14 @@ def into_label_space(data: Dataset, model: LabelTable, *, drop_unknown: bool = F
         labels = np.unique(data.labels.indices[unknown])
         names = data.label_ids or data.label_texts
         raise DataError(
-            f"{len(labels)} labels of the data are not in the model, as {names[labels[0]]!r}, with {int(unknown.sum())} "
-            "pairs: add them (eclare labels add), or leave their pairs out (--drop-unknown)"
+            f"{len(labels)} labels of the data are not in the model, {names[labels[0]]!r} for one, with "
+            f"{int(unknown.sum())} pairs: add them (eclare labels add), or leave their pairs out (--drop-unknown)"
         )
     rows = np.repeat(np.arange(data.n_documents, dtype=np.int64), np.diff(data.labels.indptr))
     kept = ~unknown
     entries = (data.labels.data[kept], (rows[kept], found[data.labels.indices[kept]]))
     pairs = np.stack([data.filter_pairs[:, 0], found[data.filter_pairs[:, 1]]], axis=1)
     pairs = pairs[pairs[:, 1] >= 0]
-    import scipy.sparse as sp
-
     return replace(
         data,
         labels=as_csr(sp.coo_array(entries, shape=(data.n_documents, len(model.texts)))),
@@ -76,6 +76,25 @@ def into_label_space(data: Dataset, model: LabelTable, *, drop_unknown: bool = F
         label_ids=None if model.ids is None else list(model.ids),
         filter_pairs=pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))],
     )
+
+
+def folder_into_label_space(folder: DataFolder, model: LabelTable, *, drop_unknown: bool = False) -> DataFolder:
+    """Both splits over the labels of the model; of the train split pairs with other labels are left out anyway.
+
+    Raises:
+        DataError: As `into_label_space`.
+    """
+    test = folder.test
+    return replace(
+        folder,
+        train=into_label_space(folder.train, model, drop_unknown=True),
+        test=None if test is None else into_label_space(test, model, drop_unknown=drop_unknown),
+    )
+
+
+def seen_frequencies(model: Model, train: Dataset) -> IntArray:
+    """(L,) train documents of each label, 0 of those that the model was never trained on, whatever the data say."""
+    return np.where(model.frequencies == 0, 0, train.label_frequencies)
 
 
 def _rows(names: list[str], whose: str, by_id: bool) -> dict[str, int]:

@@ -17,6 +17,7 @@ from eclare_py.index import LabelTree
 from eclare_py.linear import LinearRanker
 from eclare_py.linear.chunks import Chunks
 from eclare_py.rank.evidence import LabelProfile
+from eclare_py.rank.label_network import PER_LABEL
 from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
@@ -68,7 +69,7 @@ class Arrivals:
     classifiers: Classifiers | None
 
     def __len__(self) -> int:
-        """n."""
+        """Number of labels, n."""
         return len(self.vectors)
 
 
@@ -230,5 +231,4 @@ def _voters(voters: Neighbours | None, rows: IntArray | None, labels: Csr | None
 
 def _parameters(network: dict[str, npt.NDArray[Any]], change: Any) -> dict[str, npt.NDArray[Any]]:
     """The parameters of the network, those with a row for each label changed."""
-    per_label = ("label_encoder.bias", "label_encoder.free.weight", "label_encoder.clusters")
-    return {name: np.ascontiguousarray(change(value)) if name in per_label else value for name, value in network.items()}
+    return {n: np.ascontiguousarray(change(value)) if n in PER_LABEL else value for n, value in network.items()}

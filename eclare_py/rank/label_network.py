@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from eclare_py.model.network import EclareNetwork
 
 _MEND = "restore the model from its source or train again"
-_PER_LABEL = ("label_encoder.bias", "label_encoder.free.weight", "label_encoder.clusters")
+# Parameters with a row for each label.
+PER_LABEL = ("label_encoder.bias", "label_encoder.free.weight", "label_encoder.clusters")
 
 
 def label_network(pipeline: Pipeline, labels: IntArray) -> tuple[EclareNetwork, IntArray]:
@@ -61,7 +62,7 @@ def label_network(pipeline: Pipeline, labels: IntArray) -> tuple[EclareNetwork, 
     network = EclareNetwork(side, document, settings, hop_features=recipe["training"]["hop_features"])
     network.per_label = True
     parameters = {name: torch.from_numpy(np.array(value)) for name, value in pipeline.network.items()}
-    for name in _PER_LABEL:
+    for name in PER_LABEL:
         if name in parameters:
             parameters[name] = parameters[name][nodes]
     if encoder.n_terms:

@@ -11,10 +11,8 @@ import pytest
 from eclare_py.errors import UsageError
 from eclare_py.index import LabelTree
 from eclare_py.labels import add_labels, merge_labels, remove_labels, rename_labels
-from eclare_py.labels.take import keep, put_in_classifiers, put_in_tree
-from eclare_py.labels.take import Classifiers
+from eclare_py.labels.take import Classifiers, keep, keep_in_tree, put_in_classifiers, put_in_tree
 from eclare_py.persist import load_pipeline, save_pipeline
-from eclare_py.rank.explain import explain
 from eclare_py.rank.pipeline import LabelTable, Pipeline
 from eclare_py.types import Csr, Ranking, as_csr
 from tests.tiny import arrays_of
@@ -109,8 +107,6 @@ def test_labels_of_a_tree_by_hand() -> None:
         np.array([0, 3]), np.array([0]), np.array([0, 2, 3, 5]), np.array([2, 0, 1, 3, 4]),
         np.eye(3, dtype=np.float32), np.zeros(3, np.float32),
     )  # fmt: skip
-    from eclare_py.labels.take import keep_in_tree
-
     fewer = keep_in_tree(tree, np.array([0, 2, 3, 4]))
     assert (fewer.leaf_ptr.tolist(), fewer.label_order.tolist()) == ([0, 2, 2, 4], [1, 0, 2, 3])
     more = put_in_tree(fewer, np.array([1, 0, 1]))
@@ -124,7 +120,6 @@ def test_new_classifiers_score_as_their_weights_say(pipeline: Pipeline, tiny: An
     texts = tiny.folder.test.texts[:20]
     rows = pipeline.features.transform(texts)[:, : linear.n_features]
     weights = linear.levels[-1].matrix()[[3, 11]]
-    position = np.argsort(linear.label_order)
     parents = np.array([0, linear.levels[-1].n_chunks - 1])
     more = put_in_classifiers(linear, Classifiers(weights, np.array([0.5, -0.5], np.float32), parents))
     assert sorted(more.label_order.tolist()) == list(range(N_LABELS + 2))
@@ -137,7 +132,6 @@ def test_new_classifiers_score_as_their_weights_say(pipeline: Pipeline, tiny: An
     old = np.zeros((len(texts), N_LABELS), np.float32)
     np.put_along_axis(old, linear.label_order[before.nodes], before.margins, axis=1)
     np.testing.assert_allclose(margins[:, :N_LABELS], old, atol=1e-5)
-    assert len(position) == N_LABELS
 
 
 def test_renamed_labels_answer_the_same_under_other_names(pipeline: Pipeline, tiny: Any) -> None:
@@ -147,3 +141,36 @@ def test_renamed_labels_answer_the_same_under_other_names(pipeline: Pipeline, ti
     assert renamed.labels.texts[5] == "another name" and renamed.labels.texts[:5] == pipeline.labels.texts[:5]
     with pytest.raises(UsageError, match="not empty"):
         rename_labels(pipeline, texts={5: " "})
+
+
+def test_merged_labels_by_hand(pipeline: Pipeline, tiny: Any) -> None:
+    """Labels 7 and 30 become part of 12: counts add up, vectors are means, classifiers the largest weights."""
+    before, ranker = pipeline, pipeline.ranker
+    merged = merge_labels(pipeline, {7: 12, 30: 12})
+    row = 11  # 12, less the 7 before it
+    assert merged.n_labels == 88 and merged.labels.texts[row] == pipeline.labels.texts[12]
+    counts = before.frequencies[[12, 7, 30]]
+    assert merged.frequencies[row] == min(counts.sum(), before.n_documents)
+    mean = (1 + counts[:, None].astype(np.float32)) * ranker.scorer.vectors[[12, 7, 30]]
+    mean = mean.sum(axis=0) / np.linalg.norm(mean.sum(axis=0))
+    np.testing.assert_allclose(merged.ranker.scorer.vectors[row], mean, atol=0.01)
+    assert ranker.linear is not None and merged.ranker.linear is not None
+    old, new = ranker.linear.levels[-1], merged.ranker.linear.levels[-1]
+    place = np.argsort(ranker.linear.label_order)[[12, 7, 30]]
+    at = int(np.argsort(merged.ranker.linear.label_order)[row])
+    np.testing.assert_array_equal(new.matrix().toarray()[at], old.matrix().toarray()[place].max(axis=0))
+    assert new.bias[at] == old.bias[place].max()
+    support = ranker.support.toarray()
+    expected = np.delete(support[[12, 7, 30]].max(axis=0), [7, 12, 30])
+    found = np.delete(merged.ranker.support.toarray()[row], row)
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+    kept = pipeline.documents.pairs.tolist()
+    documents = {pipeline.documents.names[at] for label, at in kept if label in (7, 12, 30)}
+    assert {merged.documents.names[at] for label, at in merged.documents.pairs.tolist() if label == row} == documents
+    untouched = np.setdiff1d(np.arange(88), [row])
+    np.testing.assert_array_equal(
+        merged.ranker.scorer.vectors[untouched], np.delete(ranker.scorer.vectors, [7, 12, 30], axis=0)
+    )
+    assert merged.rank(tiny.folder.test.texts, 5).indices.max() < 88
+    with pytest.raises(UsageError, match="which goes itself"):
+        merge_labels(pipeline, {7: 12, 12: 30})
