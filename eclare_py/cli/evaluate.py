@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eclare_py.cli.console import say, show_table
-from eclare_py.cli.options import TailBoost
+from eclare_py.cli.options import DropUnknown, TailBoost
 from eclare_py.errors import DataError, UsageError
 from eclare_py.metrics.document_scores import saved_scores
 from eclare_py.metrics.evaluate import evaluate_trial
@@ -56,9 +56,7 @@ def evaluate(
         typer.Option("--against", help="Result file of another model on the same data: what is gained over it.",
                      show_default=False, dir_okay=False),
     ] = None,
-    drop_unknown: Annotated[
-        bool, typer.Option("--drop-unknown", help="Leave out test pairs with labels that the model does not have.")
-    ] = False,
+    drop_unknown: DropUnknown = False,
     tail_boost: TailBoost = None,
 ) -> None:  # fmt: skip
     """Measure the quality of a model, by label frequency too.
@@ -78,7 +76,6 @@ def evaluate(
     eclare evaluate models/debian --data data/debian --tail-boost 1.2
     """
     base = _check_call(split, labels_table, html, against)
-    from eclare_py.cli.predict import write_npz
     from eclare_py.data.dataset import load_dataset
     from eclare_py.estimator import EclareClassifier
     from eclare_py.labels import folder_into_label_space, seen_frequencies
@@ -88,7 +85,9 @@ def evaluate(
     started = time.perf_counter()
     classifier = EclareClassifier.load(model, tail_boost=tail_boost)
     load_seconds = time.perf_counter() - started
-    folder = folder_into_label_space(load_dataset(data), classifier.pipeline.labels, drop_unknown=drop_unknown)
+    folder = load_dataset(data)
+    _chosen(folder, split)  # refused at once where there is no such split
+    folder = folder_into_label_space(folder, classifier.pipeline.labels, drop_unknown=drop_unknown)
     chosen = _chosen(folder, split)
     ranking, seconds = _answers(classifier, chosen)
     trial = _trial(folder, chosen, ranking, seen_frequencies(classifier.pipeline, folder.train))
@@ -106,15 +105,21 @@ def evaluate(
         evaluation.save(json)
         scores.save(documents_path(json))
         say(f"result written to {json}, document scores to {documents_path(json)}")
+    _write_tables(ranking, labels, predictions, labels_table)
+    if html is not None:
+        write_html(evaluation, html, title=title, examples=choose_examples(classifier, chosen, evaluation.examples))
+        say(f"report written to {html}")
+
+
+def _write_tables(ranking: Ranking, labels: LabelTable, predictions: Path | None, labels_table: Path | None) -> None:
+    from eclare_py.cli.predict import write_npz
+
     if predictions is not None:
-        write_npz(predictions, ranking.to_csr(classifier.n_labels))
+        write_npz(predictions, ranking.to_csr(len(labels.columns["label"])))
         say(f"predictions written to {predictions}")
     if labels_table is not None:
         labels.save(labels_table)
         say(f"table of labels written to {labels_table}")
-    if html is not None:
-        write_html(evaluation, html, title=title, examples=choose_examples(classifier, chosen, evaluation.examples))
-        say(f"report written to {html}")
 
 
 def _check_call(

@@ -163,9 +163,8 @@ def keep_in_tree(tree: LabelTree, rows: IntArray) -> LabelTree:
 
 def put_in_tree(tree: LabelTree, leaves: IntArray) -> LabelTree:
     """The tree with the labels L, L + 1, ... behind those of their leaves; nodes and routers stay."""
-    places = tree.leaf_ptr[leaves + 1]
-    ordered = np.argsort(places, kind="stable")
-    order = np.insert(tree.label_order, places[ordered], tree.n_labels + ordered)
+    ordered = np.argsort(leaves, kind="stable")  # not by place: an empty leaf ends where the one before it ends
+    order = np.insert(tree.label_order, tree.leaf_ptr[leaves[ordered] + 1], tree.n_labels + ordered)
     counts = np.diff(tree.leaf_ptr) + np.bincount(leaves, minlength=tree.n_leaves)
     return replace(tree, label_order=order, leaf_ptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
 
@@ -183,10 +182,9 @@ def keep_classifiers(linear: LinearRanker, rows: IntArray) -> LinearRanker:
 def put_in_classifiers(linear: LinearRanker, new: Classifiers) -> LinearRanker:
     """The linear ranker with the labels L, L + 1, ... behind the children of their parents."""
     last, n_old = linear.levels[-1], len(linear.label_order)
-    places = last.child_ptr[new.parents + 1]
-    ordered = np.argsort(places, kind="stable")
+    ordered = np.argsort(new.parents, kind="stable")
     both = as_csr(sp.vstack([last.matrix(), new.weights], format="csr"))
-    order = np.insert(np.arange(n_old), places[ordered], n_old + ordered)
+    order = np.insert(np.arange(n_old), last.child_ptr[new.parents[ordered] + 1], n_old + ordered)
     counts = np.diff(last.child_ptr) + np.bincount(new.parents, minlength=last.n_chunks)
     child_ptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     bias = np.concatenate([last.bias, new.bias])[order]

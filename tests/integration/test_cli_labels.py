@@ -34,7 +34,6 @@ def test_add_remove_and_evaluate(tiny: Any, tmp_path: Path) -> None:
     assert "2 labels removed: 88 labels" in said
     refused = eclare("evaluate", tmp_path / "less", "--data", tiny.data, code=1)
     assert "are not in the model" in refused.replace("\n", " ")
-    eclare("evaluate", tmp_path / "less", "--data", tiny.data, "--drop-unknown")
     rows = [json.dumps({"label": names[row], "text": labels.texts[row]}) for row in (3, 80)]
     new = table(tmp_path / "new.jsonl", *rows)
     edges = table(tmp_path / "edges.csv", "label,other,weight", f'"{names[3]}","{names[5]}",0.5')
