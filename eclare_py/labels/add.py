@@ -75,6 +75,7 @@ def add_labels(
     new = Arrivals(
         names=names,
         vectors=np.zeros((len(names.texts), pipeline.encoder.dim), dtype=np.float32),
+        bias=np.asarray(kin @ ranker.scorer.bias, dtype=np.float32),
         leaves=untrained,
         frequencies=untrained,
         assumed=_assumed(kin, profile.priors, ranker.n_documents, config),

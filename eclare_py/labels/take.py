@@ -5,6 +5,7 @@ Nothing is trained or clustered again. What belongs to the labels that stay is c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,6 +46,7 @@ class Arrivals:
     Attributes:
         names: Their texts and ids.
         vectors: (n, d).
+        bias: (n,) added to their cosine.
         leaves: (n,) leaf of the tree each is put into.
         frequencies: (n,) train documents: 0 of a label that was never trained.
         assumed: (n,) frequencies as the fusion takes them.
@@ -58,6 +60,7 @@ class Arrivals:
 
     names: LabelTable
     vectors: FloatArray
+    bias: FloatArray
     leaves: IntArray
     frequencies: IntArray
     assumed: IntArray
@@ -109,7 +112,7 @@ def keep(pipeline: Pipeline, rows: IntArray) -> Pipeline:
 
 def put_in(pipeline: Pipeline, new: Arrivals) -> Pipeline:
     """The model with more labels, behind its own."""
-    ranker, labels, n_old = pipeline.ranker, pipeline.labels, pipeline.n_labels
+    ranker, labels = pipeline.ranker, pipeline.labels
     scorer, profile, size = ranker.scorer, ranker.profile, pipeline.n_labels + len(new)
     graph = _graph_of(pipeline.graph, _below(pipeline.graph.adjacency, new.graph, size))
     support = _below(as_csr(sp.hstack([ranker.support, new.supporters], format="csr")), new.support, size)
@@ -124,7 +127,7 @@ def put_in(pipeline: Pipeline, new: Arrivals) -> Pipeline:
         ranker,
         scorer=replace(
             scorer, vectors=np.concatenate([scorer.vectors, new.vectors]), tree=put_in_tree(scorer.tree, new.leaves),
-            bias=np.concatenate([scorer.bias, np.zeros(len(new), np.float32)]),
+            bias=np.concatenate([scorer.bias, new.bias]),
         ),
         profile=LabelProfile(
             np.concatenate([profile.frequencies, new.frequencies]),
@@ -142,7 +145,6 @@ def put_in(pipeline: Pipeline, new: Arrivals) -> Pipeline:
     def longer(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return np.concatenate([values, np.zeros((len(new), *values.shape[1:]), values.dtype)])
 
-    assert len(labels.texts) == n_old
     return replace(
         pipeline,
         ranker=ranker,
@@ -227,6 +229,8 @@ def _voters(voters: Neighbours | None, rows: IntArray | None, labels: Csr | None
     return None if voters is None or labels is None else replace(voters, labels=as_csr(labels))
 
 
-def _parameters(network: dict[str, npt.NDArray[Any]], change: Any) -> dict[str, npt.NDArray[Any]]:
+def _parameters(
+    network: dict[str, npt.NDArray[Any]], change: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
+) -> dict[str, npt.NDArray[Any]]:
     """The parameters of the network, those with a row for each label changed."""
     return {n: np.ascontiguousarray(change(value)) if n in PER_LABEL else value for n, value in network.items()}

@@ -60,6 +60,8 @@ def test_known_labels_stay_as_they_were(fewer: Pipeline, grown: Pipeline) -> Non
     np.testing.assert_array_equal(new.support.toarray()[:n, :n], old.support.toarray())
     edges = np.pad(fewer.graph.adjacency.toarray(), ((0, 0), (0, 5)))
     np.testing.assert_array_equal(grown.graph.adjacency.toarray()[:n], edges)
+    spread = new.scorer.bias[n:]  # tiny has biases: those of kin
+    assert spread.any() and old.scorer.bias.min() <= spread.min() and spread.max() <= old.scorer.bias.max()
     assert (grown.frequencies[n:] == 0).all() and (new.profile.priors[n:] >= 1).all()
 
 
