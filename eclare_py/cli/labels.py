@@ -31,7 +31,7 @@ def add(
     labels: Annotated[
         Path,
         typer.Option("--labels", "--texts", show_default=False, dir_okay=False,
-                     help="Table (.csv, .tsv, .jsonl, .parquet): column text, and label where the model has label ids."),
+                     help="Table (.csv, .tsv, .jsonl, .parquet): text, and label where the model has label ids."),
     ],
     edges: Annotated[
         Path | None,
