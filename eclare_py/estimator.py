@@ -11,6 +11,7 @@ import numpy as np
 
 from eclare_py.data.dataset import DEFAULT_PROPENSITY_A, DEFAULT_PROPENSITY_B, DataFolder, Dataset
 from eclare_py.errors import DataError, UsageError
+from eclare_py.labels.match import into_label_space, seen_frequencies
 from eclare_py.metrics.evaluate import evaluate
 from eclare_py.metrics.filters import drop_filter_pairs
 from eclare_py.metrics.ranking import BoolArray
@@ -241,17 +242,21 @@ class EclareClassifier:
         """Quality on a test set over the labels of the model.
 
         Args:
-            data: A data folder (its test split), or the test set.
+            data: A data folder (its test split), or the test set. Its labels are matched with those of the model by id,
+                or where one side has no ids, by text.
             train: The train split that label frequencies are counted in; those of the model without it.
             ranking: What `predict(texts, k=100, filter_pairs=...)` gave, where that was done already.
 
         Raises:
-            DataError: Other labels than the model's, or a folder without test split.
+            DataError: A label that the model does not have, or a folder without test split.
             UsageError: There is nothing to evaluate.
         """
         test, train, a, b = _test_split(data, train)
-        self.check_labels(test)
-        frequencies = self.pipeline.frequencies if train is None else train.label_frequencies
+        test = into_label_space(test, self.pipeline.labels)
+        frequencies = self.pipeline.frequencies
+        if train is not None:
+            train = into_label_space(train, self.pipeline.labels, drop_unknown=True)
+            frequencies = seen_frequencies(self.pipeline, train)
         n_train = self.pipeline.n_documents if train is None else train.n_documents
         if ranking is None:
             ranking = self.predict(test.texts, RANKED, filter_pairs=test.filter_pairs)

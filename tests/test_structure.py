@@ -22,7 +22,7 @@ LADDER = (
     ("config", "recipes"),
     ("data", "graph", "metrics"),
     ("features", "model", "index", "linear", "rank"),
-    ("train",),
+    ("train", "labels"),
     ("persist",),
     ("estimator",),
     ("hub",),

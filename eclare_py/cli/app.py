@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from eclare_py import __version__
-from eclare_py.cli import compare, data, evaluate, explain, graph, inspect, predict, serve, train
+from eclare_py.cli import compare, data, evaluate, explain, graph, inspect, labels, predict, serve, train
 from eclare_py.cli.console import errors
 from eclare_py.errors import EclareError
 
@@ -77,6 +77,7 @@ def root(
 
 
 app.add_typer(data.app, name="data")
+app.add_typer(labels.app, name="labels")
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eclare_py.cli.console import say, show_table
-from eclare_py.cli.options import TailBoost
+from eclare_py.cli.options import DropUnknown, TailBoost
 from eclare_py.errors import DataError, UsageError
 from eclare_py.metrics.document_scores import saved_scores
 from eclare_py.metrics.evaluate import evaluate_trial
@@ -28,7 +28,7 @@ from eclare_py.report.pictures.canvas import check_matplotlib
 if TYPE_CHECKING:
     from eclare_py.data.dataset import DataFolder, Dataset
     from eclare_py.estimator import EclareClassifier
-    from eclare_py.types import Ranking
+    from eclare_py.types import IntArray, Ranking
 
 
 def evaluate(
@@ -56,9 +56,13 @@ def evaluate(
         typer.Option("--against", help="Result file of another model on the same data: what is gained over it.",
                      show_default=False, dir_okay=False),
     ] = None,
+    drop_unknown: DropUnknown = False,
     tail_boost: TailBoost = None,
 ) -> None:  # fmt: skip
     """Measure the quality of a model, by label frequency too.
+
+    Labels of data and model are matched by id, or where one side has no ids, by text; their order does not count.
+    Labels that the model was never trained on (eclare labels add) are in the bin "unseen", whatever the data say.
 
     Filter pairs (filter_labels_*.txt, most often a document that is the label itself) are never predicted and not
     counted. The result file has metrics in percent with their intervals, bins by label frequency, thresholds,
@@ -72,9 +76,9 @@ def evaluate(
     eclare evaluate models/debian --data data/debian --tail-boost 1.2
     """
     base = _check_call(split, labels_table, html, against)
-    from eclare_py.cli.predict import write_npz
     from eclare_py.data.dataset import load_dataset
     from eclare_py.estimator import EclareClassifier
+    from eclare_py.labels import folder_into_label_space, seen_frequencies
     from eclare_py.rank.selection import with_score_quality
     from eclare_py.report.examples import choose_examples
 
@@ -82,10 +86,11 @@ def evaluate(
     classifier = EclareClassifier.load(model, tail_boost=tail_boost)
     load_seconds = time.perf_counter() - started
     folder = load_dataset(data)
+    _chosen(folder, split)  # refused at once where there is no such split
+    folder = folder_into_label_space(folder, classifier.pipeline.labels, drop_unknown=drop_unknown)
     chosen = _chosen(folder, split)
-    classifier.check_labels(chosen)
     ranking, seconds = _answers(classifier, chosen)
-    trial = _trial(folder, chosen, ranking)
+    trial = _trial(folder, chosen, ranking, seen_frequencies(classifier.pipeline, folder.train))
     evaluation = with_score_quality(evaluate_trial(trial), classifier.pipeline, ranking, chosen.labels)
     evaluation = evaluation.with_cost(_cost(classifier, model, load_seconds, seconds, len(chosen)))
     title = f"{classifier.pipeline.recipe.get('name', model.name)} on {folder.name}"
@@ -100,15 +105,21 @@ def evaluate(
         evaluation.save(json)
         scores.save(documents_path(json))
         say(f"result written to {json}, document scores to {documents_path(json)}")
+    _write_tables(ranking, labels, predictions, labels_table)
+    if html is not None:
+        write_html(evaluation, html, title=title, examples=choose_examples(classifier, chosen, evaluation.examples))
+        say(f"report written to {html}")
+
+
+def _write_tables(ranking: Ranking, labels: LabelTable, predictions: Path | None, labels_table: Path | None) -> None:
+    from eclare_py.cli.predict import write_npz
+
     if predictions is not None:
-        write_npz(predictions, ranking.to_csr(classifier.n_labels))
+        write_npz(predictions, ranking.to_csr(len(labels.columns["label"])))
         say(f"predictions written to {predictions}")
     if labels_table is not None:
         labels.save(labels_table)
         say(f"table of labels written to {labels_table}")
-    if html is not None:
-        write_html(evaluation, html, title=title, examples=choose_examples(classifier, chosen, evaluation.examples))
-        say(f"report written to {html}")
 
 
 def _check_call(
@@ -160,11 +171,11 @@ def _chosen(folder: DataFolder, split: str) -> Dataset:
     return folder.test
 
 
-def _trial(folder: DataFolder, chosen: Dataset, ranking: Ranking) -> Trial:
+def _trial(folder: DataFolder, chosen: Dataset, ranking: Ranking, frequencies: IntArray) -> Trial:
     return open_trial(
         ranking,
         chosen.labels,
-        folder.train.label_frequencies,
+        frequencies,
         folder.train.n_documents,
         filter_pairs=chosen.filter_pairs,
         propensity_a=folder.propensity_a,

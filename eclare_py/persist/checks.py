@@ -58,12 +58,14 @@ def count_of(folder: Path, part: str, state: State, name: str) -> int:
     return value
 
 
-def frequencies_of(folder: Path, part: str, state: State, n_labels: int, n_documents: int) -> IntArray:
+def frequencies_of(
+    folder: Path, part: str, state: State, n_labels: int, n_documents: int, *, name: str = "frequencies"
+) -> IntArray:
     """(L,) train frequencies of the labels."""
-    frequencies = checked_array(folder, part, state, "frequencies", np.int64, (n_labels,))
+    frequencies = checked_array(folder, part, state, name, np.int64, (n_labels,))
     if frequencies.min() < 0 or frequencies.max() > n_documents:
         worst = frequencies.min() if frequencies.min() < 0 else frequencies.max()
-        raise ModelError(f"{folder / part}.safetensors: frequencies holds {worst}, not 0 to {n_documents}; {MEND}")
+        raise ModelError(f"{folder / part}.safetensors: {name} holds {worst}, not 0 to {n_documents}; {MEND}")
     return frequencies
 
 

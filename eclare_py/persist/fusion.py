@@ -50,6 +50,7 @@ def fusion_states(pipeline: Pipeline) -> dict[str, State]:
             csr_to_arrays("terms", profile.terms)
             | vectors_to_arrays("centroids", profile.centroids)
             | {"frequencies": profile.frequencies}
+            | ({} if profile.assumed is None else {"assumed": profile.assumed})
         ),
         "tree": State(tree.arrays | vectors_to_arrays("routers", tree.arrays["routers"]), tree.meta),
         "graph": pipeline.graph.state(),
@@ -142,7 +143,10 @@ def _profile(folder: Path, n_labels: int, dim: int, n_features: int, n_documents
     frequencies = frequencies_of(folder, "profile", state, n_labels, n_documents)
     centroids = read_dense(folder, "profile", state, "centroids", n_labels, dim)
     terms = csr_from_arrays(state.arrays, "terms", "terms of the labels", shape=(n_labels, n_features))
-    return LabelProfile(frequencies, centroids, Csr(terms, dtype=np.float32))
+    assumed = None
+    if "assumed" in state.arrays:  # of labels that came later
+        assumed = frequencies_of(folder, "profile", state, n_labels, n_documents, name="assumed")
+    return LabelProfile(frequencies, centroids, Csr(terms, dtype=np.float32), assumed)
 
 
 def _ranker(

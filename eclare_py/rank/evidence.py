@@ -32,11 +32,19 @@ class LabelProfile:
             are made when training is over and meet documents that are not in them, so a label with one train document
             is known by it without being taken in by it.
         terms: (L, V) TF-IDF of the label texts. Both are zero where the recipe leaves them out.
+        assumed: (L,) frequencies that the fusion takes the labels to have, where some came to the trained model later:
+            nobody has counted these. None: as counted.
     """
 
     frequencies: IntArray
     centroids: FloatArray
     terms: Csr
+    assumed: IntArray | None = None
+
+    @property
+    def priors(self) -> IntArray:
+        """(L,) frequencies as the fusion takes them."""
+        return self.frequencies if self.assumed is None else self.assumed
 
 
 def first_evidence(query: Query, found: Candidates, profile: LabelProfile) -> FloatArray:
@@ -57,7 +65,7 @@ def first_evidence(query: Query, found: Candidates, profile: LabelProfile) -> Fl
     if filled.any():
         best[filled] = np.maximum.reduceat(found.similarity, found.indptr[:-1][filled])
     top = np.repeat(best, counts)
-    prior = profile.frequencies[found.labels]
+    prior = profile.priors[found.labels]
     return np.stack(
         [
             10 * found.similarity,

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from eclare_py.config import load_config
-from eclare_py.errors import ConfigError, ModelError, UsageError
-from eclare_py.graph.label_graph import LabelGraph
+from eclare_py.errors import UsageError
 from eclare_py.rank.candidates import Candidates, strongest
 from eclare_py.rank.fusion import probability
+from eclare_py.rank.label_network import label_network
 from eclare_py.rank.pipeline import LabelTable, Pipeline
 from eclare_py.rank.query import Query
-from eclare_py.types import Csr, FloatArray, IntArray, as_csr
+from eclare_py.types import Csr, FloatArray, IntArray
 
-_MEND = "restore the model from its source or train again"
 _NAMED = 5  # labels that an error names at most
 
 
@@ -219,10 +216,6 @@ def split_parts(pipeline: Pipeline, x: FloatArray, label: int, components: Float
 def label_parts(pipeline: Pipeline, labels: IntArray) -> FloatArray:
     """The parts that add up to a label's vector: hop 0, hop 1, ..., prototype, shared and free vector, as far as used.
 
-    The prototype is that of the finished model, which the held-out documents count for too.
-    The network is rebuilt over the labels within reach of these and the terms of their texts; what it knows of
-    other labels and terms has no part in them.
-
     Args:
         pipeline: The model.
         labels: (l,) rows.
@@ -235,64 +228,14 @@ def label_parts(pipeline: Pipeline, labels: IntArray) -> FloatArray:
     """
     import torch
 
-    from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
-    from eclare_py.model.inputs import Inputs
-    from eclare_py.model.network import EclareNetwork, LabelSide
-
-    recipe, encoder = pipeline.recipe, pipeline.encoder
-    try:
-        document = load_config(DocumentEncoderConfig, recipe.get("document", {}), "recipe.json")
-        settings = load_config(LabelEncoderConfig, recipe.get("label", {}), "recipe.json")
-    except ConfigError as error:
-        raise ModelError(f"{error}; {_MEND}") from error
-    nodes = pipeline.graph.closure(labels, settings.propagation.hops)
-    texts = [pipeline.labels.texts[node] for node in nodes.tolist()]
-    features = pipeline.features.transform(texts)
-    terms = np.unique(features.indices)
-    sentences = pipeline.sentence_encoder
-    side = LabelSide(
-        Inputs(as_csr(features[:, terms]), None if sentences is None else sentences.for_labels().encode(texts)),
-        _part_of(pipeline.graph, nodes),
-        pipeline.ranker.profile.frequencies[nodes],
-    )
-    network = EclareNetwork(side, document, settings, hop_features=recipe["training"]["hop_features"])
-    network.per_label = True
-    parameters = {name: torch.from_numpy(np.array(value)) for name, value in pipeline.network.items()}
-    for name in ("label_encoder.bias", "label_encoder.free.weight", "label_encoder.clusters"):
-        if name in parameters:
-            parameters[name] = parameters[name][nodes]
-    if encoder.n_terms:
-        parameters["bag.weight"] = torch.from_numpy(encoder.table.dense(terms))
-    if len(encoder.projection):
-        parameters["documents.project.weight"] = torch.from_numpy(np.ascontiguousarray(encoder.projection.T))
-    _load(network, parameters)
-    network.prototypes = pipeline.ranker.profile.centroids[nodes]
-    network.eval()
+    network, places = label_network(pipeline, labels)
     with torch.no_grad():
-        found = network.label_parts(np.searchsorted(nodes, labels))
+        found = network.label_parts(places)
         vectors = found.vectors().numpy()
         parts = (found.weights[:, :, None] * found.components).numpy()
     lengths = np.maximum(np.linalg.norm(parts.sum(axis=1), axis=1), 1e-12)
     scale = np.linalg.norm(vectors, axis=1) / lengths
     return np.asarray(parts * scale[:, None, None], dtype=np.float32)
-
-
-def _load(network: Any, parameters: dict[str, Any]) -> None:
-    """Fill the network; only what a label's vector does not use may be missing."""
-    try:
-        outcome = network.load_state_dict(parameters, strict=False)
-    except RuntimeError as error:
-        raise ModelError(f"the label encoder's parameters do not fit the recipe ({error}); {_MEND}") from error
-    missing = [
-        name for name in outcome.missing_keys if name.startswith("label_encoder.") and not name.endswith(".accumulator")
-    ]
-    if missing or outcome.unexpected_keys:
-        raise ModelError(f"the label encoder lacks {missing}, does not know {outcome.unexpected_keys}; {_MEND}")
-
-
-def _part_of(graph: LabelGraph, nodes: IntArray) -> LabelGraph:
-    adjacency, normalized = (as_csr(matrix[nodes][:, nodes]) for matrix in (graph.adjacency, graph.normalized))
-    return LabelGraph(adjacency, normalized, graph.kind, graph.normalization)
 
 
 def _candidates(pipeline: Pipeline, query: Query, row: int) -> tuple[Candidates, FloatArray, dict[str, float]]:

@@ -266,7 +266,7 @@ class Ranker:
     @cached_property
     def rarity(self) -> FloatArray:
         """(L,) ln(1 / propensity)."""
-        return np.log(inverse_propensities(self.profile.frequencies, self.n_documents)).astype(np.float32)
+        return np.log(inverse_propensities(self.profile.priors, self.n_documents)).astype(np.float32)
 
     def rank(self, query: Query, k: int, hidden: IntArray | None = None) -> Ranking:
         """The k labels of each document with the best fused scores.
@@ -325,7 +325,7 @@ class Ranker:
             *centroids,
             *near_vectors,
             *near_centroids,
-            frequencies=profile.frequencies,
+            frequencies=profile.priors,
             boost=self.boost,
             term_ptr=profile.terms.indptr,
             terms=profile.terms.indices.astype(np.int32),  # half the memory to wait for

@@ -1,4 +1,4 @@
-"""Changes of the train split: fewer documents, lost pairs, labels held out or known for groups alone.
+"""Changes of the train split: fewer documents, lost pairs, labels held out, added later or known for groups alone.
 
 Test data are never touched.
 
@@ -18,6 +18,9 @@ import scipy.sparse as sp
 from eclare_py import Dataset
 from eclare_py.data.aggregated import aggregate
 from eclare_py.data.rows import compact_csr
+from eclare_py.labels import add_labels, match_labels
+from eclare_py.rank.models import Model
+from eclare_py.rank.pipeline import LabelTable, Pipeline
 from eclare_py.train.imputation.grouping import form_groups
 from eclare_py.types import IntArray, as_csr
 
@@ -31,7 +34,8 @@ class Change:
     Attributes:
         kind: "none", "documents" (keep a share of the documents), "pairs" (lose a share of the (document, label)
             pairs), "replaced" (put a random other label in place of a share of them), "labels" (lose all pairs of a
-            share of the labels), "random groups" or "similar groups" (labels are known for groups of documents alone).
+            share of the labels), "added" (train without these labels, which the finished model gets by their texts),
+            "random groups" or "similar groups" (labels are known for groups of documents alone).
         share: Between 0 and 1.
         size: Members of a group.
     """
@@ -47,10 +51,19 @@ class Change:
             raise ValueError(f"share {self.share} is outside 0..1")
 
     def apply(self, train: Dataset, seed: int) -> Dataset:
-        """The changed train split; all labels and their texts stay."""
+        """The changed train split; all labels and their texts stay, but for those that are added later."""
         if self.kind in GROUPED:
             return aggregate(train, form_groups(train, size=self.size, by=GROUPED[self.kind], seed=seed))
         return CHANGES[self.kind](train, self.share, seed)
+
+    def finish(self, model: Model, train: Dataset) -> Model:
+        """The model with the labels that the change has left for later."""
+        if self.kind != "added" or not isinstance(model, Pipeline):
+            return model
+        known = match_labels(LabelTable(train.label_texts, train.label_ids), model.labels.texts, model.labels.ids)
+        late = np.setdiff1d(np.arange(train.n_labels), known).tolist()
+        ids = None if train.label_ids is None else [train.label_ids[row] for row in late]
+        return add_labels(model, LabelTable([train.label_texts[row] for row in late], ids))
 
 
 def _documents(train: Dataset, share: float, seed: int) -> Dataset:
@@ -90,6 +103,20 @@ def _labels(train: Dataset, share: float, seed: int) -> Dataset:
     return _keep(train, ~held_out_labels(train.n_labels, share, seed)[train.labels.indices])
 
 
+def _unknown(train: Dataset, share: float, seed: int) -> Dataset:
+    """The labels of `_labels` go from the list of labels too."""
+    known = np.flatnonzero(~held_out_labels(train.n_labels, share, seed))
+    left = _labels(train, share, seed)
+    ids, pairs = left.label_ids, left.filter_pairs[np.isin(left.filter_pairs[:, 1], known)]
+    return replace(
+        left,
+        labels=as_csr(left.labels[:, known]),
+        label_texts=[left.label_texts[row] for row in known],
+        label_ids=None if ids is None else [ids[row] for row in known],
+        filter_pairs=np.stack([pairs[:, 0], np.searchsorted(known, pairs[:, 1])], axis=1),
+    )
+
+
 def held_out_labels(n_labels: int, share: float, seed: int) -> BoolArray:
     """(L,) the labels that a change of kind "labels" takes from the train split."""
     mask = np.zeros(n_labels, dtype=np.bool_)
@@ -116,6 +143,7 @@ CHANGES: dict[str, Callable[[Dataset, float, int], Dataset]] = {
     "pairs": _pairs,
     "replaced": _replaced,
     "labels": _labels,
+    "added": _unknown,
 }
 GROUPED = {"random groups": "random", "similar groups": "similar"}
 AS_IS = Change()

@@ -11,17 +11,21 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from eclare_py import Dataset, Ranking, evaluate
 from eclare_py.config import to_mapping
 from eclare_py.data import DataFolder
 from eclare_py.data.aggregated import AggregatedDataset
 from eclare_py.errors import EclareError
+from eclare_py.labels import match_labels
 from eclare_py.rank.models import Model
 from eclare_py.train import lightxml
 from eclare_py.train.events import EventLog
 from eclare_py.train.fit import assemble, choose_device, train, train_network
 from eclare_py.train.imputation.impute import imputed
 from eclare_py.train.recipe import Recipe
+from eclare_py.types import PADDING
 from runner.assignment import assignment
 from runner.plan import Cell, network_recipe
 from runner.progress import Display
@@ -137,6 +141,7 @@ def _finish(
 ) -> None:
     for clock in clocks.values():
         clock.stop()
+    pipeline = cell.change.finish(pipeline, folder.train)
     ranking, predicting = _predict(pipeline, folder)
     single = _one_by_one(pipeline, folder)
     test, full = folder.test, folder.train
@@ -173,12 +178,16 @@ def _finish(
 
 
 def _predict(pipeline: Model, folder: DataFolder) -> tuple[Ranking, Clock]:
+    """The ranking of the test documents, by the rows that the data have for the labels, and what it took."""
     test: Any = folder.test
+    rows = match_labels(pipeline.labels, test.label_texts, test.label_ids)
+    hidden = np.stack([test.filter_pairs[:, 0], rows[test.filter_pairs[:, 1]]], axis=1)
     pipeline.rank(test.texts[:_WARM_UP], RANKED)
     clock = Clock()
-    ranking = pipeline.rank(test.texts, RANKED, hidden=test.filter_pairs)
+    ranking = pipeline.rank(test.texts, RANKED, hidden=hidden)
     clock.stop()
-    return ranking, clock
+    back = np.argsort(rows)
+    return Ranking(np.where(ranking.indices >= 0, back[ranking.indices], PADDING), ranking.scores), clock
 
 
 def _one_by_one(pipeline: Model, folder: DataFolder) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from eclare_py import Dataset, EclareClassifier, Ranking
+from eclare_py.labels import match_labels, remove_labels
 from eclare_py.types import as_csr
 from tests.tiny import ROOT, python
 
@@ -36,8 +37,8 @@ from runner.plan import Cell, cells_of  # noqa: E402
 from runner.results import Spread  # noqa: E402
 from runner.store import Store  # noqa: E402
 
-NAMES = ("ablation", "rare_labels", "cost_of_quality", "data_size", "missing_labels", "new_labels", "frontier",
-         "rank_ae", "tree_frontier", "automation")  # fmt: skip
+NAMES = ("ablation", "rare_labels", "cost_of_quality", "data_size", "missing_labels", "new_labels", "add_labels",
+         "frontier", "rank_ae", "tree_frontier", "automation")  # fmt: skip
 # A matrix of two variants that share a network, as a script that can be killed after its first cell.
 SCRIPT = """
 import os, signal, sys
@@ -195,6 +196,27 @@ def test_replaced_labels_are_nested_and_keep_the_number_of_labels(tiny: Any) -> 
     crowded = Dataset.from_texts(["a b"], [[0, 1]], ["a", "b", "c"])
     with pytest.raises(ValueError, match="2 of 3 labels"):
         Change("replaced", 0.5).apply(crowded, 0)
+
+
+def test_labels_added_later_are_ranked_by_the_rows_of_the_data(tiny: Any) -> None:
+    train, test, change = tiny.folder.train, tiny.folder.test, Change("added", 0.1)
+    late = held_out_labels(90, 0.1, 3)
+    without = change.apply(train, 3)
+    assert without.label_texts == [text for text, gone in zip(train.label_texts, late, strict=True) if not gone]
+    np.testing.assert_array_equal(without.label_frequencies, train.label_frequencies[~late])
+    known = remove_labels(tiny.classifier.pipeline, np.flatnonzero(late))  # as if it had been trained like that
+    model = change.finish(known, train)
+    assert model.labels.texts[81:] == [train.label_texts[row] for row in np.flatnonzero(late)]
+    assert AS_IS.finish(known, train) is known
+    found, _ = execute._predict(model, tiny.folder)
+    rows = match_labels(model.labels, test.label_texts, test.label_ids)
+    hidden = np.stack([test.filter_pairs[:, 0], rows[test.filter_pairs[:, 1]]], axis=1)
+    own = model.rank(test.texts, execute.RANKED, hidden=hidden)
+    there = own.indices >= 0
+    assert [model.labels.texts[label] for label in own.indices[there]] == [
+        test.label_texts[label] for label in found.indices[there]
+    ]
+    np.testing.assert_array_equal(found.scores, own.scores)
 
 
 def test_the_data_set_as_it_is_and_impossible_changes(tiny: Any) -> None:

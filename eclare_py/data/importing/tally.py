@@ -45,10 +45,11 @@ class Tally:
 
     Args:
         strict: The first row or label that would be left out raises instead.
+        mend: What the error then says to do.
     """
 
-    def __init__(self, *, strict: bool = False) -> None:
-        self._strict = strict
+    def __init__(self, *, strict: bool = False, mend: str = "correct it, or import without --strict") -> None:
+        self._strict, self._mend = strict, mend
         self._found: dict[tuple[Kind, str], Finding] = {}
 
     @property
@@ -97,7 +98,7 @@ class Tally:
     def _lose(self, kind: Kind, reason: str, place: Place, detail: str) -> None:
         if self._strict:
             said = reason + (f": {detail}" if detail else "")
-            raise DataError(f"{said}; correct it, or import without --strict", path=place.path, line=place.line)
+            raise DataError(f"{said}; {self._mend}", path=place.path, line=place.line)
         self._add(kind, reason, _where(place), detail)
 
     def _add(self, kind: Kind, reason: str, where: str, detail: str, count: int = 1) -> None:
