@@ -15,7 +15,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from eclare_py.graph.edges import row_ids, select_entries
+from eclare_py.graph.edges import select_entries
 from eclare_py.model.bag_kernels import sum_rows, update_rows
 from eclare_py.quantize import plain
 from eclare_py.types import Csr
@@ -89,37 +89,37 @@ class BagOfEmbeddings(torch.nn.Module):
         rows = sp.vstack([note[0] for note in self.notes], format="csr")
         gradients = torch.cat([note[1] for note in self.notes])
         self.notes = []
-        if self.weight.device.type != "cpu":
-            self._step_torch(rows, gradients, learning_rate)
-            return
         # By term instead of by text, in time linear in the entries and V.
         by_term = rows.tocsc()
         touched = np.flatnonzero(np.diff(by_term.indptr))
         starts = np.append(by_term.indptr[touched], by_term.nnz).astype(np.int64)
+        owners, values = by_term.indices.astype(np.int64), by_term.data
+        if self.weight.device.type != "cpu":
+            self._step_torch(starts, touched, owners, values, gradients, learning_rate)
+            return
         update_rows(
-            starts, touched, by_term.indices.astype(np.int64), by_term.data, gradients.numpy(),
-            self.weight.numpy(), self.accumulator.numpy(), np.float32(learning_rate), np.float32(_EPSILON),
+            starts, touched, owners, values, gradients.numpy(), self.weight.numpy(), self.accumulator.numpy(),
+            np.float32(learning_rate), np.float32(_EPSILON),
         )  # fmt: skip
 
-    def _step_torch(self, rows: Csr, gradients: Tensor, learning_rate: float) -> None:
+    def _step_torch(
+        self, starts: Any, touched: Any, owners: Any, values: Any, gradients: Tensor, learning_rate: float
+    ) -> None:
         """The same update by torch operations, for any device.
 
-        Gradients are summed term by term, in the order of the texts: the same sums every time, which atomic additions
-        would not give.
+        The gradient of a term is a bag over those of its texts, summed in their order: the same sums every time, which
+        atomic additions would not give.
         """
         device = self.weight.device
-        owners = torch.from_numpy(row_ids(rows)).to(device)
-        indices, _, values = (torch.from_numpy(part).to(device) for part in _parts(rows))
-        indices, order = indices.sort(stable=True)
-        touched, counts = indices.unique_consecutive(return_counts=True)
-        starts = torch.nn.functional.pad(counts.cumsum(0), (1, 0))
+        bounds, terms, texts, weights = (
+            torch.from_numpy(part).to(device) for part in (starts, touched, owners, values)
+        )
         summed = torch.nn.functional.embedding_bag(
-            owners[order], gradients, starts, mode="sum", per_sample_weights=values[order],
-            include_last_offset=True,
-        )  # fmt: skip
-        self.accumulator[touched] += summed.square().mean(dim=1)
-        rate = learning_rate / (self.accumulator[touched].sqrt() + _EPSILON)
-        self.weight[touched] -= rate[:, None] * summed
+            texts, gradients, bounds, mode="sum", per_sample_weights=weights, include_last_offset=True
+        )
+        self.accumulator[terms] += summed.square().mean(dim=1)
+        rate = learning_rate / (self.accumulator[terms].sqrt() + _EPSILON)
+        self.weight[terms] -= rate[:, None] * summed
 
 
 def drop_entries(rows: Csr, share: float) -> Csr:

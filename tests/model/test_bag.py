@@ -42,9 +42,13 @@ def by_torch(bag):
 
     def step(rate):
         notes, bag.notes = bag.notes, []
-        rows = sp.vstack([note[0] for note in notes], format="csr")
+        by_term = sp.vstack([note[0] for note in notes], format="csc")
+        touched = np.flatnonzero(np.diff(by_term.indptr))
+        starts = np.append(by_term.indptr[touched], by_term.nnz).astype(np.int64)
+        owners = by_term.indices.astype(np.int64)
         with torch.no_grad():
-            bag._step_torch(rows, torch.cat([note[1] for note in notes]), rate)
+            gradients = torch.cat([note[1] for note in notes])
+            bag._step_torch(starts, touched, owners, by_term.data, gradients, rate)
 
     return step
 

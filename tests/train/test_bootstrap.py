@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from eclare_py.linear import LinearConfig, fit_level
-from eclare_py.linear.model import log_score
+from eclare_py.linear.search import log_score
 from eclare_py.train.bootstrap import linear_head, matcher_beam
 from eclare_py.train.recipe import Recipe
 from eclare_py.train.resolution_config import ResolutionConfig
