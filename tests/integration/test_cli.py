@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
-import gzip
 import json
 import os
 import subprocess
@@ -14,37 +12,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import scipy.sparse as sp
-from click.testing import Result
 from typer.testing import CliRunner
 
 from eclare_py import __version__
 from eclare_py.cli import app as app_module
 from eclare_py.cli.app import app
-from eclare_py.cli.predict import CHUNK
 from eclare_py.errors import DataError
 from eclare_py.metrics.per_document import documents_path, read_document_scores
 from eclare_py.metrics.result import METRICS, read_evaluation
-from eclare_py.persist import save_pipeline
 from eclare_py.storage import verify_manifest
 from tests.integration.broken_cases import CASES, Broken, build_good, edit
+from tests.integration.command import eclare, error_of
 from tests.tiny import ROOT, python
-
-
-def eclare(*arguments: Any, text: str | bytes = "", code: int = 0) -> Result:
-    """Run the command line in this process and check its exit code."""
-    result = CliRunner().invoke(app, [str(one) for one in arguments], input=text)
-    assert result.exit_code == code, (result.output, result.exception)
-    return result
-
-
-def error_of(result: Result) -> str:
-    """The message of a failed call: one line, no traceback."""
-    lines = result.stderr.strip().splitlines()
-    assert "Traceback" not in result.output
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("error: ")
-    return lines[0].removeprefix("error: ")
-
 
 # --- as a user starts it ---
 
@@ -223,136 +202,6 @@ def test_training_leaves_one_complete_folder(tiny: Any, tmp_path: Path) -> None:
     assert (recipe["name"], recipe["training"]["ranker_epochs"]) == ("tiny", 1)
     eclare("train", tiny.recipe, "--data", tiny.data, "--out", model, "--set", "training.ranker_epochs=0")
     assert json.loads((model / "recipe.json").read_text())["training"]["ranker_epochs"] == 0
-
-
-def test_predict_lines(tiny: Any, tmp_path: Path) -> None:
-    texts = [*tiny.folder.test.texts[:5], "", "caf\u00e9 \u4e2d"]
-    expected = tiny.classifier.predict(texts, 4)
-    plain = eclare("predict", tiny.model, "--top-k", 4, text="\n".join(texts) + "\n")
-    rows = [json.loads(line) for line in plain.stdout.splitlines()]
-    names = tiny.folder.train.label_texts
-    assert [[one["text"] for one in row["labels"]] for row in rows] == [
-        [names[label] for label in row] for row in expected.indices.tolist()
-    ]
-    assert [one["score"] for one in rows[0]["labels"]] == pytest.approx(expected.scores[0].tolist(), abs=1e-6)
-    source, target = tmp_path / "texts.jsonl.gz", tmp_path / "out.jsonl"
-    lines = [json.dumps({"text": text, "uid": f"d{i}"}) for i, text in enumerate(texts)]
-    source.write_bytes(gzip.compress("\n".join(lines).encode()))
-    eclare("predict", tiny.model, "--input", source, "--output", target, "--top-k", 4)
-    again = [json.loads(line) for line in target.read_text().splitlines()]
-    assert [row.pop("uid") for row in again] == [f"d{i}" for i in range(7)]
-    assert again == rows
-
-
-def test_predict_data_folders_as_matrix(tiny: Any, tmp_path: Path) -> None:
-    target = tmp_path / "scores"
-    eclare("predict", tiny.model, "--input", tiny.data / "tst.json.gz", "--output", target, "--format", "npz")
-    matrix = sp.load_npz(target)
-    expected = tiny.classifier.predict(tiny.folder.test.texts, 10).to_csr(90)
-    assert isinstance(matrix, sp.csr_array) and matrix.shape == expected.shape
-    assert np.array_equal(matrix.toarray(), expected.toarray())
-    assert [path.name for path in tmp_path.iterdir()] == ["scores"]
-
-
-def test_predict_goes_chunk_by_chunk(tiny: Any) -> None:
-    count = CHUNK + 3
-    lines = eclare("predict", tiny.model, "--top-k", 1, text="some words\n" * count).stdout.splitlines()
-    assert len(lines) == count
-    assert len(set(lines)) == 1
-    assert eclare("predict", tiny.model).stdout == ""
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        (b"caf\xe9", "invalid UTF-8: byte 0xe9 at column 4"),
-        (b'{"text": "a", }', "invalid JSON"),
-        (b'{"name": "a"}', "key text is missing"),
-        (b'{"text": 3}', "text is 3: it must be a string"),
-        (b'{"text": "\\ud800"}', "lone surrogate"),
-    ],
-)
-def test_bad_input_names_the_line_and_writes_nothing(line: bytes, message: str, tiny: Any, tmp_path: Path) -> None:
-    source = tmp_path / "in.txt"
-    good = b'{"text": "good"}\n' if line.startswith(b"{") else b"good\n"
-    source.write_bytes(good + line + b"\n")
-    said = error_of(eclare("predict", tiny.model, "--input", source, "--output", tmp_path / "out.jsonl", code=1))
-    assert said.startswith(f"{source}:2: ") and message in said
-    assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]
-    assert error_of(eclare("predict", tiny.model, text=good + line + b"\n", code=1)).startswith("stdin:2: ")
-
-
-def test_predict_at_a_precision(tiny: Any, tmp_path: Path) -> None:
-    texts = tmp_path / "texts"
-    texts.write_text("\n".join(tiny.folder.test.texts))
-    common = ("predict", tiny.model, "--input", texts, "--top-k", 4)
-    everything = [json.loads(line)["labels"] for line in eclare(*common).stdout.splitlines()]
-    thresholds = tiny.classifier.thresholds(0.4, 4)
-    least = thresholds.of(tiny.classifier.pipeline.frequencies)
-    texts_of = tiny.classifier.pipeline.labels.texts
-    wanted = [[one for one in row if one["score"] >= least[texts_of.index(one["text"])]] for row in everything]
-    kept = [json.loads(line)["labels"] for line in eclare(*common, "--precision", 0.4).stdout.splitlines()]
-    assert kept == wanted and 0 < sum(map(len, kept)) < sum(map(len, everything)) and [] in kept
-    npz = tmp_path / "scores.npz"
-    eclare(*common, "--precision", 0.4, "--format", "npz", "--output", npz)
-    assert np.diff(sp.load_npz(npz).indptr).tolist() == [len(row) for row in kept]
-    assert "precision=0.0 must be above 0" in error_of(eclare(*common, "--precision", 0, code=2))
-
-
-def test_predict_at_a_precision_out_of_reach_keeps_nothing(tiny: Any, tmp_path: Path) -> None:
-    pipeline = tiny.classifier.pipeline
-    seen = pipeline.held_out
-    hopeless = dataclasses.replace(seen, relevant=np.zeros_like(seen.relevant))
-    save_pipeline(dataclasses.replace(pipeline, held_out=hopeless), tmp_path / "hopeless")
-    done = eclare("predict", tmp_path / "hopeless", "--precision", 0.2, text="some words\nother words\n")
-    assert done.stdout == '{"labels": []}\n' * 2
-    assert "no threshold reached a precision of 0.2" in done.stderr
-    save_pipeline(dataclasses.replace(pipeline, held_out=None), tmp_path / "older")
-    said = error_of(eclare("predict", tmp_path / "older", "--precision", 0.9, text="some words\n", code=1))
-    assert "no held-out scores" in said and "train" in said
-    assert len(json.loads(eclare("predict", tmp_path / "older", text="some words\n").stdout)["labels"]) == 10
-    eclare("evaluate", tmp_path / "older", "--data", tiny.data, "--json", tmp_path / "result.json")
-    found = read_evaluation(tmp_path / "result.json").selective
-    assert found["validation_documents"] is None and found["first"]["targets"] == [] and found["first"]["area"] > 0
-
-
-def test_predict_marks_what_can_be_automated(tiny: Any, tmp_path: Path) -> None:
-    texts = tmp_path / "texts"
-    texts.write_text("\n".join(tiny.folder.test.texts))
-    common = ("predict", tiny.model, "--input", texts, "--top-k", 4)
-    unmarked = [json.loads(line) for line in eclare(*common).stdout.splitlines()]
-    done = eclare(*common, "--min-precision", 0.3)
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    marks = [row.pop("automate") for row in rows]
-    assert rows == unmarked  # nothing is left out, and a mark is all that is new
-    thresholds, pipeline = tiny.classifier.thresholds(0.3, 1), tiny.classifier.pipeline
-    least = thresholds.of(pipeline.frequencies)
-    first = [row["labels"][0] for row in rows]
-    assert marks == [one["score"] >= least[pipeline.labels.texts.index(one["text"])] for one in first]
-    assert f"{sum(marks)} of {len(rows)} texts can be automated, {len(rows) - sum(marks)} are" in done.stderr
-    assert 0 < sum(marks) < len(marks)
-    ranking = tiny.classifier.predict(tiny.folder.test.texts, 2)
-    assert tiny.classifier.automatable(ranking, 0.3).tolist() == marks
-    named = tmp_path / "named.jsonl"
-    named.write_text('{"uid": "a", "text": "some words"}\n')
-    line = json.loads(eclare("predict", tiny.model, "--input", named, "--min-precision", 0.3).stdout)
-    assert list(line) == ["uid", "labels", "automate"] and isinstance(line["automate"], bool)
-
-
-def test_marks_out_of_reach_or_out_of_place(tiny: Any, tmp_path: Path) -> None:
-    pipeline, texts = tiny.classifier.pipeline, "some words\nother words\n"
-    hopeless = dataclasses.replace(pipeline.held_out, relevant=np.zeros_like(pipeline.held_out.relevant))
-    save_pipeline(dataclasses.replace(pipeline, held_out=hopeless), tmp_path / "hopeless")
-    done = eclare("predict", tmp_path / "hopeless", "--min-precision", 0.2, text=texts)
-    assert [json.loads(line)["automate"] for line in done.stdout.splitlines()] == [False, False]
-    assert "no threshold reached a precision of 0.2 on the held-out documents: nothing is automated" in done.stderr
-    save_pipeline(dataclasses.replace(pipeline, held_out=None), tmp_path / "older")
-    said = error_of(eclare("predict", tmp_path / "older", "--min-precision", 0.9, text=texts, code=1))
-    assert "no held-out scores" in said
-    for more in (("--precision", 0.9), ("--format", "npz", "--output", tmp_path / "out.npz")):
-        said = error_of(eclare("predict", tiny.model, "--min-precision", 0.9, *more, text=texts, code=2))
-        assert "--min-precision marks lines of jsonl" in said
-    assert "precision=0.0 must be above 0" in error_of(eclare("predict", tiny.model, "--min-precision", 0, code=2))
 
 
 def test_evaluate_writes_result_page_and_predictions(tiny: Any, tmp_path: Path) -> None:

@@ -12,18 +12,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
 
-from eclare_py.cli.app import app
 from eclare_py.graph import analyze, summary
 from eclare_py.report.graph import tables
-
-
-def eclare(*arguments: Any, code: int = 0) -> Result:
-    result = CliRunner().invoke(app, [str(one) for one in arguments])
-    assert result.exit_code == code, (result.output, result.exception)
-    return result
+from tests.integration.command import eclare
 
 
 class Page(HTMLParser):

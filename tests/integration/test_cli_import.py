@@ -9,20 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
 
-from eclare_py.cli.app import app
 from eclare_py.data.dataset import load_dataset
 from eclare_py.estimator import EclareClassifier
 from eclare_py.train.prepare import prepare
+from tests.integration.command import eclare
 from tests.tiny import build_folder, write_recipe
-
-
-def eclare(*arguments: Any, code: int = 0) -> Result:
-    result = CliRunner().invoke(app, [str(one) for one in arguments])
-    assert result.exit_code == code, (result.output, result.exception)
-    return result
 
 
 @pytest.fixture(scope="module")
