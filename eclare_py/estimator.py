@@ -21,7 +21,7 @@ from eclare_py.persist import load_pipeline, save_pipeline
 from eclare_py.rank.models import Model, method_of
 from eclare_py.rank.pipeline import Pipeline
 from eclare_py.rank.selection import automatable, choose_thresholds, with_score_quality
-from eclare_py.recipes import Overrides, find_recipe, override_words, recipes
+from eclare_py.recipes import Overrides, find_recipe, override_words
 from eclare_py.types import IntArray, Ranking
 
 if TYPE_CHECKING:
@@ -381,5 +381,3 @@ def _test_split(data: DataFolder | Dataset, train: Dataset | None) -> tuple[Data
         raise DataError("the folder has no test split: add tst.json.gz", path=data.path)
     return data.test, data.train if train is None else train, data.propensity_a, data.propensity_b
 
-
-__all__ = ["EclareClassifier", "find_recipe", "override_words", "recipes"]

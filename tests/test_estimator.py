@@ -11,11 +11,12 @@ from sklearn.base import clone
 import eclare_py
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import ConfigError, DataError, ModelError, TrainingError, UsageError
-from eclare_py.estimator import EclareClassifier, find_recipe, override_words, recipes
+from eclare_py.estimator import EclareClassifier
 from eclare_py.metrics.evaluate import evaluate
 from eclare_py.rank.explain import explain, find_label
 from eclare_py.rank.fusion import probability
 from eclare_py.rank.pipeline import LabelTable
+from eclare_py.recipes import find_recipe, override_words, recipes
 from tests.tiny import ROOT
 
 QUICK = {"training.surrogate_epochs": 1, "training.ranker_epochs": 1}

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from eclare_py import EclareClassifier
 from eclare_py.cli.app import app
 from eclare_py.config import describe
-from eclare_py.estimator import recipes
+from eclare_py.recipes import recipes
 from eclare_py.train.recipe import Recipe
 from tests.tiny import MINILM, arrays_of, python
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +10,8 @@ import torch
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import UsageError
 from eclare_py.index import exact_search
-from eclare_py.metrics.judged import Judged
-from eclare_py.metrics.ratios import ndcg, recall
 from eclare_py.rank.cluster_pipeline import ClusterPipeline
+from eclare_py.train.best_epoch import every_judged, remember_best
 from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.elias.assemble import assemble_elias
 from eclare_py.train.elias.clusters import label_texts, start_stage
@@ -23,8 +20,6 @@ from eclare_py.train.elias.stage import Stage, on_texts
 from eclare_py.train.events import EventLog
 from eclare_py.train.prepare import prepare
 from eclare_py.train.recipe import Recipe
-
-_JUDGED = 2000  # most held-out documents that pick the best epoch
 
 
 def train_elias(
@@ -87,18 +82,11 @@ def run_stage(session: EliasSession, name: str, epochs: int) -> None:
 def judge(session: EliasSession, stage: str) -> None:
     """Validate on the held-out documents and remember the best epoch of the stage."""
     prepared, network, settings = session.prepared, session.network, session.recipe.elias
-    shown = slice(None, None, -(-prepared.held_out.n_documents // _JUDGED))
+    shown = every_judged(prepared.held_out.n_documents)
     vectors = network.vectors(prepared.held_out_inputs[shown])
     if on_texts(settings, stage):
         texts = label_texts(session)
         ranking = exact_search(vectors, label_vectors=texts, label_bias=np.zeros(len(texts), dtype=np.float32), k=50)
     else:
         ranking = network.search(vectors, beam=settings.beam, shortlist=settings.shortlist, k=50)
-    judged = Judged.of(ranking, prepared.held_out.labels[shown])
-    figures: dict[str, Any] = {"ndcg_at_5": ndcg(judged, 5).share, "recall_at_50": recall(judged, 50).share}
-    epoch = session.cursor.epoch
-    percent: dict[str, Any] = {name: round(100 * value, 3) for name, value in figures.items()}
-    session.log("validation", stage=stage, epoch=epoch, **percent)
-    if not session.best or figures["ndcg_at_5"] > session.best["ndcg_at_5"]:
-        session.best = {"stage": stage, "epoch": epoch, **figures}
-        session.best_state = copy.deepcopy(network.state_dict())
+    remember_best(session, stage, ranking, prepared.held_out.labels[shown])

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import copy
-from typing import Any
-
 import numpy as np
 import torch
 
 from eclare_py.index import exact_search
-from eclare_py.metrics.judged import Judged as JudgedRanking
-from eclare_py.metrics.ratios import ndcg, recall
 from eclare_py.model.rank_losses import Judged
 from eclare_py.train.batches import Batch
+from eclare_py.train.best_epoch import every_judged, remember_best
 from eclare_py.train.epochs import Epochs
 from eclare_py.train.freezing import as_array
 from eclare_py.train.rank_ae.session import STAGE, Session
 from eclare_py.types import Csr, FloatArray, IntArray
 
-_JUDGED = 2000  # most held-out documents that pick the best epoch
 _BLOCK = 4096  # documents encoded at once
 
 
@@ -98,15 +93,8 @@ def document_vectors(session: Session, rows: Csr) -> FloatArray:
 def judge(session: Session) -> None:
     """Validate on the held-out documents and remember the best epoch."""
     prepared, network = session.prepared, session.network
-    shown = slice(None, None, -(-prepared.held_out.n_documents // _JUDGED))
+    shown = every_judged(prepared.held_out.n_documents)
     vectors = document_vectors(session, prepared.held_out_rows[shown])
     tables = as_array(network.labels.weight), as_array(network.bias)
     ranking = exact_search(vectors, label_vectors=tables[0], label_bias=tables[1], k=50)
-    judged = JudgedRanking.of(ranking, prepared.held_out.labels[shown])
-    figures: dict[str, Any] = {"ndcg_at_5": ndcg(judged, 5).share, "recall_at_50": recall(judged, 50).share}
-    epoch = session.cursor.epoch
-    percent: dict[str, Any] = {name: round(100 * value, 3) for name, value in figures.items()}
-    session.log("validation", stage=STAGE, epoch=epoch, **percent)
-    if not session.best or figures["ndcg_at_5"] > session.best["ndcg_at_5"]:
-        session.best = {"stage": STAGE, "epoch": epoch, **figures}
-        session.best_state = copy.deepcopy(network.state_dict())
+    remember_best(session, STAGE, ranking, prepared.held_out.labels[shown])

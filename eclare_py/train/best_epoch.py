@@ -1,0 +1,51 @@
+"""Which epoch of a stage stays: the best by nDCG@5 on held-out documents."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Protocol
+
+import torch
+
+from eclare_py.metrics.judged import Judged
+from eclare_py.metrics.ratios import ndcg, recall
+from eclare_py.train.checkpoint import Cursor
+from eclare_py.train.events import EventLog
+from eclare_py.types import Csr, Ranking
+
+JUDGED = 2000  # most held-out documents that pick the best epoch
+
+
+class Training(Protocol):
+    """What a training run has to have."""
+
+    cursor: Cursor
+    log: EventLog
+    best: dict[str, Any]
+    best_state: dict[str, torch.Tensor]
+
+    @property
+    def network(self) -> torch.nn.Module: ...  # noqa: D102
+
+
+def every_judged(n_held_out: int) -> slice:
+    """The held-out documents that judge: all, or evenly spread ones."""
+    return slice(None, None, -(-n_held_out // JUDGED))
+
+
+def remember_best(session: Training, stage: str, ranking: Ranking, labels: Csr) -> None:
+    """Log how good the finished epoch is, and keep its parameters where it is the best of the stage.
+
+    Args:
+        session: The run.
+        stage: Name of the stage.
+        ranking: 50 labels of each judged document.
+        labels: Their true ones.
+    """
+    judged = Judged.of(ranking, labels)
+    figures: dict[str, Any] = {"ndcg_at_5": ndcg(judged, 5).share, "recall_at_50": recall(judged, 50).share}
+    percent: dict[str, Any] = {name: round(100 * value, 3) for name, value in figures.items()}
+    session.log("validation", stage=stage, epoch=session.cursor.epoch, **percent)
+    if not session.best or figures["ndcg_at_5"] > session.best["ndcg_at_5"]:
+        session.best = {"stage": stage, "epoch": session.cursor.epoch, **figures}
+        session.best_state = copy.deepcopy(session.network.state_dict())
