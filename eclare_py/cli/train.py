@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
-import shutil
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eclare_py.cli.console import say
-from eclare_py.cli.progress import TrainingProgress
-from eclare_py.errors import EclareError, UsageError
+from eclare_py.cli.work import Device, Resume, Track, train_beside
 from eclare_py.storage import check_target
 
-INTERRUPTED = 130
-_OURS = {"checkpoint", "events.jsonl", "embeddings", "imputation"}  # what training keeps in its working folder
+if TYPE_CHECKING:
+    from eclare_py.train.events import Listener
 
 
 def train(
@@ -27,14 +22,10 @@ def train(
         list[str] | None,
         typer.Option("--set", help="Override a setting, section.key=value; may be repeated.", show_default=False),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    track: Annotated[
-        list[str] | None,
-        typer.Option("--track", help="tensorboard=DIR or mlflow=URI: shown there too; may be repeated.",
-                     show_default=False),
-    ] = None,
-) -> None:  # fmt: skip
+    resume: Resume = False,
+    device: Device = "auto",
+    track: Track = None,
+) -> None:
     """Train a model.
 
     While it runs, checkpoints and the event log are in OUT.train beside the model. Ctrl-C writes a checkpoint;
@@ -54,56 +45,15 @@ def train(
     check_target(out, KIND)
     # Only now, as it loads torch.
     from eclare_py.estimator import EclareClassifier
-    from eclare_py.train.tracking import fan_out, open_tracker
 
     classifier = EclareClassifier.from_recipe(recipe, overrides or (), device=device)
-    target = out.absolute()
-    work = target.with_name(f"{target.name}.train")
-    try:
-        with ExitStack() as stack:
-            # First, as a place that cannot be written to must not cost the checkpoint of an interrupted run.
-            trackers = [stack.enter_context(open_tracker(word, name=target.name)) for word in track or ()]
-            _prepare(work, resume)
-            progress = stack.enter_context(TrainingProgress())
-            classifier.fit(folder, folder=work, resume=resume, listener=fan_out(progress, *trackers))
+
+    def fit(work: Path, listener: Listener) -> EclareClassifier:
+        classifier.fit(folder, folder=work, resume=resume, listener=listener)
         classifier.pipeline.facts["data"] = folder.name
-        classifier.save(target, log=work / "events.jsonl")
-    except KeyboardInterrupt:
-        if not (work / "checkpoint").exists():
-            _forget(work)
-            say("interrupted before the first checkpoint; nothing was written")
-            raise typer.Exit(INTERRUPTED) from None
-        words = ["eclare", "train", recipe, "--data", str(data), "--out", str(out)]
-        words += [word for one in overrides or () for word in ("--set", one)]
-        words += [] if device == "auto" else ["--device", device]
-        words += [word for one in track or () for word in ("--track", one)]
-        say(f"interrupted; the checkpoint is in {work}. Go on with:\n  {shlex.join([*words, '--resume'])}")
-        raise typer.Exit(INTERRUPTED) from None
-    except EclareError:
-        _forget(work)
-        raise
-    shutil.rmtree(work, ignore_errors=True)
-    say(f"model written to {out}")
+        return classifier
 
-
-def _prepare(work: Path, resume: bool) -> None:
-    """Begin anew in an empty working folder, unless an interrupted run is to go on."""
-    if not work.exists():
-        if resume:
-            say(f"there is no {work} to resume; training starts from the beginning")
-        return
-    # A killed save may have left checkpoint.tmp-<pid> or checkpoint.old-<pid>.
-    strangers = sorted(
-        path.name for path in work.iterdir() if path.name not in _OURS and not path.name.startswith("checkpoint.")
-    )
-    if strangers:
-        raise UsageError(f"{work / strangers[0]} is not of a training run: move it away, {work} is needed")
-    if not resume:
-        say(f"training starts anew; the interrupted run in {work} is dropped")
-        shutil.rmtree(work)
-
-
-def _forget(work: Path) -> None:
-    """Remove a working folder in which nothing is worth keeping."""
-    if work.is_dir() and {path.name for path in work.iterdir()} <= {"events.jsonl"}:
-        shutil.rmtree(work, ignore_errors=True)
+    command = ["eclare", "train", recipe, "--data", str(data), "--out", str(out)]
+    command += [word for one in overrides or () for word in ("--set", one)]
+    command += [] if device == "auto" else ["--device", device]
+    train_beside(out, fit, command=command, resume=resume, track=track or ())
