@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from eclare_py.storage.files import atomic_file, read_json, render_json, write_json
 from eclare_py.storage.folder import atomic_folder, check_target, recover
+from eclare_py.storage.lock import exclusive
 from eclare_py.storage.manifest import MANIFEST, SCHEMA, read_manifest, verify_manifest
+from eclare_py.storage.recovery import remove_whole
 from eclare_py.storage.sizes import part_sizes
 from eclare_py.storage.state import JSON, State, csr_from_arrays, csr_to_arrays, read_state, write_state
 
@@ -18,11 +20,13 @@ __all__ = [
     "check_target",
     "csr_from_arrays",
     "csr_to_arrays",
+    "exclusive",
     "part_sizes",
     "read_json",
     "read_manifest",
     "read_state",
     "recover",
+    "remove_whole",
     "render_json",
     "verify_manifest",
     "write_json",
