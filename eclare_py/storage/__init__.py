@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eclare_py.storage.files import atomic_file, read_json, render_json, write_json
 from eclare_py.storage.folder import atomic_folder, check_target, recover
+from eclare_py.storage.growing import GrowingFile, growing_file
 from eclare_py.storage.lock import exclusive
 from eclare_py.storage.manifest import MANIFEST, SCHEMA, read_manifest, verify_manifest
 from eclare_py.storage.recovery import remove_whole
@@ -14,6 +15,7 @@ __all__ = [
     "JSON",
     "MANIFEST",
     "SCHEMA",
+    "GrowingFile",
     "State",
     "atomic_file",
     "atomic_folder",
@@ -21,6 +23,7 @@ __all__ = [
     "csr_from_arrays",
     "csr_to_arrays",
     "exclusive",
+    "growing_file",
     "part_sizes",
     "read_json",
     "read_manifest",
