@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eclare_py.storage.files import atomic_file, read_json, render_json, write_json
+from eclare_py.storage.files import atomic_file, read_json, remove_stale, render_json, write_json
 from eclare_py.storage.folder import atomic_folder, check_target, recover
 from eclare_py.storage.growing import GrowingFile, growing_file
 from eclare_py.storage.lock import exclusive
@@ -29,6 +29,7 @@ __all__ = [
     "read_manifest",
     "read_state",
     "recover",
+    "remove_stale",
     "remove_whole",
     "render_json",
     "verify_manifest",

@@ -12,15 +12,7 @@ import pytest
 
 from eclare_py.errors import ModelError, UsageError
 from eclare_py.storage import atomic_folder, exclusive
-from tests.tiny import ROOT
-
-HOLD = """
-import sys
-from eclare_py.storage import exclusive
-with exclusive(sys.argv[1]):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
+from tests.tiny import HOLD, ROOT
 
 
 def holder(path: Path) -> subprocess.Popen[str]:
