@@ -35,11 +35,13 @@ class Plan:
         kind: One of `KINDS`.
         at: At which point, counted from 1.
         seen: Names of the points passed, this one included; for "enospc" those that write.
+        writes: How many points that write were passed.
     """
 
     kind: str
     at: int = 0
     seen: list[str] = field(default_factory=list)
+    writes: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Plan | None:
@@ -57,6 +59,7 @@ class Plan:
 
     def pass_by(self, name: str, writes: bool) -> None:
         """One more point; the fault, where it is due."""
+        self.writes += writes
         if self.kind == "enospc" and not writes:
             return
         self.seen.append(name)

@@ -16,6 +16,8 @@ from crash.verbs import Verb
 from eclare_py.errors import EclareError
 
 ABSENT, OLD, NEW, BROKEN = "absent", "old", "new", "broken"
+_MARKS = (".tmp-", ".old-", ".lock", ".partial")
+_GOING_ON = ("resumed in stage", "going on behind", "1 done before")
 _SECOND = 60  # the restart of every third kill is killed too, at one of its first points
 
 
@@ -33,6 +35,7 @@ class Trial:
         allowed: It may be so.
         equal: The restart ended in the output of an undisturbed run.
         litter: What stayed beside it.
+        went_on: The restart said that it goes on, rather than begins anew.
         said: By the restart that failed, or by the process with the full disk that said the wrong thing.
     """
 
@@ -45,6 +48,7 @@ class Trial:
     allowed: bool
     equal: bool
     litter: tuple[str, ...]
+    went_on: bool
     said: str
 
     @property
@@ -58,6 +62,7 @@ class Campaign:
 
     Attributes:
         points: What an undisturbed run passes.
+        writes: How many of these points write.
     """
 
     def __init__(self, verb: Verb, root: Path, seed: int = 0) -> None:
@@ -67,7 +72,7 @@ class Campaign:
         counted = in_fork(lambda: verb.run(undisturbed), "count")
         if counted.code:
             raise SystemExit(f"{verb.name} fails without a fault: {counted.said}")
-        self.points = counted.points
+        self.points, self.writes = counted.points, counted.writes
         self.seconds = counted.seconds
         self.digests = {verb.digest(verb.old): OLD, verb.digest(undisturbed / verb.output): NEW}
         self.names = sorted(os.listdir(undisturbed))
@@ -85,13 +90,7 @@ class Campaign:
 
     def full_disks(self, count: int) -> Iterator[Trial]:
         """Runs that find the disk full, at writes spread evenly over the run."""
-        at = self._fresh("counted", old=False)
-        writes = [1]
-        while in_fork(lambda: self.verb.run(at), f"enospc:{writes[-1]}").code:  # how many writes there are: by doubling
-            writes.append(2 * writes[-1])
-            shutil.rmtree(at)
-            at.mkdir()
-        for number, write in enumerate(spread(count, writes[-1] // 2)):
+        for number, write in enumerate(spread(count, self.writes)):
             at = self._fresh("full", old=number % 2 == 0)
             yield self._refuse(at, "full", write, in_fork(lambda at=at: self.verb.run(at), f"enospc:{write}"))
 
@@ -117,8 +116,8 @@ class Campaign:
 
     def _refuse(self, folder: Path, kind: str, at: float, outcome: Outcome) -> Trial:
         """A run that ended, or not, as the disk was full."""
-        lines = [line for line in outcome.said.splitlines() if line.startswith("error: ")]
-        told = len(lines) == 1 and str(folder) in lines[0] and "Traceback" not in outcome.said
+        lines = [line for line in outcome.said.splitlines() if line.startswith(("error: ", "failed: "))]
+        told = bool(lines) and all(str(folder) in line for line in lines) and "Traceback" not in outcome.said
         happened = told and outcome.code in (1, 2) or kind == "quota" and outcome.code == 0
         old = (folder / self.verb.output).exists()
         found = self._look(folder)
@@ -130,11 +129,13 @@ class Campaign:
         """Restart without a fault, and compare."""
         again = in_fork(lambda: self.verb.run(folder))
         equal = again.code == 0 and self._look(folder) == NEW
-        litter = tuple(sorted(set(os.listdir(folder)) - set(self.names)))
+        left = {path.name for path in folder.rglob("*") if any(mark in path.name for mark in _MARKS)}
+        litter = tuple(sorted(left | (set(os.listdir(folder)) - set(self.names))))
+        went_on = any(words in again.said for words in _GOING_ON)
         allowed = found in ((OLD, NEW) if old else (ABSENT, NEW))
         return Trial(
             self.verb.name, kind, at, before, happened, found, allowed, equal, litter,
-            said or ("" if equal else again.said[-2000:]),
+            went_on, said or ("" if equal else again.said[-2000:]),
         )  # fmt: skip
 
     def _look(self, folder: Path) -> str:
@@ -167,6 +168,7 @@ def summary(trials: list[Trial]) -> dict[str, int]:
     found = Counter(trial.found for trial in trials)
     return {
         "trials": len(trials), **{name: found[name] for name in (ABSENT, OLD, NEW, BROKEN)},
-        "equal": sum(trial.equal for trial in trials), "litter": sum(bool(trial.litter) for trial in trials),
+        "went_on": sum(trial.went_on for trial in trials), "equal": sum(trial.equal for trial in trials),
+        "litter": sum(bool(trial.litter) for trial in trials),
         "good": sum(trial.good for trial in trials),
     }  # fmt: skip

@@ -27,6 +27,7 @@ class Outcome:
         signal: That killed it; 0 for none.
         code: Its exit code.
         points: Names of the points it passed, where it was to count them.
+        writes: How many of them write.
         said: On stdout and stderr.
         seconds: It lived.
     """
@@ -34,6 +35,7 @@ class Outcome:
     signal: int
     code: int
     points: tuple[str, ...]
+    writes: int
     said: str
     seconds: float
 
@@ -50,31 +52,28 @@ def in_fork(
         file_size: Most bytes that a file of it may have, as with a quota.
     """
     sys.stdout.flush()
-    reader, writer = os.pipe()
+    reader, writer = os.pipe()  # no file: the child's may be limited
     started = time.perf_counter()
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as passed:
         pid = os.fork()
         if pid == 0:
             os.close(reader)
-            _be_child(work, plan, file_size, said.fileno(), writer)
+            _be_child(work, plan, file_size, writer, passed.fileno())
         os.close(writer)
         if after is not None:
             time.sleep(after)
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        with os.fdopen(reader) as pipe:
-            points = pipe.read()
+            os.kill(pid, signal.SIGKILL)  # ended or not, it is there until it is waited for
+        with os.fdopen(reader, encoding="utf-8", errors="replace") as pipe:
+            said = pipe.read()
         status = os.waitpid(pid, 0)[1]
         seconds = time.perf_counter() - started
-        said.seek(0)
-        text = said.read().decode("utf-8", "replace")
-    return Outcome(
-        os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, os.waitstatus_to_exitcode(status),
-        tuple(json.loads(points or "[]")), text, seconds,
-    )  # fmt: skip
+        passed.seek(0)
+        points, writes = json.loads(passed.read() or "[[], 0]")
+    killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    return Outcome(killed, os.waitstatus_to_exitcode(status), tuple(points), writes, said, seconds)
 
 
-def _be_child(work: Callable[[], int], plan: str, file_size: int | None, said: int, writer: int) -> None:
+def _be_child(work: Callable[[], int], plan: str, file_size: int | None, said: int, passed: int) -> None:
     code = _BROKEN
     try:
         os.dup2(said, 1)
@@ -84,7 +83,7 @@ def _be_child(work: Callable[[], int], plan: str, file_size: int | None, said: i
         armed = fault.arm(plan)
         code = work()
         if armed is not None and armed.kind == "count":
-            os.write(writer, json.dumps(armed.seen).encode())
+            os.write(passed, json.dumps([armed.seen, armed.writes]).encode())
     except BaseException:
         traceback.print_exc()
     finally:

@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from runner import Experiment, Results, Variant
+from runner import main as run_experiments
+
 from eclare_py import EclareClassifier, load_dataset
 from eclare_py.cli import main, ranking_file
 from eclare_py.errors import EclareError
+from eclare_py.storage import atomic_file
 
 RECIPE = """\
 name: tiny
@@ -55,7 +59,7 @@ class Verb:
 
 
 def make_verbs(root: Path) -> dict[str, Verb]:
-    """All verbs, with what they read and earlier outputs made below `root`. Trains twice, which warms all kernels up."""
+    """All verbs, with what they read and earlier outputs made below `root`; the trainings warm all kernels up."""
     (root / "tiny.yaml").write_text(RECIPE)
     for number, name in enumerate(("data", "old-data")):
         _need(_command("data", "build", "synthetic", "--out", root / name, *_SIZES, "--set", f"seed={number}"))
@@ -63,10 +67,12 @@ def make_verbs(root: Path) -> dict[str, Verb]:
     test = load_dataset(root / "data").test
     assert test is not None
     (root / "texts").write_text("\n".join(test.texts * 8))
-    (root / "table.jsonl").write_text(
-        "".join(json.dumps({"text": text, "labels": [f"label {row % 7}"]}) + "\n" for row, text in enumerate(test.texts))
-    )
+    for number, name in enumerate(("table.jsonl", "old-table.jsonl")):
+        rows = ({"text": text, "labels": [f"label {row % (7 + number)}"]} for row, text in enumerate(test.texts))
+        (root / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    _need(_command("data", "import", root / "old-table.jsonl", "--out", root / "old-import"))
     (root / "old-lines").write_text('{"labels": []}\n')
+    (root / "old.json").write_text('{"rows": []}')
     (root / "old-matrix").write_bytes(b"the scores of yesterday")
     classifier = EclareClassifier.load(root / "model")
     predict = partial(_predict, root)
@@ -74,13 +80,14 @@ def make_verbs(root: Path) -> dict[str, Verb]:
         Verb("build", "data", lambda at: _command("data", "build", "synthetic", "--out", at / "data", *_SIZES),
              load_dataset, _digest_of_folder, root / "old-data"),
         Verb("import", "data", lambda at: _command("data", "import", root / "table.jsonl", "--out", at / "data"),
-             load_dataset, _digest_of_folder, root / "old-data"),
+             load_dataset, _digest_of_folder, root / "old-import"),
         Verb("train", "model", lambda at: _train(root, at / "model"),
              EclareClassifier.load, _digest_of_model, root / "old-model"),
         Verb("save", "model", lambda at: _save(classifier, at / "model"),
              EclareClassifier.load, _digest_of_model, root / "old-model"),
         Verb("predict", "out", lambda at: predict(at / "out", "jsonl"), _read, _digest_of_file, root / "old-lines"),
         Verb("predict-npz", "out", lambda at: predict(at / "out", "npz"), _read, _digest_of_file, root / "old-matrix"),
+        Verb("experiment", "toy.json", lambda at: _experiment(root, at), _read, _digest_of_metrics, root / "old.json"),
     )  # fmt: skip
     return {verb.name: verb for verb in verbs}
 
@@ -120,6 +127,36 @@ def _predict(root: Path, out: Path, kind: str) -> int:
     return _command(
         "predict", root / "model", "--input", root / "texts", "--output", out, "--format", kind, "--top-k", 3
     )
+
+
+def _draw(results: Results, path: Path) -> None:
+    with atomic_file(path) as handle:
+        handle.write("<svg/>")
+
+
+_TOY = Experiment(
+    name="toy", question="?", base="whole", shown=("P@1", "R@10"), draw=_draw,
+    variants=(Variant("whole"), Variant("no graph features", ("rank.graph_features=false",))),
+)  # fmt: skip
+
+
+def _experiment(root: Path, at: Path) -> int:
+    """Two cells of one network."""
+    places = {"data": root / "data", "recipe": root / "tiny.yaml", "out": at / "out", "results": at}
+    words = [word for name, path in places.items() for word in (f"--{name}", str(path))]
+    try:
+        run_experiments(_TOY, words=[*words, "--seeds", "0", "--device", "cpu"])
+    except SystemExit as end:
+        print(end.code, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _digest_of_metrics(path: Path) -> str:
+    """Of what does not depend on time."""
+    rows = json.loads(path.read_text())["rows"]
+    kept = [{name: row["metrics"][name] for name in ("P@1", "PSP@5", "R@10")} for row in rows]
+    return hashlib.sha256(json.dumps(kept).encode()).hexdigest()
 
 
 def _read(path: Path) -> bytes:

@@ -56,7 +56,7 @@ def run(
         together = list(group)
         try:
             _run_group(together, folders[together[0].data], store, display, device)
-        except EclareError as error:
+        except (EclareError, OSError) as error:
             failed += [f"{cell.title}: {error}" for cell in together if not store.done(cell.key)]
             display.say(f"failed: {together[0].title}: {error}")
     return failed

@@ -47,7 +47,8 @@ def test_nothing_happens_unasked() -> None:
         fault.point("one", writes=True)
     plan = fault.arm("count")
     fault.point("one")
-    assert plan is not None and plan.seen == ["one"]
+    fault.point("two", writes=True)
+    assert plan is not None and plan.seen == ["one", "two"] and plan.writes == 1
 
 
 @pytest.mark.parametrize("words", ["kill", "kill:x", "kill:-1", "explode:3", "3"])
