@@ -29,7 +29,7 @@ from crash.verbs import make_verbs  # noqa: E402
 from eclare_py.storage import write_json  # noqa: E402
 
 VERBS = ("build", "import", "train", "save", "predict", "predict-npz", "experiment")
-QUOTAS = (0, 500, 3000)
+QUOTAS = (3000, 0, 500)
 
 
 def main() -> None:
@@ -45,8 +45,8 @@ def main() -> None:
             sides = {
                 "kill at a point": list(campaign.kills(arguments.points)),
                 "kill at a moment": list(campaign.random_kills(arguments.random)),
-                "full disk": list(campaign.full_disks(arguments.full)) if arguments.full else [],
-                "quota": list(campaign.quotas(QUOTAS)) if arguments.full else [],
+                "full disk": list(campaign.full_disks(arguments.full)),
+                "quota": list(campaign.quotas(QUOTAS[: arguments.full])),
             }
             seconds = round(time.perf_counter() - started, 1)
             for kind, found in sides.items():
@@ -68,7 +68,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=50, help="kills at points of each verb [50]")
     parser.add_argument("--random", type=int, default=0, help="kills at random moments of each verb [0]")
-    parser.add_argument("--full", type=int, default=0, help="full disks for each verb, and some quotas [0]")
+    parser.add_argument("--full", type=int, default=0, help="full disks for each verb, and up to three quotas [0]")
     parser.add_argument("--verbs", nargs="+", choices=VERBS, default=VERBS, help="which [all]")
     parser.add_argument("--seed", type=int, default=0, help="of random moments [0]")
     parser.add_argument("--json", type=Path, help="file for the figures")

@@ -6,8 +6,8 @@ import os
 import random
 import shutil
 import signal
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,8 +78,8 @@ class Campaign:
         self.names = sorted(os.listdir(undisturbed))
 
     def kills(self, count: int) -> Iterator[Trial]:
-        """Kills at points spread evenly over the run."""
-        for number, at in enumerate(spread(count, len(self.points))):
+        """Kills at points of all kinds, each kind spread evenly over the run."""
+        for number, at in enumerate(chosen(self.points, count)):
             yield self._kill(number, f"kill:{at}", None, at)
 
     def random_kills(self, count: int) -> Iterator[Trial]:
@@ -154,6 +154,19 @@ class Campaign:
         if old:
             self.verb.put_old(folder)
         return folder
+
+
+def chosen(points: Sequence[str], count: int) -> list[int]:
+    """Numbers of `count` points: as many of each name as there is room for, so that rows leave some to renames."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for number, name in enumerate(points, start=1):
+        places[name].append(number)
+    found: list[int] = []
+    for most in range(1, len(points) + 1):
+        found = sorted(same[one - 1] for same in places.values() for one in spread(most, len(same)))
+        if len(found) >= min(count, len(points)):
+            break
+    return [found[one - 1] for one in spread(count, len(found))]
 
 
 def spread(count: int, total: int) -> list[int]:

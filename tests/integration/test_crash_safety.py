@@ -14,7 +14,7 @@ from tests.integration.command import eclare, error_of
 from tests.tiny import HOLD, ROOT, python
 
 SCRIPT = ROOT / "experiments" / "kill_points.py"
-POINTS, FULL, QUOTAS = 12, 3, 3
+POINTS, FULL = 12, 2
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_a_kill_at_any_point_loses_nothing(verb: str, campaign: dict[str, Any]) 
 @pytest.mark.parametrize("verb", ["build", "train", "save", "predict"])
 def test_a_full_disk_keeps_the_old_output_and_is_told_by_name(verb: str, campaign: dict[str, Any]) -> None:
     trials = [one for one in campaign["trials"] if one["verb"] == verb and one["kind"] in ("full", "quota")]
-    assert len(trials) == FULL + QUOTAS
+    assert len(trials) == 2 * FULL
     assert not [one for one in trials if not one["happened"]]  # code 1 or 2, a line that names a file, no traceback
     assert not [one for one in trials if not one["allowed"] or not one["equal"] or one["litter"]]
     assert any(one["found"] == "old" for one in trials)
