@@ -28,7 +28,7 @@ from crash.verbs import make_verbs  # noqa: E402
 
 from eclare_py.storage import write_json  # noqa: E402
 
-VERBS = ("build", "import", "train", "save", "predict", "predict-npz", "experiment")
+VERBS = ("build", "import", "train", "finetune", "save", "predict", "predict-npz", "experiment")
 QUOTAS = (3000, 0, 500)
 
 

@@ -23,6 +23,7 @@ LADDER = (
     ("data", "graph", "metrics"),
     ("features", "model", "index", "linear", "rank"),
     ("train", "labels"),
+    ("finetune",),
     ("persist",),
     ("estimator",),
     ("hub",),

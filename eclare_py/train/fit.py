@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +16,24 @@ from eclare_py.data.aggregated import AggregatedDataset
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import UsageError
 from eclare_py.features.text_transformer import TextTransformer
-from eclare_py.features.transformer import SentenceEncoder
 from eclare_py.index import exact_search
 from eclare_py.metrics.judged import Judged
 from eclare_py.metrics.ratios import recall
 from eclare_py.model.auxiliary import AuxiliaryTasks
-from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.model.network import EclareNetwork, LabelSide
 from eclare_py.rank.models import Model
-from eclare_py.rank.pipeline import LabelTable, Pipeline
-from eclare_py.rank.query import Query
 from eclare_py.train import checkpoint
+from eclare_py.train.assembly import assemble
 from eclare_py.train.batches import BatchSource
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.clusters import cluster_size, clustered
 from eclare_py.train.corpus import Corpus, corpus_of
 from eclare_py.train.elias.fit import train_elias
 from eclare_py.train.events import EventLog, Listener
-from eclare_py.train.exemplars import train_documents
-from eclare_py.train.freezing import freeze_documents, label_side
 from eclare_py.train.imputation.impute import imputed
 from eclare_py.train.indexing import (
-    build_linear,
-    build_neighbours,
     build_scorer,
     encode_train,
-    label_profile,
-    label_terms,
 )
 from eclare_py.train.lightxml import train_lightxml
 from eclare_py.train.linear import train_linear
@@ -54,33 +45,14 @@ from eclare_py.train.precision import in_bfloat16
 from eclare_py.train.prepare import Prepared, fingerprint, prepare
 from eclare_py.train.prototypes import Prototypes
 from eclare_py.train.rank_ae import train_rank_ae
-from eclare_py.train.ranking import complete, fit_ranker, validate
 from eclare_py.train.recipe import Recipe
+from eclare_py.train.session import Session
 from eclare_py.train.sharing import share_vectors
 from eclare_py.train.xr_transformer import train_xr_transformer
-from eclare_py.types import FloatArray, IntArray
+from eclare_py.types import IntArray
 
 _BLOCK = 8192  # documents encoded at once
 _JUDGED = 2000  # most held-out documents that pick the best epoch
-
-
-@dataclass
-class Session:
-    """A training run in memory."""
-
-    recipe: Recipe
-    prepared: Prepared
-    network: EclareNetwork
-    optimizer: torch.optim.Optimizer
-    log: EventLog
-    folder: Path | None
-    cursor: Cursor = field(default_factory=lambda: Cursor("surrogate"))
-    best: dict[str, Any] = field(default_factory=dict)
-    best_state: dict[str, torch.Tensor] = field(default_factory=dict)
-    negatives: IntArray | None = None
-    clusters: IntArray | None = None
-    documents: FloatArray | None = None
-    prototypes: Prototypes | None = None
 
 
 def train(
@@ -146,14 +118,39 @@ def train_network(
     device: str = "auto",
 ) -> Session:
     """The stages that train the network; `assemble` makes a pipeline of the result. Arguments as in `train`."""
-    target = choose_device(device)
     log("stage", name="prepare", epochs=1, steps=1)
     prepared = prepare(dataset, recipe, folder=folder)
+    return train_prepared(prepared, recipe, log=log, folder=folder, resume=resume, device=device)
+
+
+def train_prepared(
+    prepared: Prepared,
+    recipe: Recipe,
+    *,
+    log: EventLog,
+    folder: Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    start: Callable[[EclareNetwork], None] | None = None,
+) -> Session:
+    """The stages of `train_network` on prepared data.
+
+    Args:
+        prepared: The data.
+        recipe: All settings.
+        log: Told of progress.
+        folder: As in `train`.
+        resume: Likewise.
+        device: Likewise.
+        start: Fills the network from an earlier model. Only the last stage of the recipe is trained then, and where no
+            epoch of it is better on the held-out documents, the network stays as it was.
+    """
+    target = choose_device(device)
     log(
         "note", documents=prepared.train.n_documents, held_out=prepared.held_out.n_documents,
         labels=prepared.train.n_labels, features=prepared.features.n_features, edges=prepared.graph.n_edges,
     )  # fmt: skip
-    session = _open(prepared, recipe, target, log, folder, resume)
+    session = _open(prepared, recipe, target, log, folder, resume, start)
     if session.cursor.stage == "surrogate":
         _surrogate(session)
     if session.cursor.stage == "ranker":
@@ -176,8 +173,9 @@ def choose_device(name: str) -> torch.device:
 
 
 def _open(
-    prepared: Prepared, recipe: Recipe, device: torch.device, log: EventLog, folder: Path | None, resume: bool
-) -> Session:
+    prepared: Prepared, recipe: Recipe, device: torch.device, log: EventLog, folder: Path | None, resume: bool,
+    start: Callable[[EclareNetwork], None] | None = None,
+) -> Session:  # fmt: skip
     transformer = None
     if prepared.inputs.tokens is not None:
         torch.manual_seed(recipe.seed)  # low-rank changes start at random
@@ -192,8 +190,12 @@ def _open(
     # Margins are those of cosines. The slope of the scale is then rounding alone, which Adam would blow up to steps.
     network.log_scale.requires_grad_(recipe.training.loss != "margin")
     share_vectors(network, seed=recipe.seed)
+    if start is not None:
+        start(network)
     optimizer = make_optimizer(network, recipe.training.dense_rate, recipe.transformer)
-    session = Session(recipe, prepared, network, optimizer, log, folder)
+    session = Session(recipe, prepared, network, optimizer, log, folder, warm=start is not None)
+    if session.warm and recipe.training.ranker_epochs:
+        session.cursor = Cursor("ranker")
     point = checkpoint.load(folder / "checkpoint") if resume and folder is not None else None
     if point is not None:
         checkpoint.check_same(point, to_mapping(recipe), prepared.fingerprint)
@@ -234,6 +236,8 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
     if not session.cursor.epoch and not session.cursor.step:
         session.best, session.best_state, session.clusters, session.documents = {}, {}, None, None
         session.network.refresh_labels()
+        if session.warm:
+            _judge(session, name, 0)
     if session.documents is not None:
         session.prototypes = Prototypes(session.documents, prepared.train.labels)
 
@@ -331,63 +335,3 @@ def _save(session: Session) -> None:
             session.documents,
         ),
     )  # fmt: skip
-
-
-def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
-    """Index and fusion of a trained network.
-
-    Args:
-        session: What `train_network` gives.
-        recipe: Other settings of index and ranking than the network was trained with, to compare these alone.
-    """
-    prepared, recipe, network = session.prepared, recipe or session.recipe, session.network
-    session.log("stage", name="index", epochs=1, steps=1)
-    # From here on everything sees the documents as the finished model will: encoded with a quantised table.
-    encoder = freeze_documents(network.documents)
-    tuned = None if network.transformer is None else network.transformer.finished()
-    everything = _encode_all(encoder, prepared, tuned)
-    documents, held_out = np.split(everything, [prepared.train.n_documents])
-    query = Query(held_out, prepared.held_out_rows)
-    scorer = build_scorer(network, documents, prepared, recipe)
-    if recipe.rank.linear:
-        session.log("stage", name="linear", epochs=1, steps=1)
-    linear = build_linear(scorer.tree, [prepared.rows], prepared.train, prepared.features, recipe)
-    terms = label_terms(prepared.label_rows, recipe.rank)
-    profile = label_profile(documents, prepared.train.labels, terms, recipe.rank)
-    neighbours = build_neighbours(documents, prepared.train, recipe)
-    ranker, seen = fit_ranker(scorer, profile, linear, neighbours, query, prepared, recipe, session.log)
-    evaluation = validate(ranker, query, prepared)
-    session.log("validation", stage="fusion", epoch=1, metrics=evaluation.metrics)
-    session.log("stage", name="completion", epochs=1, steps=1)
-    ranker = complete(ranker, everything, prepared, recipe)
-    facts = {
-        "documents": prepared.train.n_documents + prepared.held_out.n_documents,
-        "held_out": prepared.held_out.n_documents,
-        "labels": prepared.train.n_labels,
-        "features": prepared.features.n_features,
-        "edges": prepared.graph.n_edges,
-        "held_out_metrics": evaluation.metrics,
-    }
-    if prepared.embeddings is not None:  # by which an answer knows the transformer again
-        facts["transformer"] = {"fingerprint": SentenceEncoder(recipe.transformer).fingerprint}
-    return Pipeline(
-        to_mapping(recipe), prepared.features, encoder, ranker, prepared.graph,
-        LabelTable(prepared.train.label_texts, prepared.train.label_ids), label_side(network),
-        train_documents(prepared, scorer, documents), facts, seen,
-        None if tuned is None else SentenceEncoder.of(tuned),
-    )  # fmt: skip
-
-
-def _encode_all(encoder: FrozenEncoder, prepared: Prepared, tuned: TextTransformer | None) -> FloatArray:
-    """(N + H, d) vectors of train and held-out documents, made in blocks: whole they would take four times the room."""
-    parts = (prepared.inputs, prepared.held_out_inputs)
-    out = np.empty((sum(map(len, parts)), encoder.dim), dtype=np.float32)
-    seen = len(parts[0])
-    for part, target in zip(parts, (out[:seen], out[seen:]), strict=True):
-        for start in range(0, len(part), _BLOCK):
-            block = part[start : start + _BLOCK]
-            vectors = block.embeddings
-            if tuned is not None and block.tokens is not None:
-                vectors = tuned.encode(block.tokens)
-            target[start : start + _BLOCK] = encoder.encode(block.rows, vectors)
-    return out

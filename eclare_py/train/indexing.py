@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,7 +27,14 @@ from eclare_py.train.recipe import Recipe
 from eclare_py.types import Csr, FloatArray, as_csr
 
 
-def build_scorer(network: EclareNetwork, documents: FloatArray, prepared: Prepared, recipe: Recipe) -> LabelScorer:
+def build_scorer(
+    network: EclareNetwork,
+    documents: FloatArray,
+    prepared: Prepared,
+    recipe: Recipe,
+    *,
+    place: Callable[[FloatArray], LabelTree] | None = None,
+) -> LabelScorer:
     """Encode the labels as the network stands, cluster them, set the routers.
 
     A label is clustered by its vector (text, hops, free vector), by the centroid of its documents, and by both of its
@@ -38,6 +45,7 @@ def build_scorer(network: EclareNetwork, documents: FloatArray, prepared: Prepar
         documents: (N, d) vectors of the train documents, from `encode_train`.
         prepared: The data.
         recipe: Settings.
+        place: Gives the tree for (L, d) label vectors, where they are not to be clustered.
     """
     if network.label_encoder.config.prototype:
         network.prototypes = label_centroids(documents, prepared.train.labels)
@@ -46,17 +54,20 @@ def build_scorer(network: EclareNetwork, documents: FloatArray, prepared: Prepar
     bias: FloatArray = np.zeros(len(vectors), dtype=np.float32)
     if network.per_label:
         bias = (network.label_encoder.bias.detach() / scale).cpu().numpy()
-    representations = label_representations(
-        documents=documents, labels=prepared.train.labels, texts=vectors,
-        graph=set_self_loops(prepared.graph.normalized, "none"), config=recipe.index,
-    )  # fmt: skip
-    counts = prepared.train.label_frequencies
-    tree = build_tree(representations, recipe.index, seed=recipe.seed, counts=counts)
+    tree = _cluster(vectors, documents, prepared, recipe) if place is None else place(vectors)
     if recipe.index.score == "last":
         tree = tree.with_routers(mass_routers(tree, np.float32(scale) * vectors, np.float32(scale) * bias))
     tree = replace(tree, routers=rounded(tree.routers, 4))
     beam = max(1, min(recipe.index.beam, int(recipe.index.beam_share * tree.n_leaves)))
     return LabelScorer(vectors, bias, tree, beam)
+
+
+def _cluster(vectors: FloatArray, documents: FloatArray, prepared: Prepared, recipe: Recipe) -> LabelTree:
+    representations = label_representations(
+        documents=documents, labels=prepared.train.labels, texts=vectors,
+        graph=set_self_loops(prepared.graph.normalized, "none"), config=recipe.index,
+    )  # fmt: skip
+    return build_tree(representations, recipe.index, seed=recipe.seed, counts=prepared.train.label_frequencies)
 
 
 def build_linear(

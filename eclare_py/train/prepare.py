@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import scipy.sparse as sp
 
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import TrainingError
@@ -17,7 +16,7 @@ from eclare_py.graph.build import build_label_graph
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.model.inputs import Inputs
 from eclare_py.train.recipe import Recipe
-from eclare_py.types import Csr, FloatArray, IntArray, as_csr
+from eclare_py.types import Csr, FloatArray, IntArray
 
 _MIN_HELD_OUT = 20
 _LABELS = 2  # place of the label texts behind train and held-out texts
@@ -121,16 +120,7 @@ def held_out_size(n_documents: int, recipe: Recipe) -> int:
 
 def all_documents(prepared: Prepared) -> Dataset:
     """Train documents, then held-out ones, for what is counted once all is fitted."""
-    train, held_out = prepared.train, prepared.held_out
-    return Dataset(
-        [*train.texts, *held_out.texts],
-        as_csr(sp.vstack([train.labels, held_out.labels])),
-        train.label_texts,
-        ids=None if train.ids is None or held_out.ids is None else [*train.ids, *held_out.ids],
-        label_ids=train.label_ids,
-        filter_pairs=np.concatenate([train.filter_pairs, held_out.filter_pairs + [train.n_documents, 0]]),
-        label_edges=train.label_edges,
-    )
+    return prepared.train.followed_by(prepared.held_out)
 
 
 def read_by_transformer(

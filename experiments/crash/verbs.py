@@ -29,7 +29,7 @@ rank: {steps: 20, fusion_batch: 128, hidden: 4, shortlist: 20, linear_candidates
 training: {surrogate_epochs: 2, ranker_epochs: 1, batch_size: 64, mined: 8, hard_negatives: 2, checkpoint_seconds: 0}
 """
 _SIZES = ("--set", "labels=50", "--set", "documents=240")
-_MEASURED = ("train_seconds",)  # facts of a training that differ from run to run
+_MEASURED = ("train_seconds", "finetuned")  # facts of a training that differ from run to run, or hold such
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,8 @@ def make_verbs(root: Path) -> dict[str, Verb]:
              load_dataset, _digest_of_folder, root / "old-import"),
         Verb("train", "model", lambda at: _train(root, at / "model"),
              EclareClassifier.load, _digest_of_model, root / "old-model"),
+        Verb("finetune", "model", lambda at: _finetune(root, at / "model"),
+             EclareClassifier.load, _digest_of_model, root / "old-model"),
         Verb("save", "model", lambda at: _save(classifier, at / "model"),
              EclareClassifier.load, _digest_of_model, root / "old-model"),
         Verb("predict", "out", lambda at: predict(at / "out", "jsonl"), _read, _digest_of_file, root / "old-lines"),
@@ -110,6 +112,13 @@ def _need(code: int) -> None:
 def _train(root: Path, out: Path, setting: str = "seed=0") -> int:
     return _command(
         "train", root / "tiny.yaml", "--data", root / "data", "--out", out, "--device", "cpu", "--set", setting
+    )
+
+
+def _finetune(root: Path, out: Path) -> int:
+    data = root / "data"
+    return _command(
+        "finetune", root / "model", "--data", data, "--replay", data, "--out", out, "--device", "cpu"
     )
 
 

@@ -22,8 +22,9 @@ from eclare_py.labels import match_labels
 from eclare_py.rank.models import Model
 from eclare_py.storage import exclusive, recover, remove_whole
 from eclare_py.train import lightxml
+from eclare_py.train.assembly import assemble
 from eclare_py.train.events import EventLog
-from eclare_py.train.fit import assemble, choose_device, train, train_network
+from eclare_py.train.fit import choose_device, train, train_network
 from eclare_py.train.imputation.impute import imputed
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import PADDING
@@ -143,7 +144,7 @@ def _finish(
 ) -> None:
     for clock in clocks.values():
         clock.stop()
-    pipeline = cell.change.finish(pipeline, folder.train)
+    pipeline = cell.change.finish(pipeline, folder.train, cell.seed)
     ranking, predicting = _predict(pipeline, folder)
     single = _one_by_one(pipeline, folder)
     test, full = folder.test, folder.train

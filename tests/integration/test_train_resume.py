@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from eclare_py.cli.app import app
-from eclare_py.cli.train import INTERRUPTED
+from eclare_py.cli.work import INTERRUPTED
 from eclare_py.model.losses import decoupled_softmax
 from eclare_py.train.events import EventLog
 from tests.tiny import HOLD, ROOT, arrays_of, python
