@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -82,7 +82,10 @@ def predict(
     answer, mark = _answerer(classifier, top_k, precision), _marker(classifier, min_precision)
     encode = _encoder(classifier, answer, mark)
     if output == "-":
-        done = _to_stdout(input, encode)
+        done = _to_stream(sys.stdout.buffer, input, encode)
+    elif format == "jsonl" and Path(output).exists() and not Path(output).is_file() and not Path(output).is_dir():
+        with open(output, "wb") as stream:  # a pipe or a device is written to, not replaced
+            done = _to_stream(stream, input, encode)
     else:
         job = {
             "model": read_manifest(model, KIND)["sha256"], "version": __version__, "format": format, "top_k": top_k,
@@ -100,13 +103,13 @@ def predict(
         say(f"{done.rows:,} texts ranked; written to {output}")
 
 
-def _to_stdout(source: str, encode: Callable[[list[Row]], tuple[bytes, int]]) -> Done:
-    """Answer on stdout; a person at the keyboard gets every answer at once."""
+def _to_stream(stream: IO[bytes], source: str, encode: Callable[[list[Row]], tuple[bytes, int]]) -> Done:
+    """Answer as the answers come; a person at the keyboard gets each one at once."""
     done, size = Done(), 1 if source == "-" and sys.stdin.isatty() else CHUNK
     for chunk in chunks(read_rows(source), size):
         lines, marked = encode(chunk)
-        sys.stdout.write(lines.decode())
-        sys.stdout.flush()
+        stream.write(lines)
+        stream.flush()
         done = Done(done.rows + len(chunk), done.marked + marked)
     return done
 

@@ -75,6 +75,18 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def check_regular(path: Path) -> None:
+    """Refuse to put a file in the place of a folder, a pipe or a device, as a rename does with /dev/null.
+
+    Raises:
+        OSError: It is one.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+
+
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Name the file in the error of a full disk, which by itself does not."""
@@ -99,11 +111,12 @@ def atomic_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
 
     Raises:
         ValueError: Another mode, or this process is already writing the same file.
-        OSError: The disk is full or refuses; it names the file, which is unchanged.
+        OSError: It is no regular file, or the disk is full or refuses; names the file, which is unchanged.
     """
     if mode not in ("w", "wb"):
         raise ValueError(f"mode is {mode!r}, choose 'w' or 'wb'")
     target = Path(os.path.realpath(path))
+    check_regular(target)
     partial = temporary(target)
     if partial in ACTIVE:
         raise ValueError(f"{target} is being written by this process already")

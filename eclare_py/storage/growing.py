@@ -21,7 +21,7 @@ from typing import IO
 
 from eclare_py.errors import ModelError
 from eclare_py.storage.fault import point
-from eclare_py.storage.files import naming, read_json, remove_stale, sync, write_json
+from eclare_py.storage.files import check_regular, naming, read_json, remove_stale, sync, write_json
 from eclare_py.storage.lock import exclusive
 from eclare_py.storage.state import JSON
 
@@ -157,9 +157,10 @@ def growing_file(
 
     Raises:
         UsageError: Another process writes it.
-        OSError: The disk is full; names the file.
+        OSError: It is no regular file, or the disk is full; names the file.
     """
     target = Path(os.path.realpath(path))
+    check_regular(target)
     with exclusive(target), naming(target):
         remove_stale(target)
         growing = GrowingFile(target, job, every)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,21 @@ def test_predict_goes_chunk_by_chunk(tiny: Any) -> None:
     assert len(lines) == count
     assert len(set(lines)) == 1
     assert eclare("predict", tiny.model).stdout == ""
+
+
+def test_pipes_are_written_to_and_folders_are_not_replaced(tiny: Any, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    eclare("predict", tiny.model, "--output", pipe, text="some words\n")
+    with open(reader, encoding="utf-8") as stream:
+        assert stream.read() == eclare("predict", tiny.model, text="some words\n").stdout
+    assert pipe.is_fifo()
+    said = error_of(eclare("predict", tiny.model, "--output", pipe, "--format", "npz", text="some words\n", code=1))
+    assert said == f"[Errno 22] Not a regular file: '{pipe}'"
+    said = error_of(eclare("predict", tiny.model, "--output", tmp_path, text="some words\n", code=1))
+    assert said == f"[Errno 21] Is a directory: '{tmp_path}'"
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
 @pytest.mark.parametrize("format", ["jsonl", "npz"])

@@ -230,6 +230,14 @@ def test_neighbours_with_like_names_are_left_alone(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == sorted([*names, "model"])
 
 
+def test_devices_pipes_and_folders_are_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place, message in (("pipe", "Not a regular file"), (".", "Is a directory")):
+        with pytest.raises(OSError, match=message), atomic_file(tmp_path / place):
+            raise AssertionError("not reached")
+    assert (tmp_path / "pipe").is_fifo() and os.listdir(tmp_path) == ["pipe"]
+
+
 def test_atomic_file_replaces_or_keeps(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     write_json(path, {"a": 1})
