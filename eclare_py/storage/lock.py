@@ -17,6 +17,7 @@ except ImportError:  # not a Unix: two writers are not kept apart
 
 # Outputs this process holds, with its own number: a forked child does not hold what its parent does.
 _held: dict[Path, int] = {}
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 @contextmanager
@@ -54,13 +55,13 @@ def exclusive(path: str | Path) -> Iterator[None]:
 def _acquire(file: Path, target: Path) -> int:
     """An open, locked file."""
     while True:
-        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o666)
         try:
             _lock(handle, target)
             if _is_at(handle, file):
                 with suppress(OSError):  # a full disk: the message of another process is then without the number
                     os.ftruncate(handle, 0)
-                    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+                    os.write(handle, f"{os.getpid()}\n".encode())
                 return handle
         except BaseException:
             os.close(handle)
@@ -74,7 +75,7 @@ def _lock(handle: int, target: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        pid = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
+        pid = os.read(handle, 20).decode("ascii", "replace").strip()
         holder = f"process {pid}" if pid.isdecimal() else "another process"
         raise UsageError(f"{target} is being written by {holder}: wait for it, or choose another place") from None
     except OSError:

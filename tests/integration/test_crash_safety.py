@@ -13,7 +13,11 @@ from eclare_py.storage import read_json
 from tests.integration.command import eclare, error_of
 from tests.tiny import HOLD, ROOT, python
 
-SCRIPT = ROOT / "experiments" / "kill_points.py"
+SCRIPTS = ROOT / "experiments"
+sys.path.insert(0, str(SCRIPTS))  # the scripts are no package
+
+from crash.campaign import chosen, spread  # noqa: E402
+
 POINTS, FULL = 12, 2
 
 
@@ -22,7 +26,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the script found; it works in a process of its own, as it forks."""
     folder = tmp_path_factory.mktemp("kills")
     words = ["--points", str(POINTS), "--full", str(FULL), "--verbs", "build", "train", "save", "predict"]
-    done = python(str(SCRIPT), *words, "--json", str(folder / "found.json"), cwd=folder)
+    done = python(str(SCRIPTS / "kill_points.py"), *words, "--json", str(folder / "found.json"), cwd=folder)
     assert done.returncode in (0, 1), done.stderr[-3000:]
     found: dict[str, Any] = read_json(folder / "found.json")
     return found
@@ -47,6 +51,14 @@ def test_a_full_disk_keeps_the_old_output_and_is_told_by_name(verb: str, campaig
     assert not [one for one in trials if not one["happened"]]  # code 1 or 2, a line that names a file, no traceback
     assert not [one for one in trials if not one["allowed"] or not one["equal"] or one["litter"]]
     assert any(one["found"] == "old" for one in trials)
+
+
+def test_points_of_all_kinds_are_chosen() -> None:
+    points = ["open", *["row"] * 40, "sync", "move", "move"]
+    assert chosen(points, 4) == [1, 2, 42, 43]
+    assert chosen(points, 5) == [1, 2, 41, 43, 44]  # six with two of each name, less one in the middle
+    assert chosen(points, 99) == list(range(1, 45))
+    assert spread(3, 9) == [1, 5, 9] and spread(0, 9) == [] and spread(1, 9) == [1] and spread(9, 2) == [1, 2]
 
 
 @pytest.mark.parametrize("verb", ["predict", "build", "import", "group"])
