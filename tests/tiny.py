@@ -21,6 +21,14 @@ linear: {max_leaf: 8, beam: 3}
 rank: {steps: 40, fusion_batch: 512, hidden: 8, shortlist: 30, linear_candidates: 12, graph_candidates: 10, seeds: 5}
 training: {surrogate_epochs: 2, ranker_epochs: 2, batch_size: 64, mined: 12, hard_negatives: 3, checkpoint_seconds: 0}
 """
+# Holds the lock of an output, argv[1], until its stdin ends.
+HOLD = """
+import sys
+from eclare_py.storage import exclusive
+with exclusive(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 def build_folder(folder: Path) -> Path:

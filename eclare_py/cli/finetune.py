@@ -33,7 +33,7 @@ def finetune(
         typer.Option("--set", help="A setting: epochs, replay (documents per new one), rate, tree, fusion; may be "
                      "repeated.", show_default=False),
     ] = None,
-    resume: Resume = False,
+    resume: Resume = None,
     device: Device = "auto",
     track: Track = None,
 ) -> None:  # fmt: skip
@@ -49,6 +49,7 @@ def finetune(
     """
     from eclare_py.data.dataset import load_dataset
     from eclare_py.persist import KIND
+    from eclare_py.storage import read_manifest
 
     if out.resolve() == model.resolve():
         raise UsageError(f"--out {out} is the model itself: write to another folder, and move it when it is good")
@@ -57,14 +58,15 @@ def finetune(
     check_target(out, KIND)
     # Only now, as it loads torch.
     from eclare_py.estimator import EclareClassifier
+    from eclare_py.train.prepare import fingerprint
 
     classifier = EclareClassifier.load(model)
     classifier.device = device
     names = new.name if old is None else f"{old.name}, {new.name}"
 
-    def fit(work: Path, listener: Listener) -> EclareClassifier:
+    def fit(work: Path, go_on: bool, listener: Listener) -> EclareClassifier:
         classifier.finetune(
-            new, replay=old, settings=overrides or (), folder=work, resume=resume, listener=listener
+            new, replay=old, settings=overrides or (), folder=work, resume=go_on, listener=listener
         )  # fmt: skip
         classifier.pipeline.facts["data"] = names
         return classifier
@@ -73,4 +75,8 @@ def finetune(
     command += [] if replay is None else ["--replay", str(replay)]
     command += [word for one in overrides or () for word in ("--set", one)]
     command += [] if device == "auto" else ["--device", device]
-    train_beside(out, fit, command=command, resume=resume, track=track or ())
+    call = {
+        "model": read_manifest(model, KIND)["sha256"], "data": fingerprint(new.train), "device": device,
+        "replay": None if old is None else fingerprint(old.train), "settings": list(overrides or ()),
+    }  # fmt: skip
+    train_beside(out, fit, command=command, call=call, resume=resume, track=track or ())

@@ -5,24 +5,21 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from eclare_py import __version__
 from eclare_py.cli.console import say
 from eclare_py.cli.inputs import Row, read_rows
 from eclare_py.cli.options import TailBoost
+from eclare_py.cli.ranking_file import CHUNK, Done, chunks, pack, write_rankings
 from eclare_py.errors import UsageError
-from eclare_py.storage import atomic_file
 
 if TYPE_CHECKING:
     from eclare_py.estimator import EclareClassifier
     from eclare_py.types import Ranking
-
-CHUNK = 2048
 
 
 def predict(
@@ -61,6 +58,9 @@ def predict(
     without a person looking: of the held-out documents with such a score this share of first labels was relevant. All
     others are for a person.
 
+    A FILE of the output appears when it is whole. A run that was killed goes on with the same call, behind the last
+    texts that are safe in FILE.partial.
+
     \b
     echo "tool to edit audio tags" | eclare predict models/debian --top-k 5
     eclare predict models/debian --input texts.txt --output labels.jsonl
@@ -75,26 +75,58 @@ def predict(
     if min_precision is not None and (format == "npz" or precision is not None):
         raise UsageError("--min-precision marks lines of jsonl, and leaves none out: drop --format npz and --precision")
     from eclare_py.estimator import EclareClassifier
+    from eclare_py.persist import KIND
+    from eclare_py.storage import read_manifest
 
     classifier = EclareClassifier.load(model, tail_boost=tail_boost)
     answer, mark = _answerer(classifier, top_k, precision), _marker(classifier, min_precision)
-    rows = read_rows(input)
-    size = 1 if input == "-" and sys.stdin.isatty() else CHUNK  # a person at the keyboard waits for every answer
-    count = marked = 0
-    if format == "npz":
-        count = _write_npz(answer, rows, classifier.n_labels, Path(output))
+    encode = _encoder(classifier, answer, mark)
+    if output == "-":
+        done = _to_stream(sys.stdout.buffer, input, encode)
+    elif format == "jsonl" and Path(output).exists() and not Path(output).is_file() and not Path(output).is_dir():
+        with open(output, "wb") as stream:  # a pipe or a device is written to, not replaced
+            done = _to_stream(stream, input, encode)
     else:
-        with _open(output) as stream:
-            for chunk in _chunks(rows, size):
-                ranking = answer(chunk)
-                marks = mark(ranking)
-                stream.writelines(_lines(classifier, chunk, ranking, marks))
-                stream.flush()
-                count, marked = count + len(chunk), marked + sum(marks or ())
+        job = {
+            "model": read_manifest(model, KIND)["sha256"], "version": __version__, "format": format, "top_k": top_k,
+            "precision": precision, "min_precision": min_precision, "tail_boost": tail_boost,
+        }  # fmt: skip
+        if format == "npz":
+            done = write_rankings(
+                Path(output), input, job, lambda chunk: (pack(answer(chunk), top_k), 0), n_labels=classifier.n_labels
+            )
+        else:
+            done = write_rankings(Path(output), input, job, encode)
     if min_precision is not None:
-        say(f"{marked:,} of {count:,} texts can be automated, {count - marked:,} are for a person")
+        say(f"{done.marked:,} of {done.rows:,} texts can be automated, {done.rows - done.marked:,} are for a person")
     if output != "-":
-        say(f"{count:,} texts ranked; written to {output}")
+        say(f"{done.rows:,} texts ranked; written to {output}")
+
+
+def _to_stream(stream: IO[bytes], source: str, encode: Callable[[list[Row]], tuple[bytes, int]]) -> Done:
+    """Answer as the answers come; a person at the keyboard gets each one at once."""
+    done, size = Done(), 1 if source == "-" and sys.stdin.isatty() else CHUNK
+    for chunk in chunks(read_rows(source), size):
+        lines, marked = encode(chunk)
+        stream.write(lines)
+        stream.flush()
+        done = Done(done.rows + len(chunk), done.marked + marked)
+    return done
+
+
+def _encoder(
+    classifier: EclareClassifier,
+    answer: Callable[[list[Row]], Ranking],
+    mark: Callable[[Ranking], list[bool] | None],
+) -> Callable[[list[Row]], tuple[bytes, int]]:
+    """Rows to their JSON lines, and how many of them are marked."""
+
+    def encode(chunk: list[Row]) -> tuple[bytes, int]:
+        ranking = answer(chunk)
+        marks = mark(ranking)
+        return "".join(_lines(classifier, chunk, ranking, marks)).encode(), sum(marks or ())
+
+    return encode
 
 
 def _answerer(classifier: EclareClassifier, top_k: int, precision: float | None) -> Callable[[list[Row]], Ranking]:
@@ -121,20 +153,6 @@ def _marker(classifier: EclareClassifier, precision: float | None) -> Callable[[
     return lambda ranking: automatable(ranking, thresholds, frequencies).tolist()
 
 
-@contextmanager
-def _open(output: str) -> Iterator[IO[Any]]:
-    if output == "-":
-        yield sys.stdout
-    else:
-        with atomic_file(output) as handle:
-            yield handle
-
-
-def _chunks(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
-    while chunk := list(islice(rows, size)):
-        yield chunk
-
-
 def _lines(
     classifier: EclareClassifier, chunk: list[Row], ranking: Ranking, marks: list[bool] | None
 ) -> Iterator[str]:
@@ -151,21 +169,3 @@ def _lines(
         if marks is not None:
             line["automate"] = marks[place]
         yield json.dumps(line) + "\n"
-
-
-def _write_npz(answer: Callable[[list[Row]], Ranking], rows: Iterator[Row], n_labels: int, path: Path) -> int:
-    """All scores as one CSR; the rankings are kept, the texts are not."""
-    import scipy.sparse as sp
-
-    parts = [answer(chunk).to_csr(n_labels) for chunk in _chunks(rows, CHUNK)]
-    matrix = sp.vstack(parts, format="csr") if parts else sp.csr_array((0, n_labels), dtype="float32")
-    write_npz(path, matrix)
-    return int(matrix.shape[0])
-
-
-def write_npz(path: Path, matrix: Any) -> None:
-    """Save a CSR as scipy does, atomically and under the very name that was asked for."""
-    import scipy.sparse as sp
-
-    with atomic_file(path, "wb") as handle:
-        sp.save_npz(handle, matrix)

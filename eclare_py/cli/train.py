@@ -22,20 +22,20 @@ def train(
         list[str] | None,
         typer.Option("--set", help="Override a setting, section.key=value; may be repeated.", show_default=False),
     ] = None,
-    resume: Resume = False,
+    resume: Resume = None,
     device: Device = "auto",
     track: Track = None,
 ) -> None:
     """Train a model.
 
-    While it runs, checkpoints and the event log are in OUT.train beside the model. Ctrl-C writes a checkpoint;
-    the same call with --resume goes on, to the same model as an undisturbed run. At the end the log moves into the
-    model folder and OUT.train is gone.
+    While it runs, checkpoints and the event log are in OUT.train beside the model. Ctrl-C writes a checkpoint. After
+    that, and after a kill, the same call goes on, to the same model as an undisturbed run. At the end the log moves
+    into the model folder and OUT.train is gone.
 
     \b
     eclare train default --data data/debian --out models/debian
     eclare train configs/default.yaml --data data/debian --out models/small --set document.dim=64 --set seed=1
-    eclare train default --data data/debian --out models/debian --resume
+    eclare train default --data data/debian --out models/debian --no-resume
     eclare train default --data data/debian --out models/debian --track tensorboard=runs --track mlflow=sqlite:///ml.db
     """
     from eclare_py.data.dataset import load_dataset
@@ -44,16 +44,19 @@ def train(
     folder = load_dataset(data)
     check_target(out, KIND)
     # Only now, as it loads torch.
+    from eclare_py.config import to_mapping
     from eclare_py.estimator import EclareClassifier
+    from eclare_py.train.prepare import fingerprint
 
     classifier = EclareClassifier.from_recipe(recipe, overrides or (), device=device)
 
-    def fit(work: Path, listener: Listener) -> EclareClassifier:
-        classifier.fit(folder, folder=work, resume=resume, listener=listener)
+    def fit(work: Path, go_on: bool, listener: Listener) -> EclareClassifier:
+        classifier.fit(folder, folder=work, resume=go_on, listener=listener)
         classifier.pipeline.facts["data"] = folder.name
         return classifier
 
     command = ["eclare", "train", recipe, "--data", str(data), "--out", str(out)]
     command += [word for one in overrides or () for word in ("--set", one)]
     command += [] if device == "auto" else ["--device", device]
-    train_beside(out, fit, command=command, resume=resume, track=track or ())
+    call = {"recipe": to_mapping(classifier.settings()), "data": fingerprint(folder.train), "device": device}
+    train_beside(out, fit, command=command, call=call, resume=resume, track=track or ())

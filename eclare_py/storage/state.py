@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from eclare_py.errors import ModelError
+from eclare_py.storage.fault import point
 from eclare_py.storage.files import read_json, write_json
 from eclare_py.storage.narrow import narrow, widen
 from eclare_py.types import Csr, check_csr
@@ -102,10 +103,12 @@ def write_state(folder: str | Path, name: str, state: State) -> None:
         arrays[key] = np.asarray(narrow(array), order="C")  # a strided view would be written in the order of its memory
     types = {key: array.dtype.name for key, array in state.arrays.items() if arrays[key].dtype != array.dtype}
     try:
+        point(f"write {path.name}", writes=True)
         path.touch()  # safetensors would create it readable by the owner alone
         mode = path.stat().st_mode & 0o777
         save_file(arrays, path, metadata={_TYPES: json.dumps(types, sort_keys=True)} if types else None)
         path.chmod(mode)
+        point(f"written {path.name}")
         write_json(path.with_suffix(".json"), state.meta)
     except (SafetensorError, OSError) as error:
         raise ModelError(f"cannot write {path}: {error}; free disk space or choose another folder") from error
