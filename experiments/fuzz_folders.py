@@ -7,7 +7,8 @@
 Tiny models of several methods and two data folders are made first. Each mutation changes a copy of one of them: bytes,
 files, or values inside with a manifest that fits. Then a fork loads it, and asks a model for labels. It may answer or
 refuse with a message that names a file; anything else is wrong: a signal, another exception, more than 10 s, more than
-512 MiB, a NaN among the scores. Expected: 0 wrong of 2,000. Exit code 1 where any is.
+512 MiB, a NaN among the scores. Expected: 0 wrong of 2,000. After that, single bits are turned in each model, without a
+new manifest: all must be seen. Exit code 1 where anything is wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +25,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "NUMBA_THREADIN
 
 from fuzz import Campaign, Target  # noqa: E402
 from fuzz.attempts import answering, reading  # noqa: E402
+from fuzz.flips import unseen_flips  # noqa: E402
 from fuzz.forgery import MODEL  # noqa: E402
 from fuzz.making import KINDS, data_folder, model_folder, sparse_folder  # noqa: E402
 from fuzz.texts import LF, XC  # noqa: E402
@@ -37,28 +38,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=2000, help="mutations [2000]")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--flips", type=int, default=200, help="bits turned in each model [200]")
     parser.add_argument("--only", type=int, help="number of one mutation")
     parser.add_argument("--model", type=Path, nargs="*", help="model folders; without, tiny ones are trained")
     parser.add_argument("--data", type=Path, help="a data folder in the LF format; without, a tiny one is made")
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=list(KINDS), help="models to train")
     parser.add_argument("--json", type=Path, help="file for the figures")
-    parser.add_argument("--keep", type=Path, help="with --only: where to leave the mutated folder")
+    parser.add_argument("--keep", type=Path, help="a folder for the mutated copy; with --only it stays")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        campaign = Campaign(targets_of(arguments, Path(place)), arguments.seed)
+        targets = targets_of(arguments, Path(place))
+        campaign = Campaign(targets, arguments.seed)
         numbers = range(arguments.count) if arguments.only is None else range(arguments.only, arguments.only + 1)
         work = Path(place) / "work" if arguments.keep is None else arguments.keep
         work.mkdir(parents=True, exist_ok=True)
         for case in campaign.run(numbers, work):
             if not case.fine or arguments.only is not None:
-                print(f"{case.number} {case.target}, {case.mutation} ({case.told}): {case.verdict.outcome} "
-                      f"{case.verdict.detail}", file=sys.stderr, flush=True)  # fmt: skip
-    figures = campaign.figures()
+                print(f"{case}: {case.verdict.outcome} {case.verdict.detail}", file=sys.stderr, flush=True)
+        models = {target.name: target.folder for target in targets if target.mutations is MODEL}
+        unseen = {name: unseen_flips(model, arguments.flips, work) for name, model in models.items()}
+    figures = campaign.figures() | {"flips": arguments.flips * len(models), "unseen_flips": unseen}
     print(campaign.table())
     print(json.dumps({key: value for key, value in figures.items() if key != "wrong"}, indent=1))
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    sys.exit(1 if figures["wrong"] else 0)
+    sys.exit(1 if figures["wrong"] or any(unseen.values()) else 0)
 
 
 def targets_of(arguments: argparse.Namespace, place: Path) -> list[Target]:

@@ -32,7 +32,7 @@ from eclare_py.features.transformer import SentenceEncoder
 from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.model.frozen_attention import FrozenAttention
-from eclare_py.persist.checks import MEND, count_of, label_table, mapping_of, section
+from eclare_py.persist.checks import MEND, checked_recipe, count_of, label_table, mapping_of, section
 from eclare_py.persist.fusion import fusion_pipeline, fusion_states, read_encoder
 from eclare_py.persist.linear import TRANSFORMER, linear_pipeline, linear_states
 from eclare_py.rank.cluster_pipeline import ClusterPipeline
@@ -40,7 +40,16 @@ from eclare_py.rank.cluster_state import cluster_pipeline, cluster_states
 from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.rank.models import Model
 from eclare_py.rank.pipeline import Pipeline
-from eclare_py.storage import State, atomic_folder, read_state, verify_manifest, write_json, write_state
+from eclare_py.storage import (
+    State,
+    about_part,
+    atomic_folder,
+    read_part,
+    read_state,
+    verify_manifest,
+    write_json,
+    write_state,
+)
 
 KIND = "model"
 LOG = "events.jsonl"
@@ -92,14 +101,16 @@ def load_pipeline(path: str | Path) -> Model:
     """
     folder = Path(path)
     verify_manifest(folder, KIND)
-    recipe, facts, labels = (mapping_of(folder, name) for name in ("recipe", "facts", "labels"))
+    recipe, facts, labels = checked_recipe(folder), mapping_of(folder, "facts"), mapping_of(folder, "labels")
     table = label_table(folder, labels)
-    features = TfidfFeatures.from_state(read_state(folder, "features"))
+    features = read_part(folder, "features", TfidfFeatures.from_state)
     if recipe.get("method") in ("linear", "xr_transformer"):
         return linear_pipeline(folder, recipe, features, table, facts)
     if (folder / "clusters.json").exists():
         vectors = _vectors(folder, recipe, features)
-        return cluster_pipeline(partial(read_state, folder), recipe, features, vectors, table, facts)
+        return cluster_pipeline(
+            partial(read_state, folder), recipe, features, vectors, table, facts, about=partial(about_part, folder)
+        )
     return fusion_pipeline(folder, recipe, features, table, facts)
 
 
@@ -123,10 +134,11 @@ def _vectors(
 ) -> FrozenEncoder | FrozenAttention | DenseColumns:
     """The document encoder of a model of label vectors."""
     if recipe.get("method") == "rank_ae":
-        encoder = FrozenAttention.from_state(read_state(folder, "encoder"))
+        encoder = read_part(folder, "encoder", FrozenAttention.from_state)
         if encoder.n_terms != features.n_features:  # compiled sums do not look at bounds
             raise ModelError(
-                f"{folder}: the encoder knows {encoder.n_terms} terms, the features {features.n_features}; {MEND}"
+                f"{folder / 'encoder.safetensors'}: the encoder knows {encoder.n_terms} terms, the features "
+                f"{features.n_features}; {MEND}"
             )
         return encoder
     return read_encoder(folder, features) if (folder / "encoder.json").exists() else _own_vectors(folder, recipe)

@@ -20,6 +20,7 @@ from eclare_py.rank.pair_ranker import PairRanker
 from eclare_py.rank.pipeline import LabelTable, frozen_transformer
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import query_blocks
+from eclare_py.rank.sound import sound
 from eclare_py.types import FloatArray, IntArray, Ranking
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class ClusterPipeline:
             self.rank_query(self.encode(texts[rows]), k, pairs)
             for rows, pairs in query_blocks(len(texts), hidden, _BLOCK)
         ]
-        return Ranking.stack(parts, k)
+        return sound(Ranking.stack(parts, k))
 
     def rank_query(self, query: Query, k: int, hidden: IntArray | None = None) -> Ranking:
         """`rank` of documents that are encoded already."""

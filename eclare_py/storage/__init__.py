@@ -6,13 +6,23 @@ from eclare_py.storage.files import atomic_file, read_json, render_json, write_j
 from eclare_py.storage.folder import atomic_folder, check_target, recover
 from eclare_py.storage.manifest import MANIFEST, SCHEMA, read_manifest, verify_manifest
 from eclare_py.storage.sizes import part_sizes
-from eclare_py.storage.state import JSON, State, csr_from_arrays, csr_to_arrays, read_state, write_state
+from eclare_py.storage.state import (
+    JSON,
+    State,
+    about_part,
+    csr_from_arrays,
+    csr_to_arrays,
+    read_part,
+    read_state,
+    write_state,
+)
 
 __all__ = [
     "JSON",
     "MANIFEST",
     "SCHEMA",
     "State",
+    "about_part",
     "atomic_file",
     "atomic_folder",
     "check_target",
@@ -21,6 +31,7 @@ __all__ = [
     "part_sizes",
     "read_json",
     "read_manifest",
+    "read_part",
     "read_state",
     "recover",
     "render_json",

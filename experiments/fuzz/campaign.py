@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from fuzz.damage import Mutation
 from fuzz.judge import REFUSED, Verdict, judge
+
+# A file of the mutated folder, or its own name behind the folder's.
+_FILE = re.compile(r"/copy/.|/copy\b.*\b\w+\.(json|txt|safetensors)|\.safetensors of the model")
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,9 @@ class Case:
     verdict: Verdict
     seconds: float
 
+    def __str__(self) -> str:
+        return f"{self.number}, {self.target}, {self.mutation} ({self.told})"
+
     @property
     def fine(self) -> bool:
         """Whether the library may answer so."""
@@ -66,17 +74,14 @@ class Campaign:
             folder = work / "copy"
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(target.folder, folder)
-            names = {path.name for path in folder.rglob("*")}
             told = mutation(folder, random)
-            names |= {path.name for path in folder.rglob("*")}
             begun = time.perf_counter()
-            verdict = judge(lambda folder=folder, attempt=target.attempt: attempt(folder))
-            verdict = _named(verdict, folder, names)
+            verdict = judge(partial(target.attempt, folder))
+            verdict = _named(verdict, folder)
             seconds = time.perf_counter() - begun
             case = Case(number, target.name, mutation.__name__.strip("_"), told, verdict, seconds)
             self.cases.append(case)
             yield case
-        shutil.rmtree(work / "copy", ignore_errors=True)
 
     def table(self) -> str:
         """Counts by target and mutation, as Markdown."""
@@ -94,18 +99,25 @@ class Campaign:
             "seed": self.seed,
             "count": len(self.cases),
             "outcomes": dict(Counter(case.verdict.outcome for case in self.cases)),
-            "by_target": {t.name: dict(Counter(c.verdict.outcome for c in self.cases if c.target == t.name))
-                          for t in self.targets},
+            "by_target": {target.name: self._of(target.name) for target in self.targets},
             "slowest_seconds": round(max((case.seconds for case in self.cases), default=0.0), 2),
-            "most_grown_mib": round(max((case.verdict.grown for case in self.cases), default=0) / 2**20, 1),
             "wrong": [asdict(case) for case in self.cases if not case.fine],
         }  # fmt: skip
 
 
-def _named(verdict: Verdict, folder: Path, names: set[str]) -> Verdict:
-    """A refusal that names none of the files is none."""
-    if verdict.outcome != REFUSED:
+    def _of(self, name: str) -> dict[str, Any]:
+        """Figures of one target."""
+        own = [case for case in self.cases if case.target == name]
+        figures: dict[str, Any] = dict(Counter(case.verdict.outcome for case in own))
+        if own:
+            largest, slowest = max(own, key=lambda case: case.verdict.grown), max(own, key=lambda case: case.seconds)
+            figures["largest"] = f"{largest.verdict.grown / 2**20:.1f} MiB more: {largest}"
+            figures["slowest"] = f"{slowest.seconds:.1f} s: {slowest}"
+        return figures
+
+
+def _named(verdict: Verdict, folder: Path) -> Verdict:
+    """A refusal that names no file is none."""
+    if verdict.outcome != REFUSED or _FILE.search(verdict.detail[verdict.detail.find(str(folder)) :]):
         return verdict
-    detail = verdict.detail
-    named = str(folder) in detail and any(name in detail for name in names)
-    return verdict if named else Verdict("names no file", detail, verdict.grown)
+    return Verdict("names no file", verdict.detail, verdict.grown)

@@ -21,7 +21,8 @@ def truncate(folder: Path, random: Random) -> str:
     """Cut a file short."""
     path = random.choice(files_of(folder))
     whole = path.read_bytes()
-    path.write_bytes(whole[: random.choice((0, 1, len(whole) // 2, max(0, len(whole) - 1), random.randint(0, len(whole))))])
+    size = len(whole)
+    path.write_bytes(whole[: random.choice((0, 1, size // 2, max(0, size - 1), random.randint(0, size)))])
     return path.name
 
 
@@ -88,7 +89,8 @@ def replace(folder: Path, random: Random) -> str:
 
 def add(folder: Path, random: Random) -> str:
     """A file that nobody asked for."""
-    name = random.choice(("extra.pkl", "model.pt", "deep/er/file.npy", "a b\n.json", "\udcff.bin", ".hidden", "x" * 200))
+    names = ("extra.pkl", "model.pt", "deep/er/file.npy", "a b\n.json", "\udcff.bin", ".hidden", "x" * 200)
+    name = random.choice(names)
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(random.choice((b"", b"\x80\x04.", random.randbytes(64))))

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from eclare_py.storage.state import ARRAY_TYPES
 from fuzz import objects
 from fuzz.damage import RAW, Mutation, files_of
 from fuzz.sealing import MANIFEST, assemble, pieces, read_raw, reseal, write_manifest, write_raw
 
 Array = np.ndarray[Any, Any]
-TYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "I8": np.int8, "I16": np.int16, "I32": np.int32,
-         "I64": np.int64, "U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64, "BOOL": np.bool_}  # fmt: skip
+TYPES = ARRAY_TYPES
 NAMES = {np.dtype(kind): name for name, kind in TYPES.items()}
 
 
@@ -46,7 +46,8 @@ def everything(array: Array, random: Random) -> Array:
         return array
     changed = random.choice((
         lambda: np.zeros_like(flat), lambda: np.full_like(flat, flat[-1]), lambda: flat[::-1].copy(),
-        lambda: np.sort(flat), lambda: np.roll(flat, 1), lambda: (flat[np.array(random.sample(range(len(flat)), len(flat)))]),
+        lambda: np.sort(flat), lambda: np.roll(flat, 1),
+        lambda: flat[np.array(random.sample(range(len(flat)), len(flat)))],
     ))()  # fmt: skip
     return np.asarray(changed).reshape(array.shape)
 
@@ -102,7 +103,8 @@ def catalogue(folder: Path, random: Random) -> str:
     if what == "types" or not names:
         lie = random.choice(('{"a": "object"}', "[]", "{", "[" * 100_000, '{"a": 1}', '{"a": "float64"}', "null"))
         if names and random.random() < 0.6:
-            lie = json.dumps({name: random.choice(("int64", "uint64", "float32", "int16", "bool", "S1")) for name in names})
+            kinds = ("int64", "uint64", "float32", "int16", "bool", "S1")
+            lie = json.dumps({name: random.choice(kinds) for name in names})
         metadata = {"types": lie}
     elif what == "drop":
         del arrays[random.choice(names)]
@@ -180,7 +182,8 @@ def manifest(folder: Path, random: Random) -> str:
     elif what == "entry":
         files[name] = random.choice((None, [], {}, "x", 1, {"bytes": 1}, {"sha256": ""}, {"bytes": entry["bytes"]}))
     elif what == "name":
-        files[random.choice(("../" + name, "/etc/passwd", "", ".", "..", "a\0b", name.upper(), "x/" * 3000, "\ud800"))] = entry
+        other = ("../" + name, "/etc/passwd", "", ".", "..", "a\0b", name.upper(), "x/" * 3000, "\ud800")
+        files[random.choice(other)] = entry
     elif what == "many":
         files.update({f"file{number}": entry for number in range(50_000)})
     else:

@@ -12,6 +12,9 @@ from random import Random
 from fuzz import objects
 from fuzz.damage import JUNK, RAW, Mutation, files_of
 
+WORDS = (b"-1", b"0", b"999999999999", b"9" * 18, b"9" * 15, b"9" * 5000, b"1e3", b"nan", b"0x1", b"+1", b"1_0",
+         "\u0663".encode(), b"1:1e39", b"1:-0", b"1:1:1", b":", b"0:0", b"4294967296:1")  # fmt: skip
+
 
 def read(path: Path) -> bytes:
     """The content of a file, unpacked."""
@@ -41,8 +44,8 @@ def lines(folder: Path, random: Random) -> str:
     place = random.randrange(len(found))
     what = random.choice(("drop", "double", "exchange", "join", "cut", "empty", "carriage"))
     line = found[place]
-    found[place : place + 1] = {"drop": [], "double": [line, line], "cut": [line[: len(line) // 2]], "empty": [b"", line],
-                                "carriage": [line + b"\r"]}.get(what, [line])  # fmt: skip
+    changed = {"drop": [], "double": [line, line], "cut": [line[: len(line) // 2]], "empty": [b"", line]}
+    found[place : place + 1] = (changed | {"carriage": [line + b"\r"]}).get(what, [line])
     if what == "exchange":
         other = random.randrange(len(found))
         found[place], found[other] = found[other], found[place]
@@ -68,8 +71,7 @@ def number(folder: Path, random: Random) -> str:
     """A number of a text file that is out of bounds."""
     path = random.choice(files_of(folder, ".txt"))
     words = path.read_bytes().split(b" ")
-    word = random.choice((b"-1", b"0", b"999999999999", b"9" * 18, b"9" * 15, b"9" * 5000, b"1e3", b"nan", b"0x1", b"+1",
-                          b"1_0", "٣".encode(), b"1:1e39", b"1:-0", b"1:1:1", b":", b"0:0", b"4294967296:1"))  # fmt: skip
+    word = random.choice(WORDS)
     words[random.randrange(len(words))] = word
     path.write_bytes(b" ".join(words))
     return f"{path.name} {word[:20]!r}"
