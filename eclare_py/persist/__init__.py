@@ -6,7 +6,8 @@ A model folder holds, beside `manifest.json`:
   model has them;
 - of the method `linear`: features, labels_seen and linear0 ..; of gated clusters: features, encoder, clusters,
   classifiers, and pairs and mixture where a second ranking follows;
-- `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
+- `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training), `times.json`
+  (what it took: the one thing, with the log, that is not the same when the same training is run again);
 - `transformer/`, a sentence-transformers model, where one learned with the model or gives the dense columns of a linear
   ranker; it is read at the first answer. One that stayed frozen in a fusion is not stored: the recipe names its folder,
   which has to be there for an answer;
@@ -18,6 +19,7 @@ Loading needs neither torch nor scikit-learn.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Mapping
 from functools import partial
@@ -44,8 +46,10 @@ from eclare_py.storage import (
     State,
     about_part,
     atomic_folder,
+    read_manifest,
     read_part,
     read_state,
+    render_json,
     verify_manifest,
     write_json,
     write_state,
@@ -53,6 +57,8 @@ from eclare_py.storage import (
 
 KIND = "model"
 LOG = "events.jsonl"
+TIMES_FILE = "times.json"
+TIMES = ("train_seconds", "imputation_seconds")  # facts that differ from run to run
 
 
 def save_pipeline(
@@ -86,7 +92,11 @@ def save_pipeline(
             transformer.save(folder / TRANSFORMER)
         write_json(folder / "labels.json", {"texts": pipeline.labels.texts, "ids": pipeline.labels.ids})
         write_json(folder / "recipe.json", pipeline.recipe, indent=1)
-        write_json(folder / "facts.json", pipeline.facts, indent=1)
+        times = {name: value for name, value in pipeline.facts.items() if name in TIMES}
+        facts = {name: value for name, value in pipeline.facts.items() if name not in TIMES}
+        write_json(folder / "facts.json", facts, indent=1)
+        if times:
+            write_json(folder / TIMES_FILE, times, indent=1)
         if log is not None and Path(log).is_file():
             shutil.copyfile(log, folder / LOG)
         for name, text in (beside or {}).items():
@@ -101,7 +111,9 @@ def load_pipeline(path: str | Path) -> Model:
     """
     folder = Path(path)
     verify_manifest(folder, KIND)
-    recipe, facts, labels = checked_recipe(folder), mapping_of(folder, "facts"), mapping_of(folder, "labels")
+    recipe, labels, facts = checked_recipe(folder), mapping_of(folder, "labels"), mapping_of(folder, "facts")
+    if (folder / TIMES_FILE).exists():  # models of earlier versions have them among the facts
+        facts |= mapping_of(folder, Path(TIMES_FILE).stem)
     table = label_table(folder, labels)
     features = read_part(folder, "features", TfidfFeatures.from_state)
     if recipe.get("method") in ("linear", "xr_transformer"):
@@ -112,6 +124,19 @@ def load_pipeline(path: str | Path) -> Model:
             partial(read_state, folder), recipe, features, vectors, table, facts, about=partial(about_part, folder)
         )
     return fusion_pipeline(folder, recipe, features, table, facts)
+
+
+def fingerprint(path: str | Path) -> str:
+    """SHA-256 of what a model folder says: the same for the same training, whenever and however long it ran.
+
+    Left out are the log, `times.json` and the card. The files are not read: `load_pipeline` checks them.
+
+    Raises:
+        ModelError: There is no model, or its manifest is damaged.
+    """
+    files = read_manifest(path, KIND)["files"]
+    kept = {name: entry["sha256"] for name, entry in sorted(files.items()) if name not in (LOG, TIMES_FILE)}
+    return hashlib.sha256(render_json(kept).encode()).hexdigest()
 
 
 def _states(pipeline: Model) -> dict[str, State]:

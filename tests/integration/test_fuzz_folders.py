@@ -38,7 +38,8 @@ def test_mutated_folders_are_refused_by_name_or_answered(tiny: Any, tmp_path: Pa
     EclareClassifier("xr_linear", overrides=linear).fit(tiny.folder.train).save(tmp_path / "xr_linear")
     done = python(
         str(SCRIPTS / "fuzz_folders.py"), "--count", str(COUNT), "--seed", "1", "--flips", "20",
-        "--data", str(tiny.data), "--model", str(tiny.model), str(tmp_path / "xr_linear"), "--json", "figures.json", cwd=tmp_path,
+        "--data", str(tiny.data), "--model", str(tiny.model), str(tmp_path / "xr_linear"), "--json", "figures.json",
+        cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     figures = json.loads((tmp_path / "figures.json").read_text())
