@@ -3,9 +3,9 @@
     python experiments/determinism.py --data build/debian --recipe xr_linear default elias --json determinism.json
     python experiments/determinism.py --data build/debian --recipe default --device cuda --set training.ranker_epochs=1
 
-Each recipe is trained with hash seed 0 and one thread, again so, with hash seed 1, and with two threads. The fingerprint
-of the model folder (`eclare inspect`) must be the same; files that are not are named. Expected of the CPU: all the same.
-Of a GPU: not, as it adds up in any order. Exit code 1 where the CPU disagrees.
+Each recipe is trained with hash seed 0 and one thread, again so, with hash seed 1, and with two threads. The
+fingerprint of the model folder (`eclare inspect`) must be the same; files that are not are named. Expected of the CPU:
+all the same. Of a GPU: not, as it adds up in any order. Exit code 1 where the CPU disagrees.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def compare(recipe: str, arguments: argparse.Namespace, folder: Path) -> dict[st
 def train(recipe: str, arguments: argparse.Namespace, model: Path, settings: dict[str, str]) -> None:
     """Train in a fresh process."""
     words = [word for override in arguments.set for word in ("--set", override)]
-    command = [sys.executable, "-m", "eclare_py.cli", "train", recipe, "--data", str(arguments.data), "--out", str(model),
-               "--device", arguments.device, *words]  # fmt: skip
+    command = [sys.executable, "-m", "eclare_py.cli", "train", recipe, "--data", str(arguments.data)]
+    command += ["--out", str(model), "--device", arguments.device, *words]
     done = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr)

@@ -1,4 +1,4 @@
-"""The same seed gives the same model folder: in other processes, with another hash seed, on another number of threads."""
+"""The same seed gives the same model folder: in another process, with another hash seed and number of threads."""
 
 from __future__ import annotations
 
