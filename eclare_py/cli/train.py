@@ -55,6 +55,7 @@ def train(
     # Only now, as it loads torch.
     from eclare_py.estimator import EclareClassifier
     from eclare_py.train.tracking import fan_out, open_tracker
+    from eclare_py.train.tracking.tracker import redacted
 
     classifier = EclareClassifier.from_recipe(recipe, overrides or (), device=device)
     target = out.absolute()
@@ -76,7 +77,7 @@ def train(
         words = ["eclare", "train", recipe, "--data", str(data), "--out", str(out)]
         words += [word for one in overrides or () for word in ("--set", one)]
         words += [] if device == "auto" else ["--device", device]
-        words += [word for one in track or () for word in ("--track", one)]
+        words += [word for one in track or () for word in ("--track", redacted(one))]
         say(f"interrupted; the checkpoint is in {work}. Go on with:\n  {shlex.join([*words, '--resume'])}")
         raise typer.Exit(INTERRUPTED) from None
     except EclareError:

@@ -1,8 +1,8 @@
 """No network but the loopback: for the suite, and for every Python that it starts.
 
-A `sitecustomize.py` on PYTHONPATH is imported at the start of an interpreter; `tests/conftest.py` puts this
-folder there. An attempt fails as if there were no network, and is written down, as code may take the failure for granted:
-then the test that made it fails.
+A `sitecustomize.py` on PYTHONPATH is imported at the start of an interpreter; `tests/conftest.py` puts this folder
+there. An attempt fails as if there were no network, and is written down, as code may take the failure for granted: then
+the test that made it fails.
 """
 
 from __future__ import annotations
