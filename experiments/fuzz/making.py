@@ -21,13 +21,18 @@ _GATED = {
     "elias.shortlist": 40, "elias.batch_size": 64, "elias.warm_epochs": 1, "elias.fixed_epochs": 1,
     "elias.learned_epochs": 1, "elias.ranker_depth": 20,
 }  # fmt: skip
-# Recipe and settings by kind; together they have every part that a model folder can hold without a transformer.
+# Recipe and settings by kind; together they have every part that a model folder can hold.
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "default": ("default", _FUSION),
     "voting": ("default", _FUSION | {"rank.neighbours": 8, "rank.neighbour_probe": 4}),
     "xr_linear": ("xr_linear", _TREE | {"linear.trees": 2}),
     "elias": ("elias", _GATED | {"elias.ranker": True}),
-}
+    "x_transformer": ("x_transformer", _TREE | {
+        "transformer.max_length": 8, "transformer.layers": 1, "resolutions.branching": 2, "resolutions.min_clusters": 4,
+        "resolutions.epochs": 1, "resolutions.last_epochs": 1, "resolutions.batch_size": 64,
+    }),
+}  # fmt: skip
+TRANSFORMER = "transformer.model"
 
 
 def data_folder(folder: Path) -> Path:
@@ -54,9 +59,28 @@ def sparse_folder(data: Path, folder: Path) -> Path:
     return folder
 
 
+def small_transformer(folder: Path) -> Path:
+    """A transformer of random weights with a tokenizer of single characters, as sentence-transformers reads it."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"abcdefghijklmnopqrstuvwxyz", *(f"##{c}" for c in "aeinorst")]
+    tokenizer = Tokenizer(models.WordPiece({word: row for row, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
+    BertModel(BertConfig(vocab_size=len(words), max_position_embeddings=64, **sizes)).save_pretrained(folder)
+    return folder
+
+
 def model_folder(kind: str, data: Path, folder: Path) -> Path:
     """A tiny trained model of a kind."""
     recipe, settings = KINDS[kind]
+    if kind == "x_transformer":
+        settings = settings | {TRANSFORMER: str(small_transformer(folder.with_name("small-transformer")))}
     train = load_dataset(data).train
     EclareClassifier(recipe, overrides=settings, device="cpu").fit(train).save(folder)
     return folder
