@@ -49,7 +49,8 @@ def write_recipe(folder: Path) -> Path:
 
 def python(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a fresh interpreter from another folder."""
-    settings = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    settings = {**os.environ, "PYTHONPATH": path, **environment}
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=cwd, env=settings)
 
 

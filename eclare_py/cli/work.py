@@ -76,6 +76,7 @@ def _train(
     call: dict[str, Any], resume: bool | None, track: Sequence[str],
 ) -> None:  # fmt: skip
     from eclare_py.train.tracking import fan_out, open_tracker
+    from eclare_py.train.tracking.tracker import redacted
 
     work = target.with_name(f"{target.name}.train")
     try:
@@ -91,7 +92,7 @@ def _train(
             _forget(work)
             say("interrupted before the first checkpoint; nothing was written")
             raise typer.Exit(INTERRUPTED) from None
-        words = [*command, *(word for one in track for word in ("--track", one)), "--resume"]
+        words = [*command, *(word for one in track for word in ("--track", redacted(one))), "--resume"]
         say(f"interrupted; the checkpoint is in {work}. Go on with:\n  {shlex.join(words)}")
         raise typer.Exit(INTERRUPTED) from None
     except EclareError:

@@ -9,7 +9,16 @@ from eclare_py.storage.lock import exclusive
 from eclare_py.storage.manifest import MANIFEST, SCHEMA, read_manifest, verify_manifest
 from eclare_py.storage.recovery import remove_whole
 from eclare_py.storage.sizes import part_sizes
-from eclare_py.storage.state import JSON, State, csr_from_arrays, csr_to_arrays, read_state, write_state
+from eclare_py.storage.state import (
+    JSON,
+    State,
+    about_part,
+    csr_from_arrays,
+    csr_to_arrays,
+    read_part,
+    read_state,
+    write_state,
+)
 
 __all__ = [
     "JSON",
@@ -17,6 +26,7 @@ __all__ = [
     "SCHEMA",
     "GrowingFile",
     "State",
+    "about_part",
     "atomic_file",
     "atomic_folder",
     "check_target",
@@ -27,6 +37,7 @@ __all__ = [
     "part_sizes",
     "read_json",
     "read_manifest",
+    "read_part",
     "read_state",
     "recover",
     "remove_stale",

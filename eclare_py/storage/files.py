@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -147,8 +148,8 @@ def render_json(value: Any, *, indent: int | None = None) -> str:
     Raises:
         ModelError: The value is not plain JSON data.
     """
-    _check_keys(value, "value")
     try:
+        _check_keys(value, "value")
         return json.dumps(value, allow_nan=False, indent=indent) + "\n"
     except (TypeError, ValueError, RecursionError) as error:
         raise ModelError(f"not plain JSON data: {error}") from error
@@ -182,6 +183,13 @@ def _refuse_constant(text: str) -> None:
     raise ValueError(f"{text} is not a JSON number")
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is beyond the largest number")
+    return value
+
+
 def read_json(path: str | Path) -> Any:
     """Read a JSON file; whatever is wrong with it is a ModelError that names it.
 
@@ -192,6 +200,6 @@ def read_json(path: str | Path) -> Any:
     if not file.is_file():
         raise ModelError(f"{file} is missing; restore the folder from its source or save it again")
     try:
-        return json.loads(file.read_bytes().decode("utf-8"), parse_constant=_refuse_constant)
+        return json.loads(file.read_bytes().decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{file} cannot be read as JSON ({error}); restore it or save it again") from error
