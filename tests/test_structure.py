@@ -25,7 +25,7 @@ LADDER = (
     ("train", "labels"),
     ("persist",),
     ("estimator",),
-    ("hub",),
+    ("hub", "engines"),
     ("report",),
     ("cli", "serve"),
 )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from eclare_py.cli.predict import CHUNK
+from eclare_py.engines.rows import CHUNK
 from eclare_py.metrics.result import read_evaluation
 from eclare_py.persist import save_pipeline
 from tests.integration.command import eclare, error_of
