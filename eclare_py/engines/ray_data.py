@@ -10,7 +10,10 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import secrets
+import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,6 +27,7 @@ from eclare_py.engines.work import ShardDone, answer_shard, load_answers
 from eclare_py.engines.writers import partials
 from eclare_py.errors import EclareError, UsageError
 
+_PATIENCE = 10.0  # seconds for a cluster to take a connection
 _DEATHS = 5  # of workers over the same shard: it is most likely the shard that kills them
 
 
@@ -54,30 +58,61 @@ def answer_with_ray(job: Job, cluster: Cluster) -> Iterator[ShardDone]:
     pending = job.pending()
     if not pending:
         return
-    ray = _connect(cluster)
+    with _environment(cluster):
+        ray = _connect(cluster)
+        try:
+            yield from _answer(ray, job, pending, cluster.workers)
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _environment(cluster: Cluster) -> Iterator[None]:
+    """What Ray takes from the environment, for as long as the call takes.
+
+    Ray's ports are open to other machines. A cluster of our own therefore gets a token that only its processes know;
+    for a running one it is the caller who sets what that cluster asks for.
+    """
+    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)} if cluster.address is None else {}
+    before = dict(os.environ)
+    os.environ.update({name: value for name, value in quiet.items() if name not in before} | token)
     try:
-        yield from _answer(ray, job, pending, cluster.workers)
+        yield
     finally:
-        ray.shutdown()
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _connect(cluster: Cluster) -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyone
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         ray = importlib.import_module("ray")
         importlib.import_module("ray.data")
     except ImportError as error:
         raise UsageError("the engine ray needs Ray Data: pip install 'eclare_py[ray]'") from error
+    if cluster.address is not None:
+        _reach(cluster.address)
     own: dict[str, Any] = {"num_cpus": cluster.workers, "include_dashboard": False} if cluster.address is None else {}
     try:
         ray.init(address=cluster.address or "local", log_to_driver=False, logging_level="ERROR", **own)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UsageError(f"no Ray cluster answers at {cluster.address}: {str(error).splitlines()[0]}") from error
+    except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError) as error:
+        where = "here" if cluster.address is None else f"at {cluster.address}"
+        raise UsageError(f"no Ray cluster answers {where}: {str(error).strip().splitlines()[0]}") from error
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     return ray
+
+
+def _reach(address: str) -> None:
+    """Refuse at once what Ray would try for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdecimal():
+        return  # "auto" and the like
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"no Ray cluster answers at {address}: {error}") from error
 
 
 def _answer(ray: Any, job: Job, pending: list[Shard], workers: int | None) -> Iterator[ShardDone]:
