@@ -1,23 +1,14 @@
-"""Texts to be ranked: plain lines or JSON lines, from a file or stdin."""
+"""Texts to be ranked, from a file or from stdin."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from eclare_py.data.lf import parse_object
-from eclare_py.data.lines import LineReader, lone_surrogate
-from eclare_py.data.problems import Place, Report, show
-
-
-@dataclass(frozen=True)
-class Row:
-    """A text, and its uid where the input names one."""
-
-    text: str
-    uid: str | None = None
+from eclare_py.data.problems import Place, Report
+from eclare_py.engines.rows import Row, rows_of_lines
+from eclare_py.engines.rows import read_rows as rows_of_file
 
 
 def read_rows(source: str) -> Iterator[Row]:
@@ -26,34 +17,10 @@ def read_rows(source: str) -> Iterator[Row]:
     Raises:
         DataError: Missing, not UTF-8, a damaged line; names file and line.
     """
-    path = Path("stdin" if source == "-" else source)
-    place = Place(path, Report())
-    lines = _stdin(place) if source == "-" else iter(LineReader(path, Report(), skip_bom=True))
-    as_json: bool | None = None
-    for place.line, line in lines:
-        if line is None:
-            continue
-        if as_json is None:
-            as_json = line.lstrip().startswith("{")
-        yield _from_json(line, place) if as_json else Row(line)
-
-
-def _from_json(line: str, place: Place) -> Row:
-    row = parse_object(line, place) or {}
-    if "text" in row:
-        parts = [row["text"]]
-    elif "title" in row:
-        parts = [row["title"], *([row["content"]] if row.get("content") else [])]
-    else:
-        place.fault(f'key text is missing (found {show(sorted(row))}): write {{"text": ...}} on each line')
-        parts = []
-    for part in parts:
-        if not isinstance(part, str):
-            place.fault(f"text is {show(part)}: it must be a string")
-        elif (half := lone_surrogate(part)) is not None:
-            place.fault(f"text holds the lone surrogate {half}: write the whole character or remove it")
-    uid = row.get("uid")
-    return Row(" ".join(part for part in parts if part), None if uid is None else str(uid))
+    if source != "-":
+        return rows_of_file(Path(source))
+    place = Place(Path("stdin"), Report())
+    return rows_of_lines(_stdin(place), place)
 
 
 def _stdin(place: Place) -> Iterator[tuple[int, str]]:

@@ -15,3 +15,14 @@ TailBoost: TypeAlias = Annotated[
 DropUnknown: TypeAlias = Annotated[
     bool, typer.Option("--drop-unknown", help="Leave out test pairs with labels that the model does not have.")
 ]
+Engine: TypeAlias = Annotated[
+    str, typer.Option("--engine", help="For shards: local, or ray: many processes or machines.")
+]
+Address: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--address", help="Of a running Ray cluster, e.g. auto [one on this machine].", show_default=False),
+]
+Workers: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Copies of the model on Ray [one a processor].", show_default=False),
+]

@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from eclare_py.cli.console import say
-from eclare_py.cli.inputs import Row, read_rows
+from eclare_py.cli.inputs import read_rows
+from eclare_py.engines.rows import CHUNK, Row, in_chunks
 from eclare_py.storage import atomic_file, growing_file
 from eclare_py.types import PADDING, Csr, Ranking
 
 if TYPE_CHECKING:
     from eclare_py.storage import GrowingFile
 
-CHUNK = 2048  # texts ranked at once
 SECONDS = 1.0  # between two moments at which what was ranked is made safe
 _CELL = np.dtype([("label", "<i4"), ("score", "<f4")])  # of a ranking on its way into a npz file
 
@@ -35,12 +35,6 @@ class Done:
     rows: int = 0
     marked: int = 0
     texts: str = ""
-
-
-def chunks(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
-    """The rows, `size` at a time."""
-    while chunk := list(islice(rows, size)):
-        yield chunk
 
 
 def write_rankings(
@@ -67,7 +61,7 @@ def write_rankings(
     with growing_file(path, job, every=every, convert=convert) as growing:
         try:
             rows, done, digest = _begin(growing, source)
-            for chunk in chunks(rows, CHUNK):
+            for chunk in in_chunks(rows, CHUNK):
                 piece, marked = encode(chunk)
                 _read(digest, chunk)
                 done = Done(done.rows + len(chunk), done.marked + marked, digest.hexdigest())
@@ -83,7 +77,7 @@ def _begin(growing: GrowingFile, source: str) -> tuple[Iterator[Row], Done, Any]
     """The rows to rank, what is done of them, and the checksum so far."""
     done, rows, digest = Done(**growing.notes), read_rows(source), hashlib.sha256()
     seen = 0
-    for chunk in chunks(islice(rows, done.rows), CHUNK):
+    for chunk in in_chunks(islice(rows, done.rows), CHUNK):
         _read(digest, chunk)
         seen += len(chunk)
     if done.rows and (seen, digest.hexdigest()) != (done.rows, done.texts):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from eclare_py.cli.ranking_file import CHUNK
+from eclare_py.engines.rows import CHUNK
 from eclare_py.estimator import EclareClassifier
 from eclare_py.metrics.result import read_evaluation
 from eclare_py.persist import save_pipeline
