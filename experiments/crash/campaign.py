@@ -61,32 +61,36 @@ class Campaign:
     """All trials of a verb; `root` is where it works.
 
     Attributes:
-        points: What an undisturbed run passes.
-        writes: How many of these points write.
+        points: What an undisturbed run passes, with an earlier output to replace and without.
+        writes: How many of the latter points write.
     """
 
     def __init__(self, verb: Verb, root: Path, seed: int = 0) -> None:
         self.verb, self.root = verb, root
         self.random = random.Random(seed)
-        undisturbed = self._fresh("undisturbed", old=False)
-        counted = in_fork(lambda: verb.run(undisturbed), "count")
-        if counted.code:
-            raise SystemExit(f"{verb.name} fails without a fault: {counted.said}")
-        self.points, self.writes = counted.points, counted.writes
+        self.points: dict[bool, tuple[str, ...]] = {}
+        for old in (True, False):
+            undisturbed = self._fresh("undisturbed", old=old)
+            counted = in_fork(lambda at=undisturbed: verb.run(at), "count")
+            if counted.code:
+                raise SystemExit(f"{verb.name} fails without a fault: {counted.said}")
+            self.points[old] = counted.points
+        self.writes = counted.writes
         self.seconds = counted.seconds
         self.digests = {verb.digest(verb.old): OLD, verb.digest(undisturbed / verb.output): NEW}
         self.names = sorted(os.listdir(undisturbed))
 
     def kills(self, count: int) -> Iterator[Trial]:
         """Kills at points of all kinds, each kind spread evenly over the run."""
-        for number, at in enumerate(chosen(self.points, count)):
-            yield self._kill(number, f"kill:{at}", None, at)
+        half = count // 2
+        for number, at in enumerate(chosen(self.points[True], half) + chosen(self.points[False], count - half)):
+            yield self._kill(number, f"kill:{at}", None, at, old=number < half)
 
     def random_kills(self, count: int) -> Iterator[Trial]:
         """Kills at random moments, mostly between two points."""
         for number in range(count):
             seconds = self.random.uniform(0, self.seconds)
-            yield self._kill(number, "", seconds, round(seconds, 4))
+            yield self._kill(number, "", seconds, round(seconds, 4), old=number % 2 == 0)
 
     def full_disks(self, count: int) -> Iterator[Trial]:
         """Runs that find the disk full, at writes spread evenly over the run."""
@@ -100,9 +104,8 @@ class Campaign:
             at = self._fresh("quota", old=True)
             yield self._refuse(at, "quota", size, in_fork(lambda at=at: self.verb.run(at), file_size=size))
 
-    def _kill(self, number: int, plan: str, after: float | None, at: float) -> Trial:
-        """One kill; every second run has an earlier output to lose."""
-        old = number % 2 == 0
+    def _kill(self, number: int, plan: str, after: float | None, at: float, *, old: bool) -> Trial:
+        """One kill, of a run that may have an earlier output to lose."""
         folder = self._fresh("killed", old=old)
         killed = in_fork(lambda: self.verb.run(folder), plan, after=after)
         happened = killed.signal == signal.SIGKILL or (after is not None and not killed.code)
@@ -111,7 +114,7 @@ class Campaign:
             in_fork(lambda: self.verb.run(folder), f"kill:{self.random.randint(1, _SECOND)}")
             second = self._look(folder)
             found = second if second == BROKEN else found
-        before = self.points[int(at) - 1] if after is None else ""
+        before = self.points[old][int(at) - 1] if after is None else ""
         return self._end(folder, "time" if after is not None else "point", at, before, happened, found, old, "")
 
     def _refuse(self, folder: Path, kind: str, at: float, outcome: Outcome) -> Trial:

@@ -22,19 +22,19 @@ POINTS, FULL = 12, 2
 
 
 @pytest.fixture(scope="module")
-def campaign(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What the script found; it works in a process of its own, as it forks."""
     folder = tmp_path_factory.mktemp("kills")
     words = ["--points", str(POINTS), "--full", str(FULL), "--verbs", "build", "train", "save", "predict"]
-    done = python(str(SCRIPTS / "kill_points.py"), *words, "--json", str(folder / "found.json"), cwd=folder)
+    done = python(str(SCRIPTS / "kill_points.py"), *words, "--trials", str(folder / "found.json"), cwd=folder)
     assert done.returncode in (0, 1), done.stderr[-3000:]
-    found: dict[str, Any] = read_json(folder / "found.json")
+    found: list[dict[str, Any]] = read_json(folder / "found.json")
     return found
 
 
 @pytest.mark.parametrize("verb", ["build", "train", "save", "predict"])
-def test_a_kill_at_any_point_loses_nothing(verb: str, campaign: dict[str, Any]) -> None:
-    trials = [one for one in campaign["trials"] if one["verb"] == verb and one["kind"] == "point"]
+def test_a_kill_at_any_point_loses_nothing(verb: str, campaign: list[dict[str, Any]]) -> None:
+    trials = [one for one in campaign if one["verb"] == verb and one["kind"] == "point"]
     assert len(trials) == POINTS and all(one["happened"] for one in trials)
     assert not [one for one in trials if one["found"] == "broken" or not one["allowed"]]
     assert not [one for one in trials if not one["equal"]]
@@ -45,8 +45,8 @@ def test_a_kill_at_any_point_loses_nothing(verb: str, campaign: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("verb", ["build", "train", "save", "predict"])
-def test_a_full_disk_keeps_the_old_output_and_is_told_by_name(verb: str, campaign: dict[str, Any]) -> None:
-    trials = [one for one in campaign["trials"] if one["verb"] == verb and one["kind"] in ("full", "quota")]
+def test_a_full_disk_keeps_the_old_output_and_is_told_by_name(verb: str, campaign: list[dict[str, Any]]) -> None:
+    trials = [one for one in campaign if one["verb"] == verb and one["kind"] in ("full", "quota")]
     assert len(trials) == 2 * FULL
     assert not [one for one in trials if not one["happened"]]  # code 1 or 2, a line that names a file, no traceback
     assert not [one for one in trials if not one["allowed"] or not one["equal"] or one["litter"]]
