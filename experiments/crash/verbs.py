@@ -29,7 +29,7 @@ rank: {steps: 20, fusion_batch: 128, hidden: 4, shortlist: 20, linear_candidates
 training: {surrogate_epochs: 2, ranker_epochs: 1, batch_size: 64, mined: 8, hard_negatives: 2, checkpoint_seconds: 0}
 """
 _SIZES = ("--set", "labels=50", "--set", "documents=240")
-_MEASURED = ("train_seconds", "finetuned")  # facts of a training that differ from run to run, or hold such
+_MEASURED = ("finetuned",)  # facts that hold a time
 
 
 @dataclass(frozen=True)
@@ -188,8 +188,8 @@ def _digest_of_folder(folder: Path, left_out: tuple[str, ...] = ()) -> str:
 
 
 def _digest_of_model(folder: Path) -> str:
-    """Of everything but times: the log, how long it took, and the manifest, which holds checksums of both."""
+    """Of everything but times: the log, the times, facts that hold one, and the manifest with their checksums."""
     facts = json.loads((folder / "facts.json").read_text())
     known = json.dumps({key: value for key, value in facts.items() if key not in _MEASURED}, sort_keys=True)
-    rest = _digest_of_folder(folder, ("events.jsonl", "facts.json", "manifest.json"))
+    rest = _digest_of_folder(folder, ("events.jsonl", "facts.json", "times.json", "manifest.json"))
     return hashlib.sha256(f"{rest} {known}".encode()).hexdigest()
