@@ -50,6 +50,8 @@ def run(
     todo = {cell.key: cell for cell in cells if not store.done(cell.key)}  # one cell may be part of many experiments
     order = {network: place for place, network in enumerate(dict.fromkeys(cell.network for cell in todo.values()))}
     display.total(len(todo), skipped=len({cell.key for cell in cells}) - len(todo))
+    for network in {cell.network for cell in cells} - order.keys():
+        store.forget(network)
     display.begin("warming up")
     warm_up((cell.recipe, folders[cell.data].train.n_labels) for cell in todo.values())
     failed = []

@@ -9,13 +9,15 @@ OUT/work/KEY/        checkpoint of a training under way
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from eclare_py import Ranking
-from eclare_py.storage import atomic_file, read_json, write_json
+from eclare_py.errors import UsageError
+from eclare_py.storage import atomic_file, exclusive, read_json, remove_stale, remove_whole, write_json
 from runner.plan import Cell
 
 
@@ -56,6 +58,15 @@ class Store:
     def work(self, key: str) -> Path:
         """Where the training of a network keeps its checkpoint."""
         return self.folder / "work" / key
+
+    def forget(self, key: str) -> None:
+        """Remove what a run left of a training when it was killed after its last cell."""
+        work = self.work(key)
+        if any(work.parent.glob(f"{key}*")):
+            with suppress(UsageError, OSError), exclusive(work):
+                remove_stale(work)
+                if work.exists():
+                    remove_whole(work)
 
     def add_plan(self, experiment: str, cells: Iterable[Cell]) -> None:
         """Note which cells an experiment consists of, beside those of earlier calls with other seeds or data."""

@@ -296,6 +296,16 @@ def result(value: float, cost: float | None) -> dict[str, Any]:
     return {"metrics": {"P@1": value, "PSP@5": value}, "bins": bins, "cost": {"train_cpu_s": cost}, "facts": facts}
 
 
+def test_what_a_run_left_of_a_done_training_is_removed(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for name in ("key", "key.tmp-999999999", "other"):
+        store.work(name).mkdir(parents=True)
+    store.work("key.lock").write_text("999999999\n")
+    store.forget("key")
+    store.forget("unknown")
+    assert [path.name for path in store.work("key").parent.iterdir()] == ["other"]
+
+
 def test_means_spreads_and_gains_by_hand() -> None:
     variants = (Variant("base"), Variant("new"))
     experiment = Experiment("e", "?", variants, "base", ("P@1",), lambda results, path: None)
