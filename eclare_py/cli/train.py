@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from eclare_py.cli.console import say
+from eclare_py.cli.following import follow, follows
 from eclare_py.cli.progress import TrainingProgress
 from eclare_py.errors import EclareError, UsageError
 from eclare_py.storage import check_target
@@ -46,16 +47,22 @@ def train(
     eclare train configs/default.yaml --data data/debian --out models/small --set document.dim=64 --set seed=1
     eclare train default --data data/debian --out models/debian --resume
     eclare train default --data data/debian --out models/debian --track tensorboard=runs --track mlflow=sqlite:///ml.db
+    torchrun --nproc-per-node 2 -m eclare_py.cli train default --data data/debian --out models/debian
     """
     from eclare_py.data.dataset import load_dataset
     from eclare_py.persist import KIND
 
     folder = load_dataset(data)
+    if follows():
+        follow(recipe, overrides or (), folder, resume=resume, device=device)
+        return
     check_target(out, KIND)
     # Only now, as it loads torch.
+    from eclare_py.distributed.processes import joined, restarted
     from eclare_py.estimator import EclareClassifier
     from eclare_py.train.tracking import fan_out, open_tracker
 
+    resume = resume or restarted()
     classifier = EclareClassifier.from_recipe(recipe, overrides or (), device=device)
     target = out.absolute()
     work = target.with_name(f"{target.name}.train")
@@ -64,10 +71,11 @@ def train(
             # First, as a place that cannot be written to must not cost the checkpoint of an interrupted run.
             trackers = [stack.enter_context(open_tracker(word, name=target.name)) for word in track or ()]
             _prepare(work, resume)
+            stack.enter_context(joined(device))
             progress = stack.enter_context(TrainingProgress())
             classifier.fit(folder, folder=work, resume=resume, listener=fan_out(progress, *trackers))
-        classifier.pipeline.facts["data"] = folder.name
-        classifier.save(target, log=work / "events.jsonl")
+            classifier.pipeline.facts["data"] = folder.name
+            classifier.save(target, log=work / "events.jsonl")  # other processes wait for it
     except KeyboardInterrupt:
         if not (work / "checkpoint").exists():
             _forget(work)

@@ -19,6 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eclare_py.distributed import Shard
+from eclare_py.errors import UsageError
 from eclare_py.graph import LabelGraph
 from eclare_py.graph.propagate import Propagation, to_torch_csr
 from eclare_py.model.document_encoder import DocumentEncoder
@@ -51,6 +53,10 @@ class FoldedHops:
         hops: Number of hops.
         max_features: Heaviest features kept per label and hop; None keeps all, and the result is exact.
         live: Label texts of a call that go through a learning transformer; 0: all.
+        shard: Labels that are asked for here, and so kept; None: all.
+
+    Attributes:
+        sizes: (L,) terms of each label of the whole, hop by hop.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class FoldedHops:
         hops: int,
         max_features: int | None,
         live: int = 0,
+        shard: Shard | None = None,
     ) -> None:
         self.encoder, self.texts, self.graph, self.live = encoder, texts, graph, live
         self.spread: list[Inputs] = []
@@ -76,6 +83,10 @@ class FoldedHops:
             self.spread.append(Inputs(bag))
         if texts.embeddings is not None:
             self.renew(texts.embeddings)
+        self.sizes = [np.diff(hop.rows.indptr) for hop in (self.texts, *self.spread)]
+        self.shard = shard or Shard(len(texts))
+        if self.shard.world > 1:
+            self.texts, *self.spread = (hop[self.shard.ids] for hop in (self.texts, *self.spread))
 
     def renew(self, vectors: FloatArray) -> None:
         """Take other transformer vectors (L, t) of the label texts; the bags stay."""
@@ -86,6 +97,7 @@ class FoldedHops:
 
     def __call__(self, labels: IntArray) -> list[Tensor]:
         """(l,) label ids -> hops + 1 tensors (l, d)."""
+        labels = self.shard.places(labels)
         own = self.encoder.join(self.texts.rows[labels], own_vectors(self.encoder, self.texts[labels], self.live))
         return [own, *(self.encoder.raw(hop[labels]) for hop in self.spread)]
 
@@ -155,9 +167,17 @@ def hop_vectors(
     *,
     max_features: int | None,
     live: int = 0,
+    shard: Shard | None = None,
 ) -> HopVectors:
-    """The cheaper of the two ways that the propagation allows."""
+    """The cheaper of the two ways that the propagation allows.
+
+    Raises:
+        UsageError: The labels are shared among processes, and the propagation cannot be folded.
+    """
     if propagation.config.kind in _LINEAR:
         hops = propagation.config.hops
-        return FoldedHops(encoder, texts, graph, hops=hops, max_features=max_features, live=live)
+        return FoldedHops(encoder, texts, graph, hops=hops, max_features=max_features, live=live, shard=shard)
+    if shard is not None and shard.world > 1:
+        kind = propagation.config.kind
+        raise UsageError(f"label.propagation.kind={kind} is trained by one process alone: choose simple or light")
     return ClosureHops(encoder, texts, graph, propagation, live=live)

@@ -43,9 +43,21 @@ def build_scorer(network: EclareNetwork, documents: FloatArray, prepared: Prepar
         network.prototypes = label_centroids(documents, prepared.train.labels)
     vectors = rounded(network.encode_labels())
     scale = float(network.log_scale.detach().exp())
-    bias: FloatArray = np.zeros(len(vectors), dtype=np.float32)
-    if network.per_label:
-        bias = (network.label_encoder.bias.detach() / scale).cpu().numpy()
+    return scorer_of(vectors, label_bias(network), scale, documents, prepared, recipe)
+
+
+def label_bias(network: EclareNetwork) -> FloatArray:
+    """Biases of the labels that are here, in units of the cosine; zero before the ranker stage."""
+    if not network.per_label:
+        return np.zeros(len(network.shard), dtype=np.float32)
+    scale = float(network.log_scale.detach().exp())
+    return np.asarray((network.label_encoder.bias.detach() / scale).cpu().numpy())
+
+
+def scorer_of(
+    vectors: FloatArray, bias: FloatArray, scale: float, documents: FloatArray, prepared: Prepared, recipe: Recipe
+) -> LabelScorer:
+    """The same from rounded label vectors (L, d), biases (L,) and the scale of their logits."""
     representations = label_representations(
         documents=documents, labels=prepared.train.labels, texts=vectors,
         graph=set_self_loops(prepared.graph.normalized, "none"), config=recipe.index,

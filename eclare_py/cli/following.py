@@ -1,0 +1,30 @@
+"""What `eclare train` does in a process that torchrun started beside process 0: its share, without a word or a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import typer
+
+from eclare_py.data.dataset import DataFolder
+
+INTERRUPTED = 130
+
+
+def follows() -> bool:
+    """Whether this process is one of several and not process 0, which alone talks and writes."""
+    return int(os.environ.get("RANK", "0")) > 0 and int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def follow(recipe: str, overrides: Sequence[str], folder: DataFolder, *, resume: bool, device: str) -> None:
+    """Train along until process 0 has written the model."""
+    from eclare_py.distributed.processes import joined, restarted
+    from eclare_py.estimator import EclareClassifier
+
+    classifier = EclareClassifier.from_recipe(recipe, overrides, device=device)
+    try:
+        with joined(device):
+            classifier.fit(folder, resume=resume or restarted())
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
