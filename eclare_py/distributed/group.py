@@ -60,6 +60,9 @@ class Group:
         """Which flags are set in at least one process."""
         return flags
 
+    def lead_on(self) -> None:
+        """Process 0 alone goes on working here, the others will wait: it takes all cores of its machine."""
+
     def barrier(self) -> None:
         """Wait for all."""
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
+import numba
 import numpy as np
 import torch
 import torch.distributed as dist
@@ -59,11 +60,10 @@ def joined(device: str) -> Iterator[Group]:
 
 
 def _share_cores() -> None:
-    """Divide the cores among the processes of this machine, for the compiled kernels (torchrun does so for torch)."""
-    import numba
-
-    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    numba.set_num_threads(max(1, numba.config.NUMBA_NUM_THREADS // beside))
+    """Divide the cores among the processes of this machine."""
+    threads = max(1, numba.config.NUMBA_NUM_THREADS // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    numba.set_num_threads(threads)
+    torch.set_num_threads(threads)
 
 
 def _told(call: _Call) -> _Call:
@@ -128,7 +128,7 @@ class Processes(Group):
             words.copy_(torch.from_numpy(np.frombuffer(head, dtype=np.uint8).copy()))
         dist.broadcast(words, 0)
         kind, shape = json.loads(words.numpy().tobytes())
-        value = np.empty(shape, dtype=kind) if array is None else np.ascontiguousarray(array)
+        value = np.empty(shape, dtype=kind) if array is None else np.asarray(array, order="C")
         self._count("share", value.nbytes if array is not None else 0)
         if value.nbytes:
             dist.broadcast(torch.from_numpy(value.reshape(-1).view(np.uint8)), 0)
@@ -141,6 +141,13 @@ class Processes(Group):
         self._count("sum", votes.numel() * votes.element_size())
         dist.all_reduce(votes)
         return tuple(vote > 0 for vote in votes.tolist())
+
+    def lead_on(self) -> None:
+        """See `Group.lead_on`."""
+        if self.leads:
+            threads = numba.config.NUMBA_NUM_THREADS
+            numba.set_num_threads(threads)
+            torch.set_num_threads(threads)
 
     @_told
     def barrier(self) -> None:

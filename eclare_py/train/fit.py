@@ -116,8 +116,7 @@ def train(
         UsageError: An unknown device, or a recipe that several processes do not train.
     """
     started, group = time.perf_counter(), current()
-    if group.world > 1:
-        check_together(recipe, dataset, group)
+    check_together(recipe, dataset, group)
     if not group.leads:
         folder = listener = None
     with EventLog(None if folder is None else folder / "events.jsonl", listener) as log:
@@ -146,9 +145,7 @@ def train(
                 return None
             pipeline = assemble(session)
         facts: dict[str, Any] = {"train_seconds": round(time.perf_counter() - started, 1), "device": str(target)}
-        if group.world > 1:
-            facts["processes"] = group.world
-        pipeline.facts.update(known | facts)
+        pipeline.facts.update(known | facts | ({"processes": group.world} if group.world > 1 else {}))
         log("done", **facts)
     return pipeline
 
@@ -187,8 +184,9 @@ def train_network(
     session.network.per_label = True
     if session.crew is None:
         return session
+    session.crew.group.lead_on()
     network, prepared = gathered_whole(session.network, prepared, recipe, session.crew.group)
-    return replace(session, prepared=prepared, network=network, crew=None)
+    return replace(session, network=network, prepared=prepared, crew=None)
 
 
 def _open(
@@ -210,12 +208,12 @@ def _open(
     network.log_scale.requires_grad_(recipe.training.loss != "margin")
     share_vectors(network, seed=recipe.seed)
     optimizer = make_optimizer(network, recipe.training.dense_rate, recipe.transformer)
-    crew = Crew(group, network) if group.world > 1 else None
-    session = Session(recipe, prepared, network, optimizer, log, folder, crew=crew)
+    session = Session(recipe, prepared, network, optimizer, log, folder)
+    session.crew = Crew(group, network) if group.world > 1 else None
     point = checkpoint.load(folder / "checkpoint") if resume and folder is not None else None
     if point is not None:
         checkpoint.check_same(point, to_mapping(recipe), prepared.fingerprint)
-    if crew is not None and resume:
+    if session.crew is not None and resume:
         point = share_checkpoint(point, network, group)
     if point is not None:
         network.load_state_dict({name: value.to(device) for name, value in point.network.items()})

@@ -22,11 +22,13 @@ from eclare_py.types import FloatArray, IntArray
 
 
 def check_together(recipe: Recipe, dataset: Dataset, group: Group) -> None:
-    """Refuse what several processes do not train, before any work.
+    """Refuse what several processes do not train, before any work; one process trains everything.
 
     Raises:
         UsageError: Names the setting.
     """
+    if group.world == 1:
+        return
     training, label = recipe.training, recipe.label
     tuned = recipe.document.kind != "bag" and recipe.transformer.tuning != "frozen"
     alone = {
