@@ -51,6 +51,11 @@ class Group:
         """The same for process 0 alone; the others get empty lists."""
         return [[array] for array in arrays]
 
+    def deal(self, parts: Sequence[Sequence[Array]] | None) -> list[Array]:
+        """What process 0 has for each process (`parts` are those of process 0, 1, ...); the others give None."""
+        assert parts is not None
+        return list(parts[0])
+
     def share(self, array: Array | None) -> Array:
         """What process 0 gave, everywhere; the others give None."""
         assert array is not None

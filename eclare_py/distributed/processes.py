@@ -15,8 +15,11 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from eclare_py.distributed.group import Array, Group, describe, use
+from eclare_py.distributed.meeting import meet
 from eclare_py.errors import TrainingError
 
 _PATIENCE = timedelta(hours=24)  # process 0 indexes and fits alone while the others wait; a dead one is noticed at once
@@ -49,7 +52,10 @@ def joined(device: str) -> Iterator[Group]:
     cuda = device != "cpu" and torch.cuda.is_available()
     if cuda:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
-    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=_PATIENCE)
+    backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
+    store, rank, world = next(rendezvous("env://", timeout=_PATIENCE))
+    store = PrefixStore(meet(store, rank, world), store)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=_PATIENCE)
     _share_cores()
     try:
         with use(Processes()) as group:
@@ -118,6 +124,15 @@ class Processes(Group):
         return self._gathered(arrays, everywhere=False)
 
     @_told
+    def deal(self, parts: Sequence[Sequence[Array]] | None) -> list[Array]:
+        """See `Group.deal`."""
+        if parts is None:
+            return self._receive()
+        for rank, own in enumerate(parts[1:], start=1):
+            self._send([np.asarray(array, order="C") for array in own], rank)
+        return list(parts[0])
+
+    @_told
     def share(self, array: Array | None) -> Array:
         """See `Group.share`."""
         head = b"" if array is None else json.dumps(describe(array)).encode()
@@ -179,6 +194,25 @@ class Processes(Group):
                 found[place].append(values.reshape((-1, *part.shape[1:])))
                 start += size
         return found
+
+    def _send(self, arrays: Sequence[Array], rank: int) -> None:
+        head = np.frombuffer(json.dumps([describe(array) for array in arrays]).encode(), dtype=np.uint8).copy()
+        dist.send(torch.tensor([len(head)]), rank)
+        for array in (head, *arrays):
+            self._count("deal", array.nbytes)
+            if array.nbytes:
+                dist.send(torch.from_numpy(array.reshape(-1).view(np.uint8)), rank)
+
+    def _receive(self) -> list[Array]:
+        size = torch.tensor([0])
+        dist.recv(size, 0)
+        head = torch.zeros(int(size), dtype=torch.uint8)
+        dist.recv(head, 0)
+        arrays: list[Array] = [np.empty(shape, dtype=kind) for kind, shape in json.loads(head.numpy().tobytes())]
+        for array in arrays:
+            if array.nbytes:
+                dist.recv(torch.from_numpy(array.reshape(-1).view(np.uint8)), 0)
+        return arrays
 
     def _count(self, kind: str, size: int) -> None:
         self.traffic[kind] = self.traffic.get(kind, 0) + size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from eclare_py.rank.pipeline import LabelTable, Pipeline
 from eclare_py.rank.query import Query
 from eclare_py.train import checkpoint
 from eclare_py.train.batches import BatchSource
-from eclare_py.train.checkpoint import Checkpoint, Cursor
+from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.clusters import cluster_size, clustered
 from eclare_py.train.corpus import Corpus, corpus_of
 from eclare_py.train.crew import Crew
@@ -42,6 +42,7 @@ from eclare_py.train.indexing import (
     build_neighbours,
     build_scorer,
     encode_train,
+    help_index,
     label_bias,
     label_profile,
     label_terms,
@@ -51,41 +52,22 @@ from eclare_py.train.linear import train_linear
 from eclare_py.train.loop import StageRun, run_stage
 from eclare_py.train.mining import mine
 from eclare_py.train.objective import objective_of
-from eclare_py.train.optimizer import Rates, make_optimizer, optimizer_state, restore_optimizer
+from eclare_py.train.optimizer import Rates, make_optimizer, restore_optimizer
 from eclare_py.train.precision import in_bfloat16
 from eclare_py.train.prepare import Prepared, fingerprint, prepare
 from eclare_py.train.prototypes import Prototypes
 from eclare_py.train.rank_ae import train_rank_ae
 from eclare_py.train.ranking import complete, fit_ranker, validate
 from eclare_py.train.recipe import Recipe
+from eclare_py.train.session import Session, save
 from eclare_py.train.shared_search import best_of_all
-from eclare_py.train.shared_state import gathered_parts, share_checkpoint
+from eclare_py.train.shared_state import share_checkpoint
 from eclare_py.train.sharing import share_vectors
 from eclare_py.train.together import check_together, gathered_whole, mine_shared
 from eclare_py.train.xr_transformer import train_xr_transformer
-from eclare_py.types import FloatArray, IntArray
+from eclare_py.types import IntArray
 
 _JUDGED = 2000  # most held-out documents that pick the best epoch
-
-
-@dataclass
-class Session:
-    """A training run in memory."""
-
-    recipe: Recipe
-    prepared: Prepared
-    network: EclareNetwork
-    optimizer: torch.optim.Optimizer
-    log: EventLog
-    folder: Path | None
-    cursor: Cursor = field(default_factory=lambda: Cursor("surrogate"))
-    best: dict[str, Any] = field(default_factory=dict)
-    best_state: dict[str, torch.Tensor] = field(default_factory=dict)
-    negatives: IntArray | None = None
-    clusters: IntArray | None = None
-    documents: FloatArray | None = None
-    prototypes: Prototypes | None = None
-    crew: Crew | None = None
 
 
 def train(
@@ -142,7 +124,9 @@ def train(
         else:
             session = train_network(dataset, recipe, log=log, folder=folder, resume=resume, device=device)
             if not group.leads:
+                help_index(recipe, group)
                 return None
+            group.lead_on()
             pipeline = assemble(session)
         facts: dict[str, Any] = {"train_seconds": round(time.perf_counter() - started, 1), "device": str(target)}
         pipeline.facts.update(known | facts | ({"processes": group.world} if group.world > 1 else {}))
@@ -184,7 +168,6 @@ def train_network(
     session.network.per_label = True
     if session.crew is None:
         return session
-    session.crew.group.lead_on()
     network, prepared = gathered_whole(session.network, prepared, recipe, session.crew.group)
     return replace(session, network=network, prepared=prepared, crew=None)
 
@@ -282,7 +265,7 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         session.crew.begin(corpus.inputs, corpus.labels.shape[0])
     run = StageRun(
         name, epochs, rates, source, corpus.inputs, session.cursor,
-        save=lambda: _save(session), after_epoch=lambda epoch: _after_epoch(session, name, epoch, epochs),
+        save=lambda: save(session), after_epoch=lambda epoch: _after_epoch(session, name, epoch, epochs),
         mine=mine_again if mined and drawn else None, drawn=drawn, negatives=session.negatives,
         half=in_bfloat16(settings.precision, session.network.device),
         begin_epoch=lambda epoch: _begin_epoch(session, name, epoch, corpus), clusters=session.clusters,
@@ -296,7 +279,7 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         session.network.load_state_dict(session.best_state)
         session.network.refresh_labels()
     session.best_state = {}
-    _save(session)
+    save(session)
 
 
 def _begin_epoch(session: Session, stage: str, epoch: int, corpus: Corpus) -> IntArray | None:
@@ -338,23 +321,6 @@ def _judge(session: Session, stage: str, epoch: int) -> None:
         session.best_state = copy.deepcopy(network.state_dict())
 
 
-def _save(session: Session) -> None:
-    state, moments, best = session.network.state_dict(), optimizer_state(session.optimizer), session.best_state
-    if session.crew is not None:
-        state, moments, best = gathered_parts(session.network, state, moments, best, session.crew.group)
-    if session.folder is None:
-        return
-    # Between two epochs the mined labels are those of the epoch that is over: they are mined again.
-    negatives = session.negatives if session.cursor.step else None
-    checkpoint.save(
-        session.folder / "checkpoint",
-        Checkpoint(
-            session.cursor, to_mapping(session.recipe), session.prepared.fingerprint, state, moments,
-            negatives, session.best, best, session.clusters, session.documents,
-        ),
-    )  # fmt: skip
-
-
 def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     """Index and fusion of a trained network.
 
@@ -370,7 +336,7 @@ def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
     everything = encode_all(encoder, prepared, tuned)
     documents, held_out = np.split(everything, [prepared.train.n_documents])
     query = Query(held_out, prepared.held_out_rows)
-    scorer = build_scorer(network, documents, prepared, recipe)
+    scorer = build_scorer(network, documents, prepared, recipe, current())
     if recipe.rank.linear:
         session.log("stage", name="linear", epochs=1, steps=1)
     linear = build_linear(scorer.tree, [prepared.rows], prepared.train, prepared.features, recipe)

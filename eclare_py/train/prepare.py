@@ -108,7 +108,8 @@ def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepare
         held_out_inputs=known[1],
         label_inputs=known[2],
         graph=build_label_graph(
-            train.labels, recipe.graph, label_vectors=label_rows, given=train.label_edges, seed=recipe.seed
+            train.labels, recipe.graph, label_vectors=label_rows, given=train.label_edges, seed=recipe.seed,
+            group=current(),
         ),
         frequencies=train.label_frequencies,
         fingerprint=fingerprint(dataset),

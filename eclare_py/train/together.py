@@ -13,7 +13,7 @@ from eclare_py.errors import UsageError
 from eclare_py.model.network import EclareNetwork
 from eclare_py.quantize import rounded
 from eclare_py.rank.ranker import LabelScorer
-from eclare_py.train.indexing import encode_train, label_bias, scorer_of
+from eclare_py.train.indexing import encode_train, help_index, label_bias, scorer_of
 from eclare_py.train.prepare import Prepared
 from eclare_py.train.recipe import Recipe
 from eclare_py.train.shared_search import SharedScorer, gathered_vectors, mine_together, share_tree
@@ -72,9 +72,10 @@ def _built(
     all_vectors, all_bias = (gathered_vectors(part, n_labels, group) for part in (vectors, bias))
     all_documents = gathered_vectors(documents, n_documents, group)
     if all_vectors is None or all_bias is None or all_documents is None:
+        help_index(recipe, group)
         return None
     scale = float(network.log_scale.detach().exp())
-    return scorer_of(all_vectors, all_bias, scale, all_documents, prepared, recipe)
+    return scorer_of(all_vectors, all_bias, scale, all_documents, prepared, recipe, group)
 
 
 def gathered_whole(

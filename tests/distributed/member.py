@@ -138,7 +138,7 @@ def open_checkpoint(folder: str, out: str) -> dict[str, Any]:
     )  # fmt: skip
     ranking = best_of_all(found, network.shard, current())
     session.folder = Path(out) if current().leads else None
-    fit._save(session)
+    fit.save(session)
     return {"indices": ranking.indices.tolist(), "scores": ranking.scores.tolist(), "rows": len(network.shard)}
 
 
@@ -185,7 +185,35 @@ def refuse(changes: Any) -> dict[str, Any]:
     return {}
 
 
-TASKS = {"train": train, "model": model, "refuse": refuse, "open_checkpoint": open_checkpoint, "exchanges": exchanges}
+def cluster_points(n: int, n_clusters: int) -> dict[str, Any]:
+    """The order of random points; process 0 tells it."""
+    from eclare_py.distributed import current
+    from eclare_py.index.clustering import balanced_order
+    from eclare_py.index.descent import assist
+
+    group = current()
+    if not group.leads:
+        assist(group)
+        return {}
+    points = np.random.default_rng(n).standard_normal((n, 6)).astype(np.float32)
+    return {"order": balanced_order(points, n_clusters, seed=3, group=group).tolist()}
+
+
+def count_pairs(block_rows: int) -> dict[str, Any]:
+    """The label graph, counted in small blocks."""
+    from eclare_py.distributed import current
+    from eclare_py.graph.cooccurrence import cooccurrence_graph
+
+    graph = cooccurrence_graph(
+        dataset_of().labels, weighting="cosine", top_k=5, min_count=2, block_rows=block_rows, group=current()
+    )
+    return {name: getattr(graph, name).tolist() for name in ("indptr", "indices", "data")}
+
+
+TASKS = {
+    task.__name__: task
+    for task in (train, model, refuse, open_checkpoint, exchanges, cluster_points, count_pairs)
+}
 
 
 def serve() -> None:
