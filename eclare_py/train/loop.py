@@ -173,14 +173,17 @@ def _pause(interrupted: threading.Event, run: StageRun) -> None:
 
 @contextmanager
 def patient_interrupt() -> Iterator[threading.Event]:
-    """Ctrl-C sets the event instead of stopping in the middle of an update; a second one stops at once."""
+    """Ctrl-C sets the event instead of stopping in the middle of an update; a second one stops at once.
+
+    Of several processes each gets it twice, from the terminal and from torchrun, which itself kills those that linger.
+    """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if asked.is_set():
+        if asked.is_set() and current().world == 1:
             raise KeyboardInterrupt
         asked.set()
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 
 import numpy as np
 
+from eclare_py.config import to_mapping
 from eclare_py.data.aggregated import AggregatedDataset
 from eclare_py.data.dataset import Dataset
 from eclare_py.distributed import Group
-from eclare_py.errors import UsageError
+from eclare_py.errors import TrainingError, UsageError
 from eclare_py.model.network import EclareNetwork
 from eclare_py.quantize import rounded
 from eclare_py.rank.ranker import LabelScorer
 from eclare_py.train.indexing import encode_train, help_index, label_bias, scorer_of
-from eclare_py.train.prepare import Prepared
+from eclare_py.train.prepare import Prepared, fingerprint
 from eclare_py.train.recipe import Recipe
 from eclare_py.train.shared_search import SharedScorer, gathered_vectors, mine_together, share_tree
 from eclare_py.train.shared_state import LABEL_TABLES, gathered_inputs, gathered_tensors
@@ -26,6 +29,7 @@ def check_together(recipe: Recipe, dataset: Dataset, group: Group) -> None:
 
     Raises:
         UsageError: Names the setting.
+        TrainingError: The processes were given different data or recipes.
     """
     if group.world == 1:
         return
@@ -47,6 +51,14 @@ def check_together(recipe: Recipe, dataset: Dataset, group: Group) -> None:
             raise UsageError(f"{name} is trained by one process; {group.world} were started: run it without torchrun")
     if dataset.n_labels < group.world:
         raise UsageError(f"{group.world} processes for {dataset.n_labels} labels: start at most one per label")
+    told = json.dumps([fingerprint(dataset), to_mapping(recipe)], sort_keys=True).encode()
+    digests = group.gather_all(np.frombuffer(hashlib.sha256(told).digest(), dtype=np.uint8))[0]
+    others = [rank for rank, digest in enumerate(digests) if not np.array_equal(digest, digests[0])]
+    if others:
+        raise TrainingError(
+            f"process {others[0]} has other train documents or another recipe than process 0: give every machine the "
+            "same data folder and the same command"
+        )
 
 
 def mine_shared(

@@ -177,11 +177,12 @@ def model(recipe: str, data: str, out: str) -> dict[str, Any]:
     return {"has_model": classifier._pipeline is not None}
 
 
-def refuse(changes: Any) -> dict[str, Any]:
-    """Train with what several processes do not train."""
+def refuse(changes: list[Any]) -> dict[str, Any]:
+    """Train with what several processes do not train; each process has its own changes to the recipe."""
+    from eclare_py.distributed import current
     from eclare_py.train.fit import train as fit
 
-    fit(dataset_of(), recipe_of(changes), device="cpu")
+    fit(dataset_of(), recipe_of(changes[current().rank]), device="cpu")
     return {}
 
 

@@ -73,5 +73,10 @@ def test_label_tables_are_shared_out(cluster, alone):
 
 
 def test_what_needs_one_process_is_refused_by_name(cluster):
-    answers = cluster.run(2, "refuse", changes={"label": {"prototype": True}})
+    answers = cluster.run(2, "refuse", changes=[{"label": {"prototype": True}}] * 2)
     assert all("UsageError: label.prototype is trained by one process" in one["error"] for one in answers)
+
+
+def test_processes_with_different_recipes_are_told_apart(cluster):
+    answers = cluster.run(3, "refuse", changes=[{}, {}, {"document": {"dim": 8}}])
+    assert all("process 2 has other train documents or another recipe" in one["error"] for one in answers)
