@@ -52,7 +52,9 @@ def joined(device: str) -> Iterator[Group]:
     cuda = device != "cpu" and torch.cuda.is_available()
     if cuda:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
-    backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
+    # nccl wants a GPU for each process; where some share one, gloo takes the way through main memory.
+    enough = cuda and torch.cuda.device_count() >= int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    backend = "cpu:gloo,cuda:nccl" if enough else "gloo"
     store, rank, world = next(rendezvous("env://", timeout=_PATIENCE))
     store = PrefixStore(meet(store, rank, world), store)
     dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=_PATIENCE)

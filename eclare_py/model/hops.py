@@ -71,6 +71,7 @@ class FoldedHops:
         shard: Shard | None = None,
     ) -> None:
         self.encoder, self.texts, self.graph, self.live = encoder, texts, graph, live
+        self.shard = shard or Shard(len(texts))
         self.spread: list[Inputs] = []
         bag = texts.rows
         for _ in range(hops):
@@ -81,19 +82,19 @@ class FoldedHops:
             else:
                 bag = spread_bags(graph.normalized, bag, max_features)
             self.spread.append(Inputs(bag))
-        if texts.embeddings is not None:
-            self.renew(texts.embeddings)
         self.sizes = [np.diff(hop.rows.indptr) for hop in (self.texts, *self.spread)]
-        self.shard = shard or Shard(len(texts))
         if self.shard.world > 1:
             self.texts, *self.spread = (hop[self.shard.ids] for hop in (self.texts, *self.spread))
+        if texts.embeddings is not None:
+            self.renew(texts.embeddings)
 
     def renew(self, vectors: FloatArray) -> None:
         """Take other transformer vectors (L, t) of the label texts; the bags stay."""
-        self.texts = replace(self.texts, embeddings=vectors)
+        own = self.shard.part
+        self.texts = replace(self.texts, embeddings=vectors[own])
         for place, hop in enumerate(self.spread):
             vectors = np.asarray(self.graph.normalized @ vectors, dtype=np.float32)
-            self.spread[place] = replace(hop, embeddings=vectors)
+            self.spread[place] = replace(hop, embeddings=vectors[own])
 
     def __call__(self, labels: IntArray) -> list[Tensor]:
         """(l,) label ids -> hops + 1 tensors (l, d)."""

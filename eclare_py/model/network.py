@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eclare_py.distributed import Shard
+from eclare_py.distributed import Shard, current
 from eclare_py.features.text_transformer import TextTransformer
 from eclare_py.graph import LabelGraph
 from eclare_py.model.auxiliary import AuxiliaryTasks
@@ -108,7 +108,7 @@ class EclareNetwork(torch.nn.Module):
     def hops(self) -> HopVectors:
         """Raw hop vectors of labels."""
         if self._hops is None:
-            live = 0 if self.transformer is None else self.transformer.config.label_texts
+            live = 0 if self.transformer is None else -(-self.transformer.config.label_texts // self.shard.world)
             self._hops = hop_vectors(
                 self.documents, self.side.texts, self.side.graph, self.label_encoder.propagation,
                 max_features=self.hop_features, live=live, shard=self.shard,
@@ -121,11 +121,14 @@ class EclareNetwork(torch.nn.Module):
     def refresh_labels(self) -> None:
         """Encode all label texts with the transformer as it stands, where it learns.
 
-        Hops, and label vectors outside training, use these vectors until the next call.
+        Hops, and label vectors outside training, use these vectors until the next call. Of several processes each
+        encodes its labels; all get the vectors, as hops reach the labels of others.
         """
         tokens = self.side.texts.tokens
         if self.transformer is not None and tokens is not None:
-            self.label_cache.copy_(torch.from_numpy(self.transformer.encode(tokens)))
+            own = self.transformer.encode(tokens if self.shard.world == 1 else tokens[self.shard.ids])
+            whole = own if self.shard.world == 1 else self.shard.whole(current().gather_all(own)[0])
+            self.label_cache.copy_(torch.from_numpy(whole))
             self._renew = True
 
     @property

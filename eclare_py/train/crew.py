@@ -89,8 +89,11 @@ class Crew:
     def merge(self, network: EclareNetwork) -> None:
         """After the backward pass: add up the gradients of what all processes have."""
         bias = network.label_encoder.bias
-        shared = [p for p in network.dense_parameters() if p is not bias and p.grad is not None]
-        flat = torch.cat([p.grad.reshape(-1) for p in shared if p.grad is not None])
+        shared = [p for p in (*network.dense_parameters(), *network.transformer_parameters()) if p is not bias]
+        # A process without a text in the batch has no slopes for a transformer; what nobody uses must not decay.
+        used = self.group.any(*(p.grad is not None for p in shared))
+        shared = [p for p, one in zip(shared, used, strict=True) if one]
+        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in shared])
         parts = self.group.sum(flat).split([p.numel() for p in shared])
         for parameter, part in zip(shared, parts, strict=True):
             parameter.grad = part.view_as(parameter)

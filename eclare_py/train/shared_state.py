@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from eclare_py.distributed import Group, Shard
+from eclare_py.features.tokens import Tokens
 from eclare_py.model.inputs import Inputs
 from eclare_py.model.network import EclareNetwork
 from eclare_py.train.checkpoint import Checkpoint, Cursor
@@ -109,6 +110,9 @@ def gathered_inputs(inputs: Inputs, n: int, group: Group) -> Inputs:
         np.diff(rows.indptr).astype(np.int64), rows.indices.astype(np.int64), np.asarray(rows.data)
     )
     embeddings = None if inputs.embeddings is None else group.gather(inputs.embeddings)[0]
+    lengths = ids = None
+    if inputs.tokens is not None:
+        lengths, ids = group.gather(inputs.tokens.lengths.astype(np.int64), inputs.tokens.ids)
     if not group.leads:
         return inputs
     shard = Shard.of(n, group)
@@ -117,9 +121,12 @@ def gathered_inputs(inputs: Inputs, n: int, group: Group) -> Inputs:
         Csr((value, column, end), shape=(len(end) - 1, rows.shape[1]))
         for value, column, end in zip(values, columns, ends, strict=True)
     ]
-    # Row `id` lies behind those of the processes before its own.
-    ids = np.arange(n)
+    # Text i lies behind those of the processes before its own.
+    rows_of = np.arange(n)
     starts = np.concatenate([[0], np.cumsum(shard.counts)])[:-1]
-    places = starts[ids % shard.world] + ids // shard.world
-    whole = Inputs(sp.vstack(blocks, format="csr")[places])
-    return whole if embeddings is None else replace(whole, embeddings=shard.whole(embeddings))
+    places = starts[rows_of % shard.world] + rows_of // shard.world
+    whole = Inputs(sp.vstack(blocks, format="csr")[places], None if embeddings is None else shard.whole(embeddings))
+    if lengths is None or ids is None or inputs.tokens is None:
+        return whole
+    pointers = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+    return replace(whole, tokens=Tokens(np.concatenate(ids), pointers, inputs.tokens.padding)[places])

@@ -34,7 +34,6 @@ def check_together(recipe: Recipe, dataset: Dataset, group: Group) -> None:
     if group.world == 1:
         return
     training, label = recipe.training, recipe.label
-    tuned = recipe.document.kind != "bag" and recipe.transformer.tuning != "frozen"
     alone = {
         f"method={recipe.method}": recipe.method != "fusion",
         "data of groups": isinstance(dataset, AggregatedDataset) or training.groups,
@@ -44,7 +43,6 @@ def check_together(recipe: Recipe, dataset: Dataset, group: Group) -> None:
         f"training.loss={training.loss}": training.loss == "margin",
         "training.threshold_margin": bool(training.threshold_margin.weight),
         "training.auxiliary": training.auxiliary.used,
-        f"transformer.tuning={recipe.transformer.tuning}": tuned,
     }
     for name, used in alone.items():
         if used:
@@ -99,8 +97,9 @@ def gathered_whole(
     if not group.leads:
         return network, prepared
     whole = EclareNetwork(
-        network.side, recipe.document, recipe.label, hop_features=network.hop_features, seed=recipe.seed
-    ).to(network.device)
+        network.side, recipe.document, recipe.label, hop_features=network.hop_features, seed=recipe.seed,
+        transformer=network.transformer,
+    ).to(network.device)  # fmt: skip
     whole.load_state_dict({name: value.to(network.device) for name, value in state.items()})
     whole.per_label = network.per_label
     return whole, prepared

@@ -32,7 +32,8 @@ def recipe_of(changes: dict[str, dict[str, Any]] | None = None) -> Any:
     from eclare_py.config import load_config
     from eclare_py.train.recipe import Recipe
 
-    return load_config(Recipe, {key: {**part, **(changes or {}).get(key, {})} for key, part in RECIPE.items()})
+    changes = changes or {}
+    return load_config(Recipe, {key: {**RECIPE.get(key, {}), **changes.get(key, {})} for key in {*RECIPE, *changes}})
 
 
 def dataset_of() -> Any:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from tests.distributed import member
+from tests.small_transformer import save_small_transformer
 
 PARAMETERS = ("bag/weight", "bag/accumulator", "label_encoder/free/weight", "label_encoder/bias", "log_scale")
 
@@ -80,3 +83,22 @@ def test_what_needs_one_process_is_refused_by_name(cluster):
 def test_processes_with_different_recipes_are_told_apart(cluster):
     answers = cluster.run(3, "refuse", changes=[{}, {}, {"document": {"dim": 8}}])
     assert all("process 2 has other train documents or another recipe" in one["error"] for one in answers)
+
+
+def test_a_transformer_that_learns_agrees_too(cluster, tmp_path):
+    model = save_small_transformer(tmp_path / "model")
+    settings = json.loads((model / "config.json").read_text())
+    settings |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}  # each process draws its own
+    (model / "config.json").write_text(json.dumps(settings))
+    changes = {
+        "document": {"kind": "both"},
+        "transformer": {"model": str(model), "tuning": "full", "max_length": 8, "rate": 1e-3},
+        "training": {"surrogate_epochs": 1, "ranker_epochs": 1},
+    }
+    cluster.run(2, "train", out=str(tmp_path / "two.npz"), changes=changes)
+    member.train(str(tmp_path / "one.npz"), changes)
+    found, expected = np.load(tmp_path / "two.npz"), np.load(tmp_path / "one.npz")
+    names = [name for name in expected if name.startswith("documents/transformer")]
+    assert len(names) > 20
+    for name in ("labels", "documents", "label_cache"):
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-4, err_msg=name)
