@@ -12,9 +12,8 @@ from eclare_py.index.kernels import rank_leaves_rows
 from eclare_py.index.tree import SUMS
 from eclare_py.model.inputs import Inputs
 from eclare_py.model.network import EclareNetwork
-from eclare_py.quantize import plain, rounded
+from eclare_py.quantize import plain
 from eclare_py.storage import State
-from eclare_py.train.indexing import label_bias
 from eclare_py.train.mining import hard_labels, known_labels
 from eclare_py.train.prepare import Prepared
 from eclare_py.types import PADDING, FloatArray, IntArray, Ranking, rank
@@ -122,9 +121,3 @@ def mine_together(
         found = scorer.search(documents, min(count + 20, train.n_labels)).indices
         hard_labels(known[rows], found, out[rows])
     return out
-
-
-def own_scorer_parts(network: EclareNetwork) -> tuple[FloatArray, FloatArray]:
-    """Vectors and biases of the labels of this process, as `build_scorer` makes them."""
-    return rounded(network.encode_labels()), label_bias(network)
-
