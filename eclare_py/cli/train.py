@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eclare_py.cli.following import follow, follows
 from eclare_py.cli.work import Device, Resume, Track, train_beside
 from eclare_py.storage import check_target
 
@@ -37,14 +38,19 @@ def train(
     eclare train configs/default.yaml --data data/debian --out models/small --set document.dim=64 --set seed=1
     eclare train default --data data/debian --out models/debian --no-resume
     eclare train default --data data/debian --out models/debian --track tensorboard=runs --track mlflow=sqlite:///ml.db
+    torchrun --nproc-per-node 2 -m eclare_py.cli train default --data data/debian --out models/debian
     """
     from eclare_py.data.dataset import load_dataset
     from eclare_py.persist import KIND
 
     folder = load_dataset(data)
+    if follows():
+        follow(recipe, overrides or (), folder, device=device)
+        return
     check_target(out, KIND)
     # Only now, as it loads torch.
     from eclare_py.config import to_mapping
+    from eclare_py.distributed.processes import joined, restarted
     from eclare_py.estimator import EclareClassifier
     from eclare_py.train.prepare import fingerprint
 
@@ -59,4 +65,7 @@ def train(
     command += [word for one in overrides or () for word in ("--set", one)]
     command += [] if device == "auto" else ["--device", device]
     call = {"recipe": to_mapping(classifier.settings()), "data": fingerprint(folder.train), "device": device}
-    train_beside(out, fit, command=command, call=call, resume=resume, track=track or ())
+    train_beside(
+        out, fit, command=command, call=call, resume=True if restarted() else resume, track=track or (),
+        together=joined(device),
+    )  # fmt: skip
