@@ -14,6 +14,7 @@ from eclare_py.cli.console import say
 from eclare_py.cli.progress import TrainingProgress
 from eclare_py.errors import EclareError, UsageError
 from eclare_py.storage import check_target
+from eclare_py.storage.spool import spooled
 
 INTERRUPTED = 130
 _OURS = {"checkpoint", "events.jsonl", "embeddings", "imputation"}  # what training keeps in its working folder
@@ -33,6 +34,11 @@ def train(
         list[str] | None,
         typer.Option("--track", help="tensorboard=DIR or mlflow=URI: shown there too; may be repeated.",
                      show_default=False),
+    ] = None,
+    spool: Annotated[
+        Path | None,
+        typer.Option("--spool", help="Folder on a fast disk that holds the TF-IDF rows instead of memory.",
+                     show_default=False, file_okay=False),
     ] = None,
 ) -> None:  # fmt: skip
     """Train a model.
@@ -65,6 +71,7 @@ def train(
             trackers = [stack.enter_context(open_tracker(word, name=target.name)) for word in track or ()]
             _prepare(work, resume)
             progress = stack.enter_context(TrainingProgress())
+            stack.enter_context(spooled(spool))
             classifier.fit(folder, folder=work, resume=resume, listener=fan_out(progress, *trackers))
         classifier.pipeline.facts["data"] = folder.name
         classifier.save(target, log=work / "events.jsonl")
@@ -77,6 +84,7 @@ def train(
         words += [word for one in overrides or () for word in ("--set", one)]
         words += [] if device == "auto" else ["--device", device]
         words += [word for one in track or () for word in ("--track", one)]
+        words += [] if spool is None else ["--spool", str(spool)]
         say(f"interrupted; the checkpoint is in {work}. Go on with:\n  {shlex.join([*words, '--resume'])}")
         raise typer.Exit(INTERRUPTED) from None
     except EclareError:
