@@ -11,7 +11,7 @@ CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || comman
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: install quickstart test browser-test lint bench docs peers clean
+.PHONY: install quickstart test browser-test lint bench docs peers fuzz audit clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/.core
@@ -53,6 +53,18 @@ docs: $(VENV)/.dev
 
 peers: $(VENV)/.core
 	$(BIN)/python experiments/peers/run.py
+
+# Hours of what the suite does for seconds: make fuzz FUZZ_FLAGS="--count 20000 --seed 1"
+FUZZ_FLAGS ?= --count 2000
+fuzz: $(VENV)/.dev
+	$(BIN)/python experiments/fuzz_folders.py $(FUZZ_FLAGS)
+	$(BIN)/python experiments/fuzz_text.py --seconds 60
+
+# Known vulnerabilities of all that is pinned. It asks PyPI; what it cannot ask about is a failure, not a pass.
+audit:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python"; exit 1; }
+	test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit && build/audit/bin/pip install --quiet pip-audit; }
+	build/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

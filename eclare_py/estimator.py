@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from eclare_py.data.dataset import DEFAULT_PROPENSITY_A, DEFAULT_PROPENSITY_B, DataFolder, Dataset
-from eclare_py.errors import DataError, UsageError
+from eclare_py.data.arguments import as_dataset, test_split
+from eclare_py.data.dataset import DataFolder, Dataset
+from eclare_py.errors import UsageError
 from eclare_py.labels.match import into_label_space, seen_frequencies
 from eclare_py.metrics.evaluate import evaluate
 from eclare_py.metrics.filters import drop_filter_pairs
@@ -136,13 +137,57 @@ class EclareClassifier:
             DataError: An empty text, an unknown label.
             TrainingError: Too little data, or a loss that is not finite.
         """
-        dataset = _as_dataset(data, labels, label_texts)
+        dataset = as_dataset(data, labels, label_texts)
         settings = self.settings()
         from eclare_py.train.fit import train
 
         self._pipeline = train(
             dataset, settings, folder=None if folder is None else Path(folder), resume=resume, device=self.device,
             listener=listener,
+        )  # fmt: skip
+        return self
+
+    def finetune(
+        self,
+        data: Dataset | DataFolder | Sequence[str],
+        labels: Sequence[Sequence[str] | Sequence[int]] | Any | None = None,
+        *,
+        label_texts: Sequence[str] | Mapping[str, str] | None = None,
+        replay: Dataset | DataFolder | None = None,
+        settings: Overrides = (),
+        folder: str | Path | None = None,
+        resume: bool = False,
+        listener: Listener | None = None,
+    ) -> EclareClassifier:
+        """Go on training on new documents and for new labels, see `eclare_py.finetune.finetune`.
+
+        Args:
+            data: The new documents, as in `fit`.
+            labels: Likewise.
+            label_texts: Likewise.
+            replay: What the model was trained on (of a folder the train split). Without it labels that are not in
+                `data` go, and what the model knew of the others is partly forgotten.
+            settings: Of the fine-tuning: {"epochs": 2}, or ["epochs=2"].
+            folder: As in `fit`.
+            resume: Likewise.
+            listener: Likewise.
+
+        Returns:
+            This classifier, tuned.
+
+        Raises:
+            DataError: An empty text; no label of the data is known to the model.
+            UsageError: This classifier is not trained, or is of a method that cannot be tuned.
+            TrainingError: Too little data, or a loss that is not finite.
+        """
+        from eclare_py.config import apply_overrides, load_config
+        from eclare_py.finetune import FinetuneConfig, finetune
+
+        config = load_config(FinetuneConfig, apply_overrides({}, override_words(settings)), "finetune")
+        old = replay.train if isinstance(replay, DataFolder) else replay
+        self._pipeline = finetune(
+            self.pipeline, as_dataset(data, labels, label_texts), old=old, config=config,
+            folder=None if folder is None else Path(folder), resume=resume, device=self.device, listener=listener,
         )  # fmt: skip
         return self
 
@@ -251,7 +296,7 @@ class EclareClassifier:
             DataError: A label that the model does not have, or a folder without test split.
             UsageError: There is nothing to evaluate.
         """
-        test, train, a, b = _test_split(data, train)
+        test, train, a, b = test_split(data, train)
         test = into_label_space(test, self.pipeline.labels)
         frequencies = self.pipeline.frequencies
         if train is not None:
@@ -264,22 +309,6 @@ class EclareClassifier:
             ranking, test.labels, frequencies, n_train, filter_pairs=test.filter_pairs, propensity_a=a, propensity_b=b
         )
         return with_score_quality(evaluation, self.pipeline, drop_filter_pairs(ranking, test.filter_pairs), test.labels)
-
-    def check_labels(self, data: Dataset) -> None:
-        """Check that a data set has the labels of this model, in the same order.
-
-        Raises:
-            DataError: Another number, or names the first label that differs.
-        """
-        labels = self.pipeline.labels
-        if data.n_labels != self.n_labels:
-            raise DataError(f"the data have {data.n_labels} labels, the model {self.n_labels}: use its own data set")
-        ours, theirs = labels.ids, data.label_ids
-        if ours is None or theirs is None:
-            ours, theirs = labels.texts, data.label_texts
-        for row, (one, other) in enumerate(zip(ours, theirs, strict=True)):
-            if one != other:
-                raise DataError(f"label {row} is {other!r} in the data, {one!r} in the model: use its own data set")
 
     def save(self, path: str | Path, *, log: str | Path | None = None) -> None:
         """Write the model folder, all or nothing; `log` is an event log to keep with it.
@@ -355,29 +384,3 @@ class EclareClassifier:
     def __repr__(self) -> str:
         state = "not trained" if self._pipeline is None else f"{self.n_labels} labels"
         return f"EclareClassifier({str(self.recipe)!r}, {state})"
-
-
-def _as_dataset(
-    data: Dataset | DataFolder | Sequence[str],
-    labels: Sequence[Sequence[str] | Sequence[int]] | Any | None,
-    label_texts: Sequence[str] | Mapping[str, str] | None,
-) -> Dataset:
-    if isinstance(data, Dataset | DataFolder):
-        if labels is not None or label_texts is not None:
-            raise UsageError("a data set has its labels: pass it alone, or pass texts and label lists")
-        return data.train if isinstance(data, DataFolder) else data
-    if labels is None:
-        raise UsageError("fit needs a data set, or texts and a list of labels for each of them")
-    if getattr(labels, "ndim", 1) == 2:
-        return Dataset.from_matrix(data, labels, label_texts)
-    return Dataset.from_texts(data, labels, label_texts)
-
-
-def _test_split(data: DataFolder | Dataset, train: Dataset | None) -> tuple[Dataset, Dataset | None, float, float]:
-    """Test split, train split, and the A and B of the propensity model."""
-    if isinstance(data, Dataset):
-        return data, train, DEFAULT_PROPENSITY_A, DEFAULT_PROPENSITY_B
-    if data.test is None:
-        raise DataError("the folder has no test split: add tst.json.gz", path=data.path)
-    return data.test, data.train if train is None else train, data.propensity_a, data.propensity_b
-

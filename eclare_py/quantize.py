@@ -20,6 +20,7 @@ from eclare_py.types import Csr, FloatArray
 
 _LARGEST = {8: np.float32(127), 4: np.float32(7)}  # code by bits
 _KEPT_BITS = 16
+_MOST = 1e36  # of a scale: the largest code times it is still a number
 
 
 class Rows(NamedTuple):
@@ -97,8 +98,8 @@ def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], name: str, dim: int) -> 
         if part not in arrays:
             raise ValueError(f"array {part} is missing")
     packed, scale = arrays[name], arrays[f"{name}_scale"]
-    if scale.dtype != np.float32 or scale.ndim != 1 or (len(scale) and scale.min() < 0):
-        raise ValueError(f"{name}_scale must be one row of float32, none below 0")
+    if scale.dtype != np.float32 or scale.ndim != 1 or (len(scale) and not 0 <= scale.min() <= scale.max() <= _MOST):
+        raise ValueError(f"{name}_scale must be one row of float32, none below 0 or above {_MOST:g}")
     width = {np.dtype(np.int8): dim, np.dtype(np.uint8): -(-dim // 2)}.get(packed.dtype)
     if width is None or packed.shape != (int((scale > 0).sum()), width):
         raise ValueError(f"{name} is {packed.dtype} {packed.shape}, no codes of {len(scale)} rows of {dim} numbers")

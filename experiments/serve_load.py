@@ -19,11 +19,18 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 MIB = 1 << 20
 HEAD = "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+HOSTILE = (
+    b"x" * (2 * MIB), b'{"texts": ' + b"[" * 200_000, json.dumps({"texts": ["x"] * 65}).encode(),
+    json.dumps({"texts": ["x" * 20_001]}).encode(), json.dumps({"texts": ["x"], "k": 101}).encode(),
+    json.dumps({"texts": ["x"] * 200_000}).encode(),
+)  # fmt: skip
 
 
 def main() -> None:
@@ -52,7 +59,26 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     test = load_dataset(arguments.data).test
     if test is None:
         sys.exit(f"{arguments.data} has no test texts")
-    command = [sys.executable, "-m", "eclare_py.cli", "serve", str(arguments.model), "--port", "0", "--threads", "1"]
+    with serving(arguments.model) as (port, pid):
+        texts = [text[:20_000] for text in test.texts[: arguments.requests]]
+        load(port, texts, arguments)  # warm
+        before = load(port, texts, arguments) | cost(pid)
+        hostile(port, 100)
+        base = memory(pid)
+        codes = hostile(port, arguments.hostile)
+        grown = memory(pid) - base
+        after = load(port, texts, arguments)
+    return {
+        "before": before, "hostile": {"requests": arguments.hostile, "codes": codes, "grown_mb": round(grown, 1)},
+        "after": after, "machine": f"{platform.processor() or platform.machine()}, {arguments.cores} cores",
+        "load_average": os.getloadavg()[0],
+    }  # fmt: skip
+
+
+@contextmanager
+def serving(model: Path) -> Iterator[tuple[int, int]]:
+    """A server that is ready, as port and process; it is stopped at the end."""
+    command = [sys.executable, "-m", "eclare_py.cli", "serve", str(model), "--port", "0", "--threads", "1"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     try:
@@ -60,19 +86,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         port = int(re.search(r":(\d+)/", process.stderr.readline())[1])  # type: ignore[index]
         while ask(port, "GET", "/readyz") != 200:
             time.sleep(0.1)
-        texts = [text[:20_000] for text in test.texts[: arguments.requests]]
-        load(port, texts, arguments)  # warm
-        before = load(port, texts, arguments) | cost(process.pid)
-        hostile(port, 100)
-        base = memory(process.pid)
-        codes = hostile(port, arguments.hostile)
-        grown = memory(process.pid) - base
-        after = load(port, texts, arguments)
-        return {
-            "before": before, "hostile": {"requests": arguments.hostile, "codes": codes, "grown_mb": round(grown, 1)},
-            "after": after, "machine": f"{platform.processor() or platform.machine()}, {arguments.cores} cores",
-            "load_average": os.getloadavg()[0],
-        }  # fmt: skip
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait(60)
@@ -88,13 +102,10 @@ def load(port: int, texts: list[str], arguments: argparse.Namespace) -> dict[str
         nonlocal errors
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while wanted:
-            body = json.dumps({"texts": [wanted.pop()], "k": 10}).encode()
             begun = time.perf_counter()
-            writer.write(f"{HEAD}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-            head = await reader.readuntil(b"\r\n\r\n")
-            await reader.readexactly(int(re.search(rb"(?i)content-length: (\d+)", head)[1]))  # type: ignore[index]
+            code = await answer(reader, writer, request_of(wanted.pop()))
             seconds.append(time.perf_counter() - begun)
-            errors += not head.startswith(b"HTTP/1.1 200")
+            errors += code != 200
         writer.close()
 
     async def clients() -> None:
@@ -108,16 +119,24 @@ def load(port: int, texts: list[str], arguments: argparse.Namespace) -> dict[str
     return {"errors": errors, **at, "per_second": round(len(ordered) / wall, 1)}
 
 
+def request_of(text: str) -> bytes:
+    """The body of a good request."""
+    return json.dumps({"texts": [text], "k": 10}).encode()
+
+
+async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> int:
+    """Send a body over an open connection, read the answer, give its status."""
+    writer.write(f"{HEAD}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    head = await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(int(re.search(rb"(?i)content-length: (\d+)", head)[1]))  # type: ignore[index]
+    return int(head.split(b" ", 2)[1])
+
+
 def hostile(port: int, count: int) -> dict[str, int]:
     """Send what a server must refuse; status codes and how often."""
-    bodies = (
-        b"x" * (2 * MIB), b'{"texts": ' + b"[" * 200_000, json.dumps({"texts": ["x"] * 65}).encode(),
-        json.dumps({"texts": ["x" * 20_001]}).encode(), json.dumps({"texts": ["x"], "k": 101}).encode(),
-        json.dumps({"texts": ["x"] * 200_000}).encode(),
-    )  # fmt: skip
     codes: dict[str, int] = {}
     for i in range(count):
-        code = str(ask(port, "POST", "/v1/predict", bodies[i % len(bodies)]))
+        code = str(ask(port, "POST", "/v1/predict", HOSTILE[i % len(HOSTILE)]))
         codes[code] = codes.get(code, 0) + 1
     return codes
 

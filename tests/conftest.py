@@ -1,7 +1,9 @@
-"""A trained tiny model, made once for all tests that only read it."""
+"""A trained tiny model, made once for all tests that only read it; and no network for any of them."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +11,31 @@ import pytest
 
 from eclare_py.data.dataset import DataFolder, load_dataset
 from eclare_py.estimator import EclareClassifier
-from tests.tiny import build_folder, write_recipe
+from tests.offline.sitecustomize import ATTEMPTS, install
+from tests.tiny import ROOT, build_folder, write_recipe
+
+install()
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(ROOT / "tests" / "offline"), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def attempts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """File of attempts to reach the network, of this process and of those that it starts."""
+    file = tmp_path_factory.mktemp("offline") / "attempts"
+    file.touch()
+    os.environ[ATTEMPTS] = str(file)
+    return file
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaves_the_machine(attempts: Path, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that tried to; one that tries on purpose is marked."""
+    before = attempts.read_text(encoding="utf-8")
+    yield
+    made = attempts.read_text(encoding="utf-8")[len(before) :]
+    assert bool(made) == ("reaches_out" in request.keywords), f"reached for the network: {made}"
 
 
 @dataclass(frozen=True)

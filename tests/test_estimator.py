@@ -191,9 +191,6 @@ def test_evaluate_is_that_of_the_metrics(tiny: Any) -> None:
 
 def test_evaluate_refuses_other_labels(tiny: Any) -> None:
     test = tiny.folder.test
-    fewer = Dataset(test.texts[:1], test.labels[:1, :89], test.label_texts[:89])
-    with pytest.raises(DataError, match="the data have 89 labels, the model 90"):
-        tiny.classifier.check_labels(fewer)
     label = int(test.labels.indices[0])
     swapped = [*test.label_texts[:label], "something else", *test.label_texts[label + 1 :]]
     with pytest.raises(DataError, match="1 labels of the data are not in the model, 'something else'"):

@@ -18,11 +18,12 @@ TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 LADDER = (
     ("errors", "types", "kernel_flags"),
     ("quantize", "codebook"),
-    ("storage",),
+    ("storage", "distributed"),
     ("config", "recipes"),
     ("data", "graph", "metrics"),
     ("features", "model", "index", "linear", "rank"),
     ("train", "labels"),
+    ("finetune",),
     ("persist",),
     ("estimator",),
     ("hub", "engines"),

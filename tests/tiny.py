@@ -21,6 +21,14 @@ linear: {max_leaf: 8, beam: 3}
 rank: {steps: 40, fusion_batch: 512, hidden: 8, shortlist: 30, linear_candidates: 12, graph_candidates: 10, seeds: 5}
 training: {surrogate_epochs: 2, ranker_epochs: 2, batch_size: 64, mined: 12, hard_negatives: 3, checkpoint_seconds: 0}
 """
+# Holds the lock of an output, argv[1], until its stdin ends.
+HOLD = """
+import sys
+from eclare_py.storage import exclusive
+with exclusive(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 def build_folder(folder: Path) -> Path:
@@ -41,7 +49,8 @@ def write_recipe(folder: Path) -> Path:
 
 def python(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a fresh interpreter from another folder."""
-    settings = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    settings = {**os.environ, "PYTHONPATH": path, **environment}
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=cwd, env=settings)
 
 

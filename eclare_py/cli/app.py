@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from eclare_py import __version__
-from eclare_py.cli import compare, data, evaluate, explain, graph, inspect, labels, predict, serve, train
+from eclare_py.cli import compare, data, evaluate, explain, finetune, graph, inspect, labels, predict, serve, train
 from eclare_py.cli.console import errors
 from eclare_py.errors import EclareError
 
@@ -65,6 +65,7 @@ def root(
     \b
     eclare data build debian-related --out data/debian
     eclare train default --data data/debian --out models/debian
+    eclare finetune models/debian --data data/new --replay data/debian --out models/debian2
     eclare evaluate models/debian --data data/debian --json result.json
     eclare compare result.json other.json
     eclare compare base-0.json base-1.json other-0.json other-1.json
@@ -79,6 +80,7 @@ def root(
 app.add_typer(data.app, name="data")
 app.add_typer(labels.app, name="labels")
 app.command("train")(train.train)
+app.command("finetune")(finetune.finetune)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)

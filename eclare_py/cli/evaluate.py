@@ -112,7 +112,7 @@ def evaluate(
 
 
 def _write_tables(ranking: Ranking, labels: LabelTable, predictions: Path | None, labels_table: Path | None) -> None:
-    from eclare_py.cli.predict import write_npz
+    from eclare_py.cli.ranking_file import write_npz
 
     if predictions is not None:
         write_npz(predictions, ranking.to_csr(len(labels.columns["label"])))

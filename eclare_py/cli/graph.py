@@ -101,11 +101,11 @@ def graph(
 
 
 def _test_labels(classifier: EclareClassifier, data: Path) -> Csr:
-    """(N, L) label matrix of the test documents."""
+    """(N, L) label matrix of the test documents, over the labels of the model."""
     from eclare_py.data.dataset import load_dataset
+    from eclare_py.labels import into_label_space
 
     folder = load_dataset(data)
     if folder.test is None:
         raise DataError("there is no test split: add tst.json.gz, or leave out --data", path=folder.path)
-    classifier.check_labels(folder.test)
-    return folder.test.labels
+    return into_label_space(folder.test, classifier.pipeline.labels).labels

@@ -48,6 +48,7 @@ def _model(path: Path, estimate: bool) -> dict[str, dict[str, Any]]:
     if estimate:
         raise UsageError(f"{path} is a model: --estimate is for data folders, before a training")
     from eclare_py.estimator import EclareClassifier
+    from eclare_py.persist import fingerprint
     from eclare_py.storage import part_sizes
 
     facts = EclareClassifier.load(path).describe()
@@ -59,6 +60,7 @@ def _model(path: Path, estimate: bool) -> dict[str, dict[str, Any]]:
             "labels": facts["labels"],
             "terms": facts["features"],
             **_parts(facts),
+            "fingerprint": fingerprint(path),
         },
         "Training": {name.replace("_", " "): value for name, value in training.items() if not isinstance(value, dict)},
         f"On disk: {total / 1e6:.2f} MB": sizes,

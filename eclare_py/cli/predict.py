@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
+from eclare_py import __version__
 from eclare_py.cli.console import say
 from eclare_py.cli.inputs import read_rows
 from eclare_py.cli.options import Address, Engine, TailBoost, Workers
+from eclare_py.cli.ranking_file import Done, pack, write_rankings
 from eclare_py.cli.shards import automation, predict_shards
 from eclare_py.engines.rows import CHUNK, Row, in_chunks
 from eclare_py.engines.shards import is_shards
 from eclare_py.errors import UsageError
-from eclare_py.storage import atomic_file
 
 if TYPE_CHECKING:
     from eclare_py.engines.answers import Answers, AnswerSettings
-    from eclare_py.types import Ranking
 
 
 def predict(
@@ -65,6 +65,9 @@ def predict(
     without a person looking: of the held-out documents with such a score this share of first labels was relevant. All
     others are for a person.
 
+    A FILE of the output appears when it is whole. A run that was killed goes on with the same call, behind the last
+    texts that are safe in FILE.partial.
+
     A folder or pattern of files (shards) becomes a folder with a file of answers for each. The same call goes on after
     a kill, and later takes the shards that are new. With --engine ray they are shared out to many workers; model and
     folders must have the same paths on all machines.
@@ -86,7 +89,11 @@ def predict(
     answers = Answers.load(model, settings)
     for note in answers.notes:
         say(note)
-    _answer_rows(answers, input, output, format)
+    done = _answer(answers, model, input, output, format)
+    if min_precision is not None:
+        say(automation(done.marked, done.rows))
+    if output != "-":
+        say(f"{done.rows:,} texts ranked; written to {output}")
 
 
 def _check_call(output: str, format: str, engine: str, settings: AnswerSettings) -> None:
@@ -100,50 +107,39 @@ def _check_call(output: str, format: str, engine: str, settings: AnswerSettings)
         raise UsageError("--min-precision marks lines of jsonl, and leaves none out: drop --format npz and --precision")
 
 
-def _answer_rows(answers: Answers, input: str, output: str, format: str) -> None:
-    """All rows of one file or of stdin."""
+def _answer(answers: Answers, model: Path, input: str, output: str, format: str) -> Done:
+    """Answer all rows of one file or of stdin."""
     from eclare_py.engines.answers import as_line
+    from eclare_py.persist import KIND
+    from eclare_py.storage import read_manifest
 
-    rows = read_rows(input)
-    size = 1 if input == "-" and sys.stdin.isatty() else CHUNK  # a person at the keyboard waits for every answer
-    count = marked = 0
-    if format == "npz":
-        count = _write_npz(answers.rank, rows, answers.classifier.n_labels, Path(output))
-    else:
-        with _open(output) as stream:
-            for chunk in in_chunks(rows, size):
-                records = answers.records(chunk)
-                stream.writelines(map(as_line, records))
-                stream.flush()
-                count, marked = count + len(chunk), marked + sum(one.get("automate", False) for one in records)
-    if answers.settings.min_precision is not None:
-        say(automation(marked, count))
-    if output != "-":
-        say(f"{count:,} texts ranked; written to {output}")
+    def lines(chunk: list[Row]) -> tuple[bytes, int]:
+        records = answers.records(chunk)
+        return "".join(map(as_line, records)).encode(), sum(one.get("automate", False) for one in records)
 
-
-@contextmanager
-def _open(output: str) -> Iterator[IO[Any]]:
     if output == "-":
-        yield sys.stdout
-    else:
-        with atomic_file(output) as handle:
-            yield handle
+        return _to_stream(sys.stdout.buffer, input, lines)
+    if format == "jsonl" and Path(output).exists() and not Path(output).is_file() and not Path(output).is_dir():
+        with open(output, "wb") as stream:  # a pipe or a device is written to, not replaced
+            return _to_stream(stream, input, lines)
+    job = {
+        "model": read_manifest(model, KIND)["sha256"], "version": __version__, "format": format,
+        **asdict(answers.settings),
+    }  # fmt: skip
+    if format == "jsonl":
+        return write_rankings(Path(output), input, job, lines)
+    return write_rankings(
+        Path(output), input, job, lambda chunk: (pack(answers.rank(chunk), answers.settings.top_k), 0),
+        n_labels=answers.classifier.n_labels,
+    )  # fmt: skip
 
 
-def _write_npz(answer: Callable[[list[Row]], Ranking], rows: Iterator[Row], n_labels: int, path: Path) -> int:
-    """All scores as one CSR; the rankings are kept, the texts are not."""
-    import scipy.sparse as sp
-
-    parts = [answer(chunk).to_csr(n_labels) for chunk in in_chunks(rows)]
-    matrix = sp.vstack(parts, format="csr") if parts else sp.csr_array((0, n_labels), dtype="float32")
-    write_npz(path, matrix)
-    return int(matrix.shape[0])
-
-
-def write_npz(path: Path, matrix: Any) -> None:
-    """Save a CSR as scipy does, atomically and under the very name that was asked for."""
-    import scipy.sparse as sp
-
-    with atomic_file(path, "wb") as handle:
-        sp.save_npz(handle, matrix)
+def _to_stream(stream: IO[bytes], source: str, encode: Callable[[list[Row]], tuple[bytes, int]]) -> Done:
+    """Answer as the answers come; a person at the keyboard gets each one at once."""
+    done, size = Done(), 1 if source == "-" and sys.stdin.isatty() else CHUNK
+    for chunk in in_chunks(read_rows(source), size):
+        lines, marked = encode(chunk)
+        stream.write(lines)
+        stream.flush()
+        done = Done(done.rows + len(chunk), done.marked + marked)
+    return done

@@ -81,6 +81,8 @@ def describe(event: str, values: dict[str, Any]) -> str:
     match event:
         case "epoch":
             return f"{values['stage']}: epoch {values['epoch']} of {values['of']}, loss {values['loss']:.4f}"
+        case "validation" if "recall_at_50" in values and not values["epoch"]:
+            return f"{values['stage']}: before the first epoch, held-out R@50 {values['recall_at_50']:.2f}"
         case "validation" if "recall_at_50" in values:
             return f"{values['stage']}: epoch {values['epoch']}, held-out R@50 {values['recall_at_50']:.2f}"
         case "validation" if "clusters" in values:
@@ -93,21 +95,28 @@ def describe(event: str, values: dict[str, Any]) -> str:
         case "validation":
             figures = ", ".join(f"{name} {one:.2f}" for name, one in values.items() if isinstance(one, float))
             return f"{values['stage']}: epoch {values['epoch']}, held-out {figures}"
-        case "note" if "resumed" in values:
-            at = values["resumed"]
+        case "note":
+            return _note(values)
+        case "done":
+            return f"trained in {values['train_seconds']:,.0f} seconds on {values['device']}"
+    return ""
+
+
+def _note(values: dict[str, Any]) -> str:
+    match values:
+        case {"resumed": at}:
             return f"resumed in stage {at['stage']}, epoch {at['epoch'] + 1}, after step {at['step']}"
-        case "note" if "imputation" in values:
-            facts = values["imputation"]
+        case {"imputation": facts}:
             return (
                 f"the labels are of {facts['groups']:,} groups: {facts['group_labels']:,} labels of groups became "
                 f"{facts['imputed_labels']:,} of documents in {facts['seconds']:.0f} seconds "
                 f"(imputation.method={facts['method']})"
             )
-        case "note" if "self_training" in values:
-            return f"self-training {values['self_training']} of {values['of']}: two models judge each other's groups"
-        case "note" if "documents" in values:
+        case {"self_training": turn, "of": turns}:
+            return f"self-training {turn} of {turns}: two models judge each other's groups"
+        case {"labels_known": known, "added": added, "dropped": dropped}:
+            return f"{known:,} labels known, {added:,} added, {dropped:,} dropped"
+        case {"documents": _}:
             sizes = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in values.items())
             return f"prepared: {sizes}"
-        case "done":
-            return f"trained in {values['train_seconds']:,.0f} seconds on {values['device']}"
     return ""

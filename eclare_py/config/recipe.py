@@ -58,7 +58,7 @@ def _parse(text: str, where: str) -> Any:
         line = "" if error.problem_mark is None else f":{error.problem_mark.line + 1}"
         raise ConfigError(f"{where}{line}: not a valid YAML: {error.problem or error.context}") from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{where}: not a valid YAML: {error}") from error
+        raise ConfigError(f"{where}: not a valid YAML: {' '.join(str(error).split())}") from error
 
 
 def _plain(node: yaml.Node, where: str) -> Any:

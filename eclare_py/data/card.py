@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eclare_py.data.dataset import DEFAULT_PROPENSITY_A, DEFAULT_PROPENSITY_B
+from eclare_py.data.lines import check_regular
 from eclare_py.data.problems import Place, Report, show
 
 CARD = "card.json"
@@ -26,6 +27,7 @@ def read_card(folder: Path, report: Report) -> Card:
     """Read card.json: {"name": ..., "propensity": {"A": .., "B": ..}}, all keys optional, others left alone."""
     place, default = Place(folder / CARD, report), Card(folder.resolve().name)
     try:
+        check_regular(place.path)
         card = json.loads(place.path.read_bytes().decode("utf-8"))
     except FileNotFoundError:
         return default

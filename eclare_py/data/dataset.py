@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from eclare_py.data.label_edges import check_edges, no_edges
+from eclare_py.data.label_edges import check_edges, no_edges, sorted_edges
 from eclare_py.data.lines import lone_surrogate
 from eclare_py.data.problems import Report, show
 from eclare_py.data.rows import compact_csr
@@ -103,6 +103,24 @@ class Dataset:
             labels=as_csr(self.labels[picked]),
             ids=None if self.ids is None else [self.ids[row] for row in places],
             filter_pairs=_pick_pairs(self.filter_pairs, picked, (len(self), self.n_labels)),
+        )
+
+    def followed_by(self, other: Dataset) -> Dataset:
+        """These documents, then those of another set over the same labels; ids stay where both sets have them.
+
+        Raises:
+            UsageError: The other set has another number of labels.
+        """
+        if other.n_labels != self.n_labels:
+            raise UsageError(f"{other.n_labels} labels cannot follow {self.n_labels}: bring both to the same labels")
+        return Dataset(
+            [*self.texts, *other.texts],
+            as_csr(sp.vstack([self.labels, other.labels])),
+            self.label_texts,
+            ids=None if self.ids is None or other.ids is None else [*self.ids, *other.ids],
+            label_ids=self.label_ids,
+            filter_pairs=np.concatenate([self.filter_pairs, other.filter_pairs + [self.n_documents, 0]]),
+            label_edges=sorted_edges(np.concatenate([self.label_edges, other.label_edges])),
         )
 
     def split(self, validation: int | float, *, seed: int) -> tuple[Dataset, Dataset]:

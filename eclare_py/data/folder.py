@@ -18,6 +18,7 @@ from eclare_py.data.lf_writer import DOCUMENTS, FILTERS, GROUPS, LABELS, TEST, T
 from eclare_py.data.lines import LineReader
 from eclare_py.data.problems import Place, Report, show
 from eclare_py.data.rows import DocumentRows, LabelRows
+from eclare_py.storage import recover
 from eclare_py.types import IntArray
 
 
@@ -41,6 +42,7 @@ class FolderParts:
 
 def read_folder(path: Path, report: Report) -> FolderParts:
     """Read all parts; with a strict report the result is free of errors."""
+    recover(path)  # a build killed in the instant of its swap left the earlier folder under another name
     if not path.is_dir():
         report.error(path, None, "is not a folder: name a folder with trn.json.gz and lbl.json.gz")
     elif not (path / TRAIN).exists() and (path / xc.LABEL_MATRICES["train"]).exists():

@@ -24,6 +24,7 @@ from eclare_py.data.problems import show
 from eclare_py.data.rows import is_relevance
 from eclare_py.errors import DataError, UsageError
 from eclare_py.storage import atomic_folder
+from eclare_py.storage.fault import point
 
 Split: TypeAlias = Literal["train", "test"]
 LABELS, TRAIN, TEST = "lbl.json.gz", "trn.json.gz", "tst.json.gz"
@@ -215,6 +216,7 @@ class LfWriter:
             )
 
     def _count(self, part: str) -> int:
+        point(f"row of {part}", writes=True)
         self.counts[part] = self.counts.get(part, 0) + 1
         return self.counts[part] - 1
 

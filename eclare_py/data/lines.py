@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
+import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +54,7 @@ class LineReader:
             self._broken(None, f"cannot be read ({error.strerror or error})")
 
     def _open(self) -> io.BufferedReader[Any]:
+        check_regular(self.place.path)
         return open_bytes(self.place.path)
 
     def _decode(self, raw: bytes, stream: io.BufferedReader[Any]) -> str | None:
@@ -104,6 +107,16 @@ class _Unpacked(io.RawIOBase):
     def close(self) -> None:
         self._gzip.close()
         super().close()
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what a folder of files must not hold: a pipe would wait for ever, a device never ends.
+
+    Raises:
+        OSError: There is nothing, or no regular file.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
 def open_bytes(path: Path) -> io.BufferedReader[Any]:

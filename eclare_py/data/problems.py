@@ -14,6 +14,7 @@ from eclare_py.errors import DataError
 
 Severity: TypeAlias = Literal["error", "warning"]
 SHOWN_CHARACTERS = 60
+MOST_ERRORS = 10_000
 
 
 @dataclass(frozen=True)
@@ -56,15 +57,26 @@ class Report:
         """Tell a warning."""
 
 
-class Collector(Report):
-    """Keeps every finding in the order in which it was told."""
+class TooManyProblems(Exception):
+    """Told to a parser that goes on and on; whoever collects catches it."""
 
-    def __init__(self) -> None:
+
+class Collector(Report):
+    """Keeps every finding in the order in which it was told, up to a number that no person reads."""
+
+    def __init__(self, most: int = MOST_ERRORS) -> None:
         self.problems: list[Problem] = []
+        self.most = most
 
     def error(self, path: Path, line: int | None, message: str) -> None:
-        """Keep an error and let the parser go on."""
+        """Keep an error and let the parser go on.
+
+        Raises:
+            TooManyProblems: These are enough: a file of nothing but faults would fill the memory with them.
+        """
         self.problems.append(Problem(str(path), line, message))
+        if len(self.problems) >= self.most:
+            raise TooManyProblems
 
     def warning(self, path: Path, line: int | None, message: str) -> None:
         """Keep a warning."""

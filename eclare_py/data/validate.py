@@ -11,7 +11,7 @@ from eclare_py.data.dataset import no_pairs
 from eclare_py.data.folder import FolderParts, read_folder
 from eclare_py.data.groups import GroupRows
 from eclare_py.data.lf_writer import GROUPS
-from eclare_py.data.problems import Collector, Problem
+from eclare_py.data.problems import MOST_ERRORS, Collector, Problem, TooManyProblems
 
 _SHOWN = 5
 
@@ -24,7 +24,11 @@ def validate_folder(path: str | Path) -> list[Problem]:
     documents without labels. Where labels are of groups: groups without labels, and labels that no member may carry.
     """
     collector = Collector()
-    parts = read_folder(Path(path), collector)
+    try:
+        parts = read_folder(Path(path), collector)
+    except TooManyProblems:
+        collector.warning(Path(path), None, f"{MOST_ERRORS:,} errors are enough: the rest was not looked for")
+        return collector.problems
     faulty = {(problem.path, problem.line) for problem in collector.problems}
     for split, rows in parts.documents.items():
         file = parts.files[split]

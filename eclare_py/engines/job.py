@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,12 +13,7 @@ from eclare_py.engines.answers import AnswerSettings
 from eclare_py.engines.shards import Shard, find_shards
 from eclare_py.engines.writers import FORMATS, remove_partials
 from eclare_py.errors import ModelError, UsageError
-from eclare_py.storage import MANIFEST, read_json, write_json
-
-try:
-    import fcntl
-except ImportError:  # not a Unix: two calls on one folder are not kept apart
-    fcntl = None  # type: ignore[assignment]
+from eclare_py.storage import MANIFEST, exclusive, read_json, write_json
 
 NAME = "_job.json"  # programs that read folders of shards pass over names that begin so
 
@@ -71,7 +65,7 @@ def open_job(source: str, model: Path, output: Path, settings: AnswerSettings, f
     shards = find_shards(source, output, format)
     shards = [Shard(one.source.resolve(), one.target.resolve()) for one in shards]
     output.mkdir(parents=True, exist_ok=True)
-    with _kept(output):
+    with exclusive(output):
         _check_folder(output, {"model": digest, "format": format, **asdict(settings)})
         remove_partials(output)
         yield Job(model.resolve(), digest, settings, format, tuple(shards))
@@ -103,20 +97,3 @@ def _check_folder(output: Path, wanted: dict[str, Any]) -> None:
     different = sorted(key for key in wanted if not isinstance(there, dict) or there.get(key) != wanted[key])
     if different:
         raise UsageError(f"{output} holds answers with another {', '.join(different)}: give a new folder")
-
-
-@contextmanager
-def _kept(output: Path) -> Iterator[None]:
-    """Hold the folder. The lock is on the folder itself: it leaves no file behind and ends with the process."""
-    handle = os.open(output, os.O_RDONLY)
-    try:
-        if fcntl is not None:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UsageError(f"{output} is being written by another process: wait, or give another") from None
-            except OSError:
-                pass  # a file system without locks
-        yield
-    finally:
-        os.close(handle)

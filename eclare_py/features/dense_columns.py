@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eclare_py.errors import UsageError
+from eclare_py.errors import ModelError, UsageError
 from eclare_py.features.transformer import SentenceEncoder
 from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.types import Csr, FloatArray
@@ -68,7 +68,13 @@ class DenseColumns:
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
         """(N, t) unit vectors of documents: one text alone and among others is the same up to rounding."""
-        return self.encoder.encode(texts)
+        vectors = self.encoder.encode(texts)
+        if vectors.shape[1] != self.dim:  # compiled look-ups do not check bounds
+            raise ModelError(
+                f"{self.encoder.place()} gives vectors of {vectors.shape[1]} numbers, the model has {self.dim} columns "
+                "for them; restore the model from its source or train again"
+            )
+        return vectors
 
     def append(self, rows: Csr, texts: Sequence[str]) -> Csr:
         """TF-IDF rows (N, V) of N texts -> (N, V + t)."""

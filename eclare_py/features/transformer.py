@@ -6,11 +6,15 @@ import copy
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+import numpy as np
+
+from eclare_py.errors import EclareError, ModelError
 from eclare_py.features.model_folder import READ, find_model
 from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.types import FloatArray
@@ -111,7 +115,8 @@ class SentenceEncoder:
         from eclare_py.features.text_transformer import TextTransformer
 
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return TextTransformer.load(self.config, folder=self.folder).eval().requires_grad_(False).to(device)
+        with self._named("read"):
+            return TextTransformer.load(self.config, folder=self.folder).eval().requires_grad_(False).to(device)
 
     @property
     def dim(self) -> int:
@@ -126,8 +131,34 @@ class SentenceEncoder:
 
         Returns:
             (N, d) float32, rows of unit norm.
+
+        Raises:
+            ModelError: The model cannot be read, or gives NaN.
         """
-        return self.network.encode(self.network.tokens(texts, labels=self._labels))
+        network = self.network
+        with self._named("used"):
+            vectors = network.encode(network.tokens(texts, labels=self._labels))
+        if not np.isfinite(vectors).all():
+            raise ModelError(f"{self.place()} gives vectors of NaN or infinity; restore it or train again")
+        return vectors
+
+    @contextmanager
+    def _named(self, verb: str) -> Iterator[None]:
+        """Whatever a damaged folder makes transformers, tokenizers and torch raise, with the folder's name."""
+        try:
+            yield
+        except (EclareError, MemoryError):
+            raise
+        except Exception as error:
+            said = " ".join(str(error).split())[:300]
+            raise ModelError(
+                f"{self.place()} cannot be {verb} as a sentence-transformers model ({type(error).__name__}: {said}); "
+                "restore it from its source"
+            ) from error
+
+    def place(self) -> str:
+        """Where the model lies, for messages."""
+        return str(self._given or self.config.model or "the transformer in memory")
 
     def save(self, folder: Path) -> None:
         """Write the model where there is no such folder yet; one that was only read from disk is copied."""

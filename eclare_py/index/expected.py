@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eclare_py.errors import UsageError
 from eclare_py.index.clustering import clusters_for
 from eclare_py.index.tree import LabelTree
 from eclare_py.types import IntArray
@@ -70,8 +69,6 @@ def entropy(chance: np.ndarray) -> float:
 def huffman_depth(chance: np.ndarray) -> float:
     """Expected depth of the best binary tree, below H(p) + 1: the sum of all merged masses (Huffman, 1952)."""
     heap = [float(p) for p in chance if p > 0]
-    if not heap:
-        raise UsageError("there are no labels to code")
     heapq.heapify(heap)
     total = 0.0
     while len(heap) > 1:

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from eclare_py.data.dataset import DataFolder, Dataset
+from eclare_py.data.label_edges import sorted_edges
 from eclare_py.errors import DataError
 from eclare_py.rank.models import Model
 from eclare_py.rank.pipeline import LabelTable
@@ -64,17 +65,31 @@ def into_label_space(data: Dataset, model: LabelTable, *, drop_unknown: bool = F
             f"{len(labels)} labels of the data are not in the model, {names[labels[0]]!r} for one, with "
             f"{int(unknown.sum())} pairs: add them (eclare labels add), or leave their pairs out (--drop-unknown)"
         )
+    return renumbered(data, found, model)
+
+
+def renumbered(data: Dataset, found: IntArray, names: LabelTable) -> Dataset:
+    """A data set over other labels; what belongs to labels that are not among these goes.
+
+    Args:
+        data: The data set.
+        found: (L,) the new row of each of its labels, or -1.
+        names: The L' new labels.
+    """
     rows = np.repeat(np.arange(data.n_documents, dtype=np.int64), np.diff(data.labels.indptr))
-    kept = ~unknown
-    entries = (data.labels.data[kept], (rows[kept], found[data.labels.indices[kept]]))
+    columns = found[data.labels.indices]
+    kept = columns >= 0
+    entries = (data.labels.data[kept], (rows[kept], columns[kept]))
     pairs = np.stack([data.filter_pairs[:, 0], found[data.filter_pairs[:, 1]]], axis=1)
     pairs = pairs[pairs[:, 1] >= 0]
+    edges = np.concatenate([found[data.label_edges[:, :2]], data.label_edges[:, 2:]], axis=1)
     return replace(
         data,
-        labels=as_csr(sp.coo_array(entries, shape=(data.n_documents, len(model.texts)))),
-        label_texts=list(model.texts),
-        label_ids=None if model.ids is None else list(model.ids),
+        labels=as_csr(sp.coo_array(entries, shape=(data.n_documents, len(names.texts)))),
+        label_texts=list(names.texts),
+        label_ids=None if names.ids is None else list(names.ids),
         filter_pairs=pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))],
+        label_edges=sorted_edges(edges[(edges >= 0).all(axis=1)]),
     )
 
 

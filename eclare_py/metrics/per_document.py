@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from eclare_py.errors import DataError
 from eclare_py.metrics.ranking import DoubleArray
 from eclare_py.storage import atomic_file
+from eclare_py.storage.archive import read_archive
 
 ALL = "all"  # the bin of all labels
 
@@ -87,9 +87,8 @@ def read_document_scores(path: str | Path) -> DocumentScores:
         DataError: Missing, not such a file, or shapes and values that cannot be.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            cells, gained, possible, test_set = (file[key] for key in ("cells", "gained", "possible", "test_set"))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        cells, gained, possible, test_set = read_archive(path, ("cells", "gained", "possible", "test_set")).values()
+    except (OSError, ValueError) as error:
         raise DataError(
             f"does not hold document scores ({error}): write it with `eclare evaluate --json`", path=path
         ) from error

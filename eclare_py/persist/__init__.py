@@ -6,7 +6,8 @@ A model folder holds, beside `manifest.json`:
   model has them;
 - of the method `linear`: features, labels_seen and linear0 ..; of gated clusters: features, encoder, clusters,
   classifiers, and pairs and mixture where a second ranking follows;
-- `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training);
+- `labels.json` (texts and ids of the labels), `recipe.json`, `facts.json` (what is known of the training), `times.json`
+  (what it took: the one thing, with the log, that is not the same when the same training is run again);
 - `transformer/`, a sentence-transformers model, where one learned with the model or gives the dense columns of a linear
   ranker; it is read at the first answer. One that stayed frozen in a fusion is not stored: the recipe names its folder,
   which has to be there for an answer;
@@ -18,6 +19,7 @@ Loading needs neither torch nor scikit-learn.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Mapping
 from functools import partial
@@ -32,7 +34,7 @@ from eclare_py.features.transformer import SentenceEncoder
 from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.model.frozen_attention import FrozenAttention
-from eclare_py.persist.checks import MEND, count_of, label_table, mapping_of, section
+from eclare_py.persist.checks import MEND, checked_recipe, count_of, label_table, mapping_of, section
 from eclare_py.persist.fusion import fusion_pipeline, fusion_states, read_encoder
 from eclare_py.persist.linear import TRANSFORMER, linear_pipeline, linear_states
 from eclare_py.rank.cluster_pipeline import ClusterPipeline
@@ -40,10 +42,23 @@ from eclare_py.rank.cluster_state import cluster_pipeline, cluster_states
 from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.rank.models import Model
 from eclare_py.rank.pipeline import Pipeline
-from eclare_py.storage import State, atomic_folder, read_state, verify_manifest, write_json, write_state
+from eclare_py.storage import (
+    State,
+    about_part,
+    atomic_folder,
+    read_manifest,
+    read_part,
+    read_state,
+    render_json,
+    verify_manifest,
+    write_json,
+    write_state,
+)
 
 KIND = "model"
 LOG = "events.jsonl"
+TIMES_FILE = "times.json"
+TIMES = ("train_seconds", "imputation_seconds")  # facts that differ from run to run
 
 
 def save_pipeline(
@@ -77,7 +92,11 @@ def save_pipeline(
             transformer.save(folder / TRANSFORMER)
         write_json(folder / "labels.json", {"texts": pipeline.labels.texts, "ids": pipeline.labels.ids})
         write_json(folder / "recipe.json", pipeline.recipe, indent=1)
-        write_json(folder / "facts.json", pipeline.facts, indent=1)
+        times = {name: value for name, value in pipeline.facts.items() if name in TIMES}
+        facts = {name: value for name, value in pipeline.facts.items() if name not in TIMES}
+        write_json(folder / "facts.json", facts, indent=1)
+        if times:
+            write_json(folder / TIMES_FILE, times, indent=1)
         if log is not None and Path(log).is_file():
             shutil.copyfile(log, folder / LOG)
         for name, text in (beside or {}).items():
@@ -92,15 +111,32 @@ def load_pipeline(path: str | Path) -> Model:
     """
     folder = Path(path)
     verify_manifest(folder, KIND)
-    recipe, facts, labels = (mapping_of(folder, name) for name in ("recipe", "facts", "labels"))
+    recipe, labels, facts = checked_recipe(folder), mapping_of(folder, "labels"), mapping_of(folder, "facts")
+    if (folder / TIMES_FILE).exists():  # models of earlier versions have them among the facts
+        facts |= mapping_of(folder, Path(TIMES_FILE).stem)
     table = label_table(folder, labels)
-    features = TfidfFeatures.from_state(read_state(folder, "features"))
+    features = read_part(folder, "features", TfidfFeatures.from_state)
     if recipe.get("method") in ("linear", "xr_transformer"):
         return linear_pipeline(folder, recipe, features, table, facts)
     if (folder / "clusters.json").exists():
         vectors = _vectors(folder, recipe, features)
-        return cluster_pipeline(partial(read_state, folder), recipe, features, vectors, table, facts)
+        return cluster_pipeline(
+            partial(read_state, folder), recipe, features, vectors, table, facts, about=partial(about_part, folder)
+        )
     return fusion_pipeline(folder, recipe, features, table, facts)
+
+
+def fingerprint(path: str | Path) -> str:
+    """SHA-256 of what a model folder says: the same for the same training, whenever and however long it ran.
+
+    Left out are the log, `times.json` and the card. The files are not read: `load_pipeline` checks them.
+
+    Raises:
+        ModelError: There is no model, or its manifest is damaged.
+    """
+    files = read_manifest(path, KIND)["files"]
+    kept = {name: entry["sha256"] for name, entry in sorted(files.items()) if name not in (LOG, TIMES_FILE)}
+    return hashlib.sha256(render_json(kept).encode()).hexdigest()
 
 
 def _states(pipeline: Model) -> dict[str, State]:
@@ -123,10 +159,11 @@ def _vectors(
 ) -> FrozenEncoder | FrozenAttention | DenseColumns:
     """The document encoder of a model of label vectors."""
     if recipe.get("method") == "rank_ae":
-        encoder = FrozenAttention.from_state(read_state(folder, "encoder"))
+        encoder = read_part(folder, "encoder", FrozenAttention.from_state)
         if encoder.n_terms != features.n_features:  # compiled sums do not look at bounds
             raise ModelError(
-                f"{folder}: the encoder knows {encoder.n_terms} terms, the features {features.n_features}; {MEND}"
+                f"{folder / 'encoder.safetensors'}: the encoder knows {encoder.n_terms} terms, the features "
+                f"{features.n_features}; {MEND}"
             )
         return encoder
     return read_encoder(folder, features) if (folder / "encoder.json").exists() else _own_vectors(folder, recipe)

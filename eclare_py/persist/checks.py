@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeGuard, TypeVar
 
@@ -16,6 +17,13 @@ from eclare_py.types import IntArray
 
 MEND = "restore the folder from its source or train again"
 T = TypeVar("T")
+MOST_CHILDREN = 2**20
+_LOOKED_UP: dict[tuple[str, str], Callable[[Any], bool]] = {
+    ("document", "kind"): lambda value: isinstance(value, str),
+    ("label", "text"): lambda value: isinstance(value, bool),
+    ("index", "branching"): lambda value: type(value) is int and 2 <= value <= MOST_CHILDREN,
+    ("index", "max_leaf"): lambda value: type(value) is int and 1 <= value <= MOST_CHILDREN,
+}
 
 
 def mapping_of(folder: Path, name: str) -> dict[str, Any]:
@@ -33,6 +41,19 @@ def section(folder: Path, recipe: dict[str, Any], kind: type[T], name: str) -> T
         return load_config(kind, recipe.get(name, {}), str(folder / "recipe.json"))
     except ConfigError as error:
         raise ModelError(f"{error}; {MEND}") from error
+
+
+def checked_recipe(folder: Path) -> dict[str, Any]:
+    """The recipe of a model, with the values that an answer or a description looks up.
+
+    Only these are checked: a recipe of another version may have other keys.
+    """
+    recipe = mapping_of(folder, "recipe")
+    for (name, key), fits in _LOOKED_UP.items():
+        part = recipe.get(name)
+        if not isinstance(part, dict) or not fits(part.get(key)):
+            raise ModelError(f"{folder / 'recipe.json'}: {name}.{key} is missing or no such value; {MEND}")
+    return recipe
 
 
 def label_table(folder: Path, labels: dict[str, Any]) -> LabelTable:

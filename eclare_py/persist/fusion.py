@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from eclare_py.rank.held_out import HeldOut
 from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments, transformer_config
 from eclare_py.rank.ranker import LabelScorer, Ranker
-from eclare_py.storage import State, csr_from_arrays, csr_to_arrays, read_state
+from eclare_py.storage import State, about_part, csr_from_arrays, csr_to_arrays, read_part, read_state
 from eclare_py.storage.vectors import read_dense, read_rows, vectors_to_arrays
 from eclare_py.types import Csr
 
@@ -81,9 +82,10 @@ def fusion_pipeline(
     encoder = read_encoder(folder, features)
     scorer, n_documents = _scorer(folder, n_labels, encoder.dim)
     profile = _profile(folder, n_labels, encoder.dim, features.n_features, n_documents)
-    graph = LabelGraph.from_state(read_state(folder, "graph"))
+    graph = read_part(folder, "graph", LabelGraph.from_state)
     if graph.n_labels != n_labels:
-        raise ModelError(f"{folder}: the label graph has {graph.n_labels} labels, the model {n_labels}; {MEND}")
+        raise ModelError(f"{folder / 'graph.safetensors'}: the label graph has {graph.n_labels} labels, the model "
+                         f"{n_labels}; {MEND}")  # fmt: skip
     return Pipeline(
         recipe=recipe,
         features=features,
@@ -95,7 +97,7 @@ def fusion_pipeline(
         documents=_documents(folder, n_labels, encoder.dim),
         facts=facts,
         # Models saved before there were held-out scores do not have the files.
-        held_out=HeldOut.from_state(read_state(folder, HELD_OUT)) if (folder / f"{HELD_OUT}.json").exists() else None,
+        held_out=read_part(folder, HELD_OUT, HeldOut.from_state) if (folder / f"{HELD_OUT}.json").exists() else None,
         tuned=_tuned(folder, recipe),
     )
 
@@ -112,11 +114,13 @@ def read_encoder(folder: Path, features: TfidfFeatures) -> FrozenEncoder:
     dim = len(checked_array(folder, "encoder", state, "bias", np.float32, (None,)))
     for name, shape in (("weight", (dim, dim)), ("projection", (None, dim))):
         checked_array(folder, "encoder", state, name, np.float32, shape)
-    encoder = FrozenEncoder.from_state(state)
+    with about_part(folder, "encoder"):
+        encoder = FrozenEncoder.from_state(state)
     # Compiled sums do not look at bounds: a table with fewer rows would be read beyond its end.
     if encoder.n_terms not in (0, features.n_features) or not encoder.n_terms + len(encoder.projection):
         raise ModelError(
-            f"{folder}: the encoder knows {encoder.n_terms} terms, the features {features.n_features}; {MEND}"
+            f"{folder / 'encoder.safetensors'}: the encoder knows {encoder.n_terms} terms, the features "
+            f"{features.n_features}; {MEND}"
         )
     return encoder
 
@@ -129,11 +133,12 @@ def _scorer(folder: Path, n_labels: int, dim: int) -> tuple[LabelScorer, int]:
     beam, n_documents = (count_of(folder, "scorer", state, name) for name in ("beam", "n_documents"))
     tree_state = read_state(folder, "tree")
     routers = read_dense(folder, "tree", tree_state, "routers", None, dim)
-    tree = LabelTree.from_state(State(tree_state.arrays | {"routers": routers}, tree_state.meta))
+    with about_part(folder, "tree"):
+        tree = LabelTree.from_state(State(tree_state.arrays | {"routers": routers}, tree_state.meta))
     if tree.n_labels != n_labels or tree.routers.shape[1] != dim:
         raise ModelError(
-            f"{folder}: the tree is over {tree.n_labels} labels of {tree.routers.shape[1]} dimensions, the model has "
-            f"{n_labels} of {dim}; {MEND}"
+            f"{folder / 'tree.safetensors'}: the tree is over {tree.n_labels} labels of {tree.routers.shape[1]} "
+            f"dimensions, the model has {n_labels} of {dim}; {MEND}"
         )
     return LabelScorer(vectors, bias, tree, beam), n_documents
 
@@ -142,7 +147,8 @@ def _profile(folder: Path, n_labels: int, dim: int, n_features: int, n_documents
     state = read_state(folder, "profile")
     frequencies = frequencies_of(folder, "profile", state, n_labels, n_documents)
     centroids = read_dense(folder, "profile", state, "centroids", n_labels, dim)
-    terms = csr_from_arrays(state.arrays, "terms", "terms of the labels", shape=(n_labels, n_features))
+    with about_part(folder, "profile"):
+        terms = csr_from_arrays(state.arrays, "terms", "terms of the labels", shape=(n_labels, n_features))
     assumed = None
     if "assumed" in state.arrays:  # of labels that came later
         assumed = frequencies_of(folder, "profile", state, n_labels, n_documents, name="assumed")
@@ -160,7 +166,8 @@ def _ranker(
 ) -> Ranker:
     config = section(folder, recipe, RankConfig, "rank")
     shape = (len(scorer.vectors), len(scorer.vectors))
-    support = csr_from_arrays(read_state(folder, "support").arrays, "support", "support graph", shape=shape)
+    with about_part(folder, "support"):
+        support = csr_from_arrays(read_state(folder, "support").arrays, "support", "support graph", shape=shape)
     support = Csr(support, dtype=np.float32)
     if support.nnz and not (np.isfinite(support.data).all() and support.data.min() > 0):
         raise ModelError(f"{folder / 'support.safetensors'}: weights must be above 0 and finite; {MEND}")
@@ -173,21 +180,22 @@ def _ranker(
     ranker = replace(
         ranker,
         first=_fusion(folder, "first", ranker.first_columns),
-        calibration=Calibration.from_state(read_state(folder, "calibration")),
+        calibration=read_part(folder, "calibration", Calibration.from_state),
     )
     return replace(ranker, final=_fusion(folder, "final", ranker.final_columns)) if ranker.uses_graph else ranker
 
 
 def _neighbours(folder: Path, scorer: LabelScorer, n_documents: int) -> Neighbours:
     n_labels, dim = scorer.vectors.shape
-    found = Neighbours.from_state(read_state(folder, "neighbours"), dim=dim, n_labels=n_labels)
+    found = read_part(folder, "neighbours", partial(Neighbours.from_state, dim=dim, n_labels=n_labels))
     if len(found) != n_documents:
-        raise ModelError(f"{folder}: {len(found)} documents vote, the model was trained on {n_documents}; {MEND}")
+        raise ModelError(f"{folder / 'neighbours.safetensors'}: {len(found)} documents vote, the model was trained on "
+                         f"{n_documents}; {MEND}")  # fmt: skip
     return found
 
 
 def _fusion(folder: Path, name: str, columns: tuple[str, ...]) -> FusionNetwork:
-    network = FusionNetwork.from_state(read_state(folder, name))
+    network = read_part(folder, name, FusionNetwork.from_state)
     if network.columns != columns:
         raise ModelError(f"{folder / name}.json: columns {network.columns} are not {columns} of this version; {MEND}")
     return network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from eclare_py.linear import LinearConfig, LinearRanker
 from eclare_py.persist.checks import MEND, count_of, frequencies_of, section
 from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.rank.pipeline import LabelTable
-from eclare_py.storage import State, read_state
+from eclare_py.storage import State, read_part, read_state
 
 TRANSFORMER = "transformer"  # folder of a sentence-transformers model inside a model folder
 
@@ -43,16 +44,16 @@ def linear_pipeline(
     n_documents = count_of(folder, "labels_seen", state, "n_documents")
     frequencies = frequencies_of(folder, "labels_seen", state, len(table.texts), n_documents)
     if dense is not None and any(tree.n_features != n_features for tree in trees):
-        raise ModelError(f"{folder}: the trees do not have the {dense.dim} dense columns of the model; {MEND}")
+        raise ModelError(f"{folder / 'labels_seen.json'}: the trees do not have {dense.dim} dense columns; {MEND}")
     return LinearPipeline(recipe, features, trees, frequencies, n_documents, table, facts, dense)
 
 
 def read_linear(folder: Path, part: str, config: LinearConfig, n_labels: int, n_features: int) -> LinearRanker:
     """Read a linear ranker that belongs to so many labels and features."""
-    linear = LinearRanker.from_state(read_state(folder, part), config)
+    linear = read_part(folder, part, partial(LinearRanker.from_state, config=config))
     if len(linear.label_order) != n_labels or linear.n_features > n_features:
         raise ModelError(
-            f"{folder}: {part} is over {len(linear.label_order)} labels and {linear.n_features} features, the model "
-            f"has {n_labels} and {n_features}; {MEND}"
+            f"{folder / part}.safetensors: over {len(linear.label_order)} labels and {linear.n_features} features, the "
+            f"model has {n_labels} and {n_features}; {MEND}"
         )
     return linear

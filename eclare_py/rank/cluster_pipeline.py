@@ -14,12 +14,13 @@ from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.index import GATES, LabelTree, gated_search, search
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.model.frozen_attention import FrozenAttention
-from eclare_py.quantize import Rows, codes_of
+from eclare_py.quantize import Rows
 from eclare_py.rank.filtered import spare, without
 from eclare_py.rank.pair_ranker import PairRanker
 from eclare_py.rank.pipeline import LabelTable, frozen_transformer
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import query_blocks
+from eclare_py.rank.sound import sound, sound_codes
 from eclare_py.types import FloatArray, IntArray, Ranking
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class ClusterPipeline:
     @cached_property
     def codes(self) -> Rows:
         """The label classifiers by their codes."""
-        return codes_of(self.vectors)
+        return sound_codes(self.vectors)
 
     @cached_property
     def sentence_encoder(self) -> SentenceEncoder | None:
@@ -102,7 +103,7 @@ class ClusterPipeline:
             self.rank_query(self.encode(texts[rows]), k, pairs)
             for rows, pairs in query_blocks(len(texts), hidden, _BLOCK)
         ]
-        return Ranking.stack(parts, k)
+        return sound(Ranking.stack(parts, k))
 
     def rank_query(self, query: Query, k: int, hidden: IntArray | None = None) -> Ranking:
         """`rank` of documents that are encoded already."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from eclare_py.rank.cluster_pipeline import ClusterPipeline
 from eclare_py.rank.pair_ranker import PairRanker
 from eclare_py.rank.pipeline import LabelTable
 from eclare_py.storage import State
+from eclare_py.types import FloatArray, IntArray
 
 _MEND = "restore the folder from its source or train again"
 
@@ -54,6 +56,8 @@ def cluster_pipeline(
     encoder: FrozenEncoder | FrozenAttention | DenseColumns,
     labels: LabelTable,
     facts: dict[str, Any],
+    *,
+    about: Callable[[str], AbstractContextManager[Any]] = nullcontext,
 ) -> ClusterPipeline:
     """Build the pipeline from its saved parts.
 
@@ -64,18 +68,41 @@ def cluster_pipeline(
         encoder: Document encoder.
         labels: Names of the labels.
         facts: What is known of the training.
+        about: Entered with the name of the part that is built inside, so that errors can tell its files.
 
     Raises:
         ModelError: A part is missing, damaged, or does not fit the others.
     """
-    index, state = LabelTree.from_state(read("clusters")), read("classifiers")
     n_labels, dim = len(labels.texts), encoder.dim
+    with about("clusters"):
+        index = _index(read("clusters"), n_labels, dim)
+    with about("classifiers"):
+        state = read("classifiers")
+        beam, shortlist, n_documents = (_count(state, name) for name in ("beam", "shortlist", "n_documents"))
+        vectors, bias, frequencies = _classifiers(state, n_labels, dim, n_documents)
+    pairs = None
+    if state.meta.get("pairs"):
+        width = dim + features.n_features
+        with about("pairs"):
+            pairs = PairRanker.from_states(read("pairs"), read("mixture"), n_labels=n_labels, n_features=width)
+    return ClusterPipeline(
+        recipe, features, encoder, index, vectors, bias, beam, shortlist, frequencies, n_documents, labels, facts, pairs
+    )
+
+
+def _index(state: State, n_labels: int, dim: int) -> LabelTree:
+    """The gated clusters of so many labels and dimensions."""
+    index = LabelTree.from_state(state)
     if index.n_labels != n_labels or index.routers.shape[1] != dim:
         raise ModelError(
             f"clusters: the index has the score {index.score!r} over {index.n_labels} labels of "
             f"{index.routers.shape[1]} dimensions, the model {n_labels} of {dim}; {_MEND}"
         )
-    beam, shortlist, n_documents = (_count(state, name) for name in ("beam", "shortlist", "n_documents"))
+    return index
+
+
+def _classifiers(state: State, n_labels: int, dim: int, n_documents: int) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Vectors (L, d), bias (L,) and train frequencies (L,) of the labels."""
     try:
         vectors = from_arrays(state.arrays, "vectors", dim).dense()
     except ValueError as error:
@@ -87,13 +114,7 @@ def cluster_pipeline(
         raise ModelError(f"classifiers: frequencies must be those of {n_labels} labels; {_MEND}")
     if frequencies.min() < 0 or frequencies.max() > n_documents:
         raise ModelError(f"classifiers: frequencies must be from 0 to {n_documents}; {_MEND}")
-    pairs = None
-    if state.meta.get("pairs"):
-        width = dim + features.n_features
-        pairs = PairRanker.from_states(read("pairs"), read("mixture"), n_labels=n_labels, n_features=width)
-    return ClusterPipeline(
-        recipe, features, encoder, index, vectors, bias, beam, shortlist, frequencies, n_documents, labels, facts, pairs
-    )
+    return vectors, bias, frequencies
 
 
 def _count(state: State, name: str) -> int:

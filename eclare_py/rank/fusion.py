@@ -66,14 +66,20 @@ class FusionNetwork:
         try:
             weights = tuple(state.arrays[f"weight{i}"] for i in range(3))
             biases = tuple(state.arrays[f"bias{i}"] for i in range(3))
-            mean, scale, columns = state.arrays["mean"], state.arrays["scale"], tuple(state.meta["columns"])
+            mean, scale, named = state.arrays["mean"], state.arrays["scale"], state.meta["columns"]
         except KeyError as missing:
             raise ModelError(f"fusion network lacks {missing}; restore the file or train again") from None
+        if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+            raise ModelError("fusion network: columns must be a list of names; train again")
+        columns = tuple(named)
         sizes = [len(columns), *(len(bias) for bias in biases)]
         shapes = [weight.shape for weight in weights]
         fitting = shapes == list(zip(sizes[:-1], sizes[1:], strict=True)) and sizes[-1] == 1
         if not fitting or not mean.shape == scale.shape == (len(columns),):
             raise ModelError(f"fusion network: weights {shapes} do not fit {len(columns)} columns; train again")
+        types = {array.dtype.name for array in (*weights, *biases, mean, scale)}
+        if types != {"float32"}:  # another type would have every kernel compiled anew
+            raise ModelError(f"fusion network: arrays of {', '.join(sorted(types))}, not float32; train again")
         return cls(columns, mean, scale, weights, biases)  # type: ignore[arg-type]
 
 

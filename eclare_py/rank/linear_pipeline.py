@@ -14,6 +14,7 @@ from eclare_py.linear.work import ranker_walk
 from eclare_py.rank.filtered import spare, without
 from eclare_py.rank.pipeline import LabelTable
 from eclare_py.rank.ranker import query_blocks
+from eclare_py.rank.sound import sound
 from eclare_py.types import Csr, IntArray, Ranking, as_csr
 
 _BLOCK = 8192  # texts ranked at once
@@ -57,7 +58,7 @@ class LinearPipeline:
             hidden: (F, 2) filter pairs (row, label) that must not come up.
         """
         parts = [self._rank_block(texts[rows], k, pairs) for rows, pairs in query_blocks(len(texts), hidden, _BLOCK)]
-        return Ranking.stack(parts, k)
+        return sound(Ranking.stack(parts, k))
 
     def _rank_block(self, texts: Sequence[str], k: int, hidden: IntArray | None) -> Ranking:
         rows = self.features.transform_one(texts[0]) if len(texts) == 1 else self.features.transform(texts)

@@ -20,6 +20,7 @@ from eclare_py.quantize import Rows
 from eclare_py.rank.held_out import HeldOut
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import Ranker, query_blocks
+from eclare_py.rank.sound import sound
 from eclare_py.types import IntArray, Ranking
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class Pipeline:
             self.ranker.rank(self.encode(texts[rows]), k, pairs)
             for rows, pairs in query_blocks(len(texts), hidden, _BLOCK)
         ]
-        return Ranking.stack(parts, k)
+        return sound(Ranking.stack(parts, k))
 
 
 def transformer_config(recipe: dict[str, Any]) -> TransformerConfig:
@@ -197,8 +198,10 @@ def frozen_transformer(recipe: dict[str, Any], facts: dict[str, Any]) -> Sentenc
     """
     from eclare_py.features.transformer import SentenceEncoder
 
-    encoder = SentenceEncoder(transformer_config(recipe))
-    known = facts.get("transformer", {}).get("fingerprint")  # not there in models of earlier versions
+    # Training may have been allowed to download it; a recipe that came with a model may not allow that to itself.
+    encoder = SentenceEncoder(replace(transformer_config(recipe), local_files_only=True))
+    noted = facts.get("transformer")  # not there in models of earlier versions
+    known = noted.get("fingerprint") if isinstance(noted, dict) else None
     if known is not None and known != encoder.fingerprint:
         raise ModelError(f"{encoder.folder} is not the transformer that this model was trained with; restore it")
     return encoder

@@ -12,7 +12,7 @@ import numpy as np
 from eclare_py.index import LabelTree, search
 from eclare_py.linear import LinearRanker
 from eclare_py.metrics.propensity import inverse_propensities
-from eclare_py.quantize import Rows, codes_of
+from eclare_py.quantize import Rows
 from eclare_py.rank import one_pass
 from eclare_py.rank.arrays import Documents, LabelArrays, Layers, Limits, SupportArrays
 from eclare_py.rank.calibration import Calibration
@@ -33,6 +33,7 @@ from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork, probability
 from eclare_py.rank.kernels import mutual_weights
 from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.query import Query
+from eclare_py.rank.sound import sound_codes
 from eclare_py.rank.votes import Votes, vote_evidence, voted
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking
 
@@ -192,7 +193,7 @@ class Ranker:
     @cached_property
     def codes(self) -> Rows:
         """Label vectors by their int8 codes."""
-        return codes_of(self.scorer.vectors)
+        return sound_codes(self.scorer.vectors)
 
     @cached_property
     def around(self) -> Neighbourhood:
@@ -318,7 +319,7 @@ class Ranker:
     def _labels(self) -> LabelArrays:
         profile = self.profile
         sides = (profile.centroids, self.around.vectors, self.around.centroids)
-        vectors, centroids, near_vectors, near_centroids = (self.codes, *map(codes_of, sides))
+        vectors, centroids, near_vectors, near_centroids = (self.codes, *map(sound_codes, sides))
         return LabelArrays(
             *vectors,
             self.scorer.bias,

@@ -51,7 +51,7 @@ class Settings:
     """
 
     host: str = "127.0.0.1"
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)  # a log may show the settings
     name: str = "model"
     language: str = "und"
     limits: Limits = field(default_factory=Limits)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,6 +13,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from eclare_py.errors import ModelError
+from eclare_py.storage.fault import point
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a disk says without naming the file
 
 # Temporaries this process is writing now. A `.tmp-<own pid>` that is not in here is litter of a dead process that
 # had our pid (every container starts counting at 1).
@@ -71,6 +76,29 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def check_regular(path: Path) -> None:
+    """Refuse to put a file in the place of a folder, a pipe or a device, as a rename does with /dev/null.
+
+    Raises:
+        OSError: It is one.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file in the error of a full disk, which by itself does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno not in _FULL:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
 @contextmanager
 def atomic_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Write one file so that a reader sees the old content or all of the new, never a part.
@@ -84,10 +112,12 @@ def atomic_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
 
     Raises:
         ValueError: Another mode, or this process is already writing the same file.
+        OSError: It is no regular file, or the disk is full or refuses; names the file, which is unchanged.
     """
     if mode not in ("w", "wb"):
         raise ValueError(f"mode is {mode!r}, choose 'w' or 'wb'")
     target = Path(os.path.realpath(path))
+    check_regular(target)
     partial = temporary(target)
     if partial in ACTIVE:
         raise ValueError(f"{target} is being written by this process already")
@@ -95,12 +125,18 @@ def atomic_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     ACTIVE.add(partial)
     try:
         text = {"encoding": "utf-8", "newline": "\n"} if mode == "w" else {}
-        with open(partial, mode, **text) as handle:  # type: ignore[call-overload]
-            yield handle
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(partial, target)
-        sync(target.parent)
+        with naming(target):
+            point(f"open {target.name}", writes=True)
+            with open(partial, mode, **text) as handle:  # type: ignore[call-overload]
+                yield handle
+                point(f"write {target.name}", writes=True)
+                handle.flush()
+                point(f"sync {target.name}", writes=True)
+                os.fsync(handle.fileno())
+            point(f"replace {target.name}")
+            os.replace(partial, target)
+            point(f"sync folder of {target.name}")
+            sync(target.parent)
     finally:
         ACTIVE.discard(partial)
         partial.unlink(missing_ok=True)
@@ -112,8 +148,8 @@ def render_json(value: Any, *, indent: int | None = None) -> str:
     Raises:
         ModelError: The value is not plain JSON data.
     """
-    _check_keys(value, "value")
     try:
+        _check_keys(value, "value")
         return json.dumps(value, allow_nan=False, indent=indent) + "\n"
     except (TypeError, ValueError, RecursionError) as error:
         raise ModelError(f"not plain JSON data: {error}") from error
@@ -147,6 +183,13 @@ def _refuse_constant(text: str) -> None:
     raise ValueError(f"{text} is not a JSON number")
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is beyond the largest number")
+    return value
+
+
 def read_json(path: str | Path) -> Any:
     """Read a JSON file; whatever is wrong with it is a ModelError that names it.
 
@@ -157,6 +200,6 @@ def read_json(path: str | Path) -> Any:
     if not file.is_file():
         raise ModelError(f"{file} is missing; restore the folder from its source or save it again")
     try:
-        return json.loads(file.read_bytes().decode("utf-8"), parse_constant=_refuse_constant)
+        return json.loads(file.read_bytes().decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{file} cannot be read as JSON ({error}); restore it or save it again") from error

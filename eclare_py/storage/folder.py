@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from eclare_py.errors import DataError, EclareError, ModelError, UsageError
+from eclare_py.storage.fault import point
 from eclare_py.storage.files import ACTIVE, aside, remove, sync, temporary
+from eclare_py.storage.lock import exclusive
 from eclare_py.storage.manifest import MANIFEST, UNCHECKED, build_manifest, list_files, read_manifest
 from eclare_py.storage.recovery import clean, discard, recover, swap_lock
 
 __all__ = ["atomic_folder", "check_target", "recover"]
-
-
-def _step(name: str) -> None:
-    """Called before every durable step of a save; the crash tests replace it to die there."""
 
 
 @contextmanager
@@ -45,7 +43,7 @@ def atomic_folder(
         The temporary folder to write into.
 
     Raises:
-        UsageError: `path` is a file, holds files of others, or is being written by this process already.
+        UsageError: `path` is a file, holds files of others, or is being written already, here or by another process.
         ModelError: The disk is full or refuses to write; what was at `path` is unchanged. (DataError without manifest.)
     """
     target = Path(os.path.realpath(path))
@@ -53,25 +51,26 @@ def atomic_folder(
     if partial in ACTIVE:
         raise UsageError(f"{target} is being written by this process already")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        clean(target)
-        _refuse_strangers(target, kind) if manifest else _refuse_file(target)
-        ACTIVE.add(partial)
-        _step("make folder")
-        partial.mkdir()
-        yield partial
-        _finish(partial, kind, extra, manifest)
-        if not manifest:
-            _refuse_losses(target, partial, may_go)
-        _swap(partial, target)
+        with exclusive(target):
+            clean(target)
+            _refuse_strangers(target, kind) if manifest else _refuse_file(target)
+            ACTIVE.add(partial)
+            try:
+                point("make folder", writes=True)
+                partial.mkdir()
+                yield partial
+                _finish(partial, kind, extra, manifest)
+                if not manifest:
+                    _refuse_losses(target, partial, may_go)
+                _swap(partial, target)
+            finally:
+                ACTIVE.discard(partial)
+                with suppress(OSError):
+                    remove(partial)
     except OSError as error:
         failure: type[EclareError] = ModelError if manifest else DataError
         mend = "free space or choose another place; what was there before is unchanged"
         raise failure(f"cannot write {target}: {error}; {mend}") from error
-    finally:
-        ACTIVE.discard(partial)
-        with suppress(OSError):
-            remove(partial)
 
 
 def check_target(path: str | Path, kind: str = "model") -> None:
@@ -88,11 +87,11 @@ def check_target(path: str | Path, kind: str = "model") -> None:
 def _finish(partial: Path, kind: str, extra: dict[str, Any] | None, manifest: bool) -> None:
     """Write the manifest and flush every file and folder to the disk."""
     if manifest:
-        _step("write manifest")
+        point("write manifest", writes=True)
         (partial / MANIFEST).write_bytes(build_manifest(partial, kind=kind, extra=extra).encode())
     for parent, _, names in os.walk(partial, topdown=False):
         for name in names:
-            _step(f"sync {name}")
+            point(f"sync {name}", writes=True)
             sync(Path(parent) / name)
         sync(Path(parent))
 
@@ -101,21 +100,21 @@ def _swap(partial: Path, target: Path) -> None:
     """Move the old folder aside and the new one in; see `recovery.recover` for a kill in between."""
     old = aside(target)
     with swap_lock(target):
-        _step("move old aside")
+        point("move old aside")
         if target.exists():
             target.rename(old)
-            _step("sync the move")
+            point("sync the move")
             sync(target.parent)
-        _step("move new in")
+        point("move new in")
         try:
             partial.rename(target)
         except OSError:
             if old.exists():
                 old.rename(target)
             raise
-        _step("sync the new")
+        point("sync the new")
         sync(target.parent)
-        _step("delete old")
+        point("delete old")
         if old.exists():
             with suppress(OSError):  # the new folder is in place; what is left is deleted by the next save
                 discard(old)

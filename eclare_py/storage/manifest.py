@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from safetensors import safe_open
@@ -17,6 +17,7 @@ from eclare_py.storage.files import read_json, render_json
 MANIFEST = "manifest.json"
 UNCHECKED = "README.md"  # a card, which people go on editing; nothing reads it
 SCHEMA = 1
+MAX_BYTES = 4 << 20  # of the manifest: a hundred times that of a large model
 _APART = (MANIFEST, UNCHECKED)
 _MEND = "restore the folder from its source or save it again"
 
@@ -82,14 +83,21 @@ def read_manifest(path: str | Path, kind: str) -> dict[str, Any]:
     file = folder / MANIFEST
     if not file.is_file():
         raise ModelError(f"{folder} is not a saved {kind}: it has no {MANIFEST}; check the path")
+    if file.stat().st_size > MAX_BYTES:
+        raise ModelError(f"{file} has {file.stat().st_size} bytes, more than {MAX_BYTES}; {_MEND}")
     manifest: dict[str, Any] = read_json(file)
     schema = manifest.get("schema") if isinstance(manifest, dict) else None
-    if not isinstance(schema, int) or schema < 1:
+    if type(schema) is not int or schema < 1:
         raise ModelError(f"{file} names no schema version; {_MEND}")
     if schema > SCHEMA:
         raise ModelError(f"{file} has schema version {schema}, this program reads up to {SCHEMA}; update eclare_py")
     if file.read_bytes() != _render(manifest).encode() or not isinstance(manifest.get("files"), dict):
         raise ModelError(f"{file} was changed after it was saved; {_MEND}")
+    if not isinstance(manifest.get("extra"), dict):
+        raise ModelError(f"{file}: `extra` is no object; {_MEND}")
+    for name, entry in manifest["files"].items():
+        if not _is_inside(name) or not _is_entry(entry):
+            raise ModelError(f"{file}: entry {name!r} is no file of this folder with size and checksum; {_MEND}")
     if manifest.get("kind") != kind:
         raise ModelError(f"{folder} holds a {manifest.get('kind')}, expected a {kind}; check the path")
     return manifest
@@ -118,11 +126,29 @@ def verify_manifest(path: str | Path, kind: str = "model") -> dict[str, Any]:
         if name not in listed:
             raise ModelError(f"{file} is not part of the saved {kind}; move it out of the folder")
     for name, entry in listed.items():
-        file = present[name]
-        if not stat.S_ISREG(file.stat().st_mode):
-            raise ModelError(f"{file} is not a regular file; {_MEND}")
-        if file.stat().st_size != entry["bytes"]:
-            raise ModelError(f"{file} has {file.stat().st_size} bytes, {entry['bytes']} were saved; {_MEND}")
-        if _digest(file) != entry["sha256"]:
-            raise ModelError(f"{file} was changed after it was saved (its SHA-256 differs); {_MEND}")
+        try:
+            _check_file(present[name], entry)
+        except OSError as error:
+            raise ModelError(f"{present[name]} cannot be read ({error.strerror or error}); {_MEND}") from error
     return manifest
+
+
+def _check_file(file: Path, entry: dict[str, Any]) -> None:
+    """Check a file against its line of the manifest."""
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise ModelError(f"{file} is not a regular file; {_MEND}")
+    if file.stat().st_size != entry["bytes"]:
+        raise ModelError(f"{file} has {file.stat().st_size} bytes, {entry['bytes']} were saved; {_MEND}")
+    if _digest(file) != entry["sha256"]:
+        raise ModelError(f"{file} was changed after it was saved (its SHA-256 differs); {_MEND}")
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name is that of a file in the folder, written in the one plain way."""
+    path = PurePosixPath(name)
+    return path.as_posix() == name and not path.is_absolute() and ".." not in path.parts and bool(path.parts)
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether this may stand beside a file's name."""
+    return isinstance(entry, dict) and type(entry.get("bytes")) is int and isinstance(entry.get("sha256"), str)

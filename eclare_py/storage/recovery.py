@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from eclare_py.storage.files import remove, remove_stale, siblings, sync
+from eclare_py.storage.fault import point
+from eclare_py.storage.files import remove, remove_stale, siblings, sync, temporary
 
 try:
     import fcntl
@@ -45,6 +46,7 @@ def recover(path: str | Path) -> None:
             if target.exists():
                 discard(entry)
             else:
+                point(f"put {target.name} back")
                 entry.rename(target)
                 sync(target.parent)
 
@@ -54,7 +56,19 @@ def discard(folder: Path) -> None:
     stem, _, pid = folder.name.rpartition(".old-")
     doomed = folder.with_name(f"{stem}.tmp-{pid}")
     remove(doomed)
+    point(f"mark old {stem} as litter")
     folder.rename(doomed)
+    point(f"remove old {stem}")
+    remove(doomed)
+
+
+def remove_whole(folder: Path) -> None:
+    """Delete a folder at once: a kill half-way leaves litter for `remove_stale`, never a folder with parts missing."""
+    doomed = temporary(folder)
+    remove(doomed)
+    point(f"mark {folder.name} as litter")
+    folder.rename(doomed)
+    point(f"remove {folder.name}")
     remove(doomed)
 
 

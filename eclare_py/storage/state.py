@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +16,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from eclare_py.errors import ModelError
+from eclare_py.storage.fault import point
 from eclare_py.storage.files import read_json, write_json
 from eclare_py.storage.narrow import narrow, widen
 from eclare_py.types import Csr, check_csr
 
+T = TypeVar("T")
 JSON: TypeAlias = Any  # str, int, finite float, bool, None, list, dict with str keys; checked when written
 
 # What the file calls the types that numpy can hold; bfloat16 and the 8-bit floats would need torch.
@@ -102,10 +105,12 @@ def write_state(folder: str | Path, name: str, state: State) -> None:
         arrays[key] = np.asarray(narrow(array), order="C")  # a strided view would be written in the order of its memory
     types = {key: array.dtype.name for key, array in state.arrays.items() if arrays[key].dtype != array.dtype}
     try:
+        point(f"write {path.name}", writes=True)
         path.touch()  # safetensors would create it readable by the owner alone
         mode = path.stat().st_mode & 0o777
         save_file(arrays, path, metadata={_TYPES: json.dumps(types, sort_keys=True)} if types else None)
         path.chmod(mode)
+        point(f"written {path.name}")
         write_json(path.with_suffix(".json"), state.meta)
     except (SafetensorError, OSError) as error:
         raise ModelError(f"cannot write {path}: {error}; free disk space or choose another folder") from error
@@ -126,9 +131,30 @@ def read_state(folder: str | Path, name: str) -> State:
         raise ModelError(f"{path} is missing; restore the folder from its source or save it again")
     try:
         arrays = dict(_read_arrays(path))
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: {error}; restore it or save it again") from error
     return State(arrays, meta)
+
+
+def read_part(folder: str | Path, name: str, build: Callable[[State], T]) -> T:
+    """Read a part and build it, e.g. by `Part.from_state`.
+
+    Raises:
+        ModelError: A file is missing or damaged, or the part is not right; names the file.
+    """
+    with about_part(folder, name):
+        return build(read_state(folder, name))
+
+
+@contextmanager
+def about_part(folder: str | Path, name: str) -> Iterator[None]:
+    """Checks inside know no files: their ModelErrors get the names of the part's two."""
+    try:
+        yield
+    except ModelError as error:
+        if str(folder) in str(error):
+            raise
+        raise ModelError(f"{Path(folder) / name}.{{json,safetensors}}: {error}") from error
 
 
 def _read_arrays(path: Path) -> Iterator[tuple[str, npt.NDArray[Any]]]:

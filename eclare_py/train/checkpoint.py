@@ -105,13 +105,13 @@ def check_same(point: Checkpoint, recipe: dict[str, Any], data: str) -> None:
         TrainingError: Names the first setting that differs.
     """
     if point.data != data:
-        raise TrainingError("the checkpoint was made from other train documents; train anew without --resume")
+        raise TrainingError("the checkpoint was made from other train documents; train anew with --no-resume")
     old, new = _flat(point.recipe), _flat(recipe)
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):
             raise TrainingError(
                 f"the checkpoint was made with {key}={old.get(key)}, the recipe says {new.get(key)}: "
-                "resume with the same settings or train anew without --resume"
+                "resume with the same settings or train anew with --no-resume"
             )
 
 

@@ -4,83 +4,61 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from eclare_py.config import to_mapping
 from eclare_py.data.aggregated import AggregatedDataset
 from eclare_py.data.dataset import Dataset
-from eclare_py.errors import UsageError
+from eclare_py.distributed import Shard, current
 from eclare_py.features.text_transformer import TextTransformer
-from eclare_py.features.transformer import SentenceEncoder
 from eclare_py.index import exact_search
 from eclare_py.metrics.judged import Judged
 from eclare_py.metrics.ratios import recall
 from eclare_py.model.auxiliary import AuxiliaryTasks
-from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.model.network import EclareNetwork, LabelSide
 from eclare_py.rank.models import Model
-from eclare_py.rank.pipeline import LabelTable, Pipeline
-from eclare_py.rank.query import Query
 from eclare_py.train import checkpoint
+from eclare_py.train.assembly import assemble
 from eclare_py.train.batches import BatchSource
-from eclare_py.train.checkpoint import Checkpoint, Cursor
+from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.clusters import cluster_size, clustered
 from eclare_py.train.corpus import Corpus, corpus_of
+from eclare_py.train.crew import Crew
+from eclare_py.train.device import choose_device
 from eclare_py.train.elias.fit import train_elias
 from eclare_py.train.events import EventLog, Listener
-from eclare_py.train.exemplars import train_documents
-from eclare_py.train.freezing import freeze_documents, label_side
 from eclare_py.train.imputation.impute import imputed
 from eclare_py.train.indexing import (
-    build_linear,
-    build_neighbours,
     build_scorer,
     encode_train,
-    label_profile,
-    label_terms,
+    help_index,
+    label_bias,
 )
 from eclare_py.train.lightxml import train_lightxml
 from eclare_py.train.linear import train_linear
 from eclare_py.train.loop import StageRun, run_stage
 from eclare_py.train.mining import mine
 from eclare_py.train.objective import objective_of
-from eclare_py.train.optimizer import Rates, make_optimizer, optimizer_state, restore_optimizer
+from eclare_py.train.optimizer import Rates, make_optimizer, restore_optimizer
 from eclare_py.train.precision import in_bfloat16
 from eclare_py.train.prepare import Prepared, fingerprint, prepare
 from eclare_py.train.prototypes import Prototypes
 from eclare_py.train.rank_ae import train_rank_ae
-from eclare_py.train.ranking import complete, fit_ranker, validate
 from eclare_py.train.recipe import Recipe
+from eclare_py.train.session import Session, save
+from eclare_py.train.shared_search import best_of_all
+from eclare_py.train.shared_state import share_checkpoint
 from eclare_py.train.sharing import share_vectors
+from eclare_py.train.together import check_together, gathered_whole, mine_shared
 from eclare_py.train.xr_transformer import train_xr_transformer
-from eclare_py.types import FloatArray, IntArray
+from eclare_py.types import IntArray
 
-_BLOCK = 8192  # documents encoded at once
 _JUDGED = 2000  # most held-out documents that pick the best epoch
-
-
-@dataclass
-class Session:
-    """A training run in memory."""
-
-    recipe: Recipe
-    prepared: Prepared
-    network: EclareNetwork
-    optimizer: torch.optim.Optimizer
-    log: EventLog
-    folder: Path | None
-    cursor: Cursor = field(default_factory=lambda: Cursor("surrogate"))
-    best: dict[str, Any] = field(default_factory=dict)
-    best_state: dict[str, torch.Tensor] = field(default_factory=dict)
-    negatives: IntArray | None = None
-    clusters: IntArray | None = None
-    documents: FloatArray | None = None
-    prototypes: Prototypes | None = None
 
 
 def train(
@@ -91,8 +69,8 @@ def train(
     resume: bool = False,
     device: str = "auto",
     listener: Listener | None = None,
-) -> Model:
-    """Train a model.
+) -> Model | None:
+    """Train a model, alone or with the other processes of `distributed.current()`.
 
     Args:
         dataset: The train split; a part of it is held out, test data are not looked at. Where its labels are of groups,
@@ -103,11 +81,17 @@ def train(
         device: "auto" (a GPU where there is one), "cpu" or "cuda".
         listener: Told of progress.
 
+    Returns:
+        The model; None in all processes but process 0, which put it together.
+
     Raises:
         TrainingError: Too little data, a loss that is not finite, a checkpoint of something else.
-        UsageError: An unknown device.
+        UsageError: An unknown device, or a recipe that several processes do not train.
     """
-    started = time.perf_counter()
+    started, group = time.perf_counter(), current()
+    check_together(recipe, dataset, group)
+    if not group.leads:
+        folder = listener = None
     with EventLog(None if folder is None else folder / "events.jsonl", listener) as log:
         pipeline: Model
         target = choose_device(device)
@@ -115,7 +99,7 @@ def train(
         known: dict[str, Any] = {"data": fingerprint(dataset)}
         if isinstance(dataset, AggregatedDataset):
             dataset, known["imputation"] = imputed(
-                dataset, recipe, log=log, train=train, folder=folder, resume=resume, device=device
+                dataset, recipe, log=log, train=_alone, folder=folder, resume=resume, device=device
             )
         if recipe.method == "linear":
             target = torch.device("cpu")
@@ -129,11 +113,24 @@ def train(
         elif recipe.method == "rank_ae":
             pipeline = train_rank_ae(dataset, recipe, log, device=target, folder=folder, resume=resume)
         else:
-            pipeline = assemble(train_network(dataset, recipe, log=log, folder=folder, resume=resume, device=device))
+            session = train_network(dataset, recipe, log=log, folder=folder, resume=resume, device=device)
+            if not group.leads:
+                help_index(recipe, group)
+                return None
+            group.lead_on()
+            pipeline = assemble(session)
         facts: dict[str, Any] = {"train_seconds": round(time.perf_counter() - started, 1), "device": str(target)}
-        pipeline.facts.update(known | facts)
+        if "imputation" in known:  # times are kept apart from what is the same in every run
+            facts["imputation_seconds"] = known["imputation"].pop("seconds")
+        pipeline.facts.update(known | facts | ({"processes": group.world} if group.world > 1 else {}))
         log("done", **facts)
     return pipeline
+
+
+def _alone(*values: Any, **settings: Any) -> Model:
+    model = train(*values, **settings)
+    assert model is not None
+    return model
 
 
 def train_network(
@@ -145,58 +142,86 @@ def train_network(
     resume: bool = False,
     device: str = "auto",
 ) -> Session:
-    """The stages that train the network; `assemble` makes a pipeline of the result. Arguments as in `train`."""
-    target = choose_device(device)
+    """The stages that train the network; `assemble` makes a pipeline of the result. Arguments as in `train`.
+
+    Of several processes, process 0 has the whole network at the end, the others their part of it.
+    """
     log("stage", name="prepare", epochs=1, steps=1)
     prepared = prepare(dataset, recipe, folder=folder)
+    return train_prepared(prepared, recipe, log=log, folder=folder, resume=resume, device=device)
+
+
+def train_prepared(
+    prepared: Prepared,
+    recipe: Recipe,
+    *,
+    log: EventLog,
+    folder: Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    start: Callable[[EclareNetwork], None] | None = None,
+) -> Session:
+    """The stages of `train_network` on prepared data.
+
+    Args:
+        prepared: The data.
+        recipe: All settings.
+        log: Told of progress.
+        folder: As in `train`.
+        resume: Likewise.
+        device: Likewise.
+        start: Fills the network from an earlier model. Only the last stage of the recipe is trained then, and where no
+            epoch of it is better on the held-out documents, the network stays as it was.
+    """
+    target = choose_device(device)
     log(
         "note", documents=prepared.train.n_documents, held_out=prepared.held_out.n_documents,
         labels=prepared.train.n_labels, features=prepared.features.n_features, edges=prepared.graph.n_edges,
     )  # fmt: skip
-    session = _open(prepared, recipe, target, log, folder, resume)
+    session = _open(prepared, recipe, target, log, folder, resume, start)
     if session.cursor.stage == "surrogate":
         _surrogate(session)
     if session.cursor.stage == "ranker":
         _ranker(session)
     session.network.per_label = True
-    return session
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of a name.
-
-    Raises:
-        UsageError: The name is unknown, or there is no GPU.
-    """
-    if name not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"device={name!r} is unknown: choose auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("device=cuda, but torch sees no GPU here: use cpu or auto, or install a CUDA build of torch")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+    if session.crew is None:
+        return session
+    network, prepared = gathered_whole(session.network, prepared, recipe, session.crew.group)
+    return replace(session, network=network, prepared=prepared, crew=None)
 
 
 def _open(
-    prepared: Prepared, recipe: Recipe, device: torch.device, log: EventLog, folder: Path | None, resume: bool
-) -> Session:
+    prepared: Prepared, recipe: Recipe, device: torch.device, log: EventLog, folder: Path | None, resume: bool,
+    start: Callable[[EclareNetwork], None] | None = None,
+) -> Session:  # fmt: skip
     transformer = None
     if prepared.inputs.tokens is not None:
         torch.manual_seed(recipe.seed)  # low-rank changes start at random
         transformer = TextTransformer.load(recipe.transformer)
-    tasks = recipe.training.auxiliary
+    tasks, group = recipe.training.auxiliary, current()
     network = EclareNetwork(
         LabelSide(prepared.label_inputs, prepared.graph, prepared.frequencies), recipe.document, recipe.label,
         hop_features=recipe.training.hop_features, temperature=recipe.training.temperature, seed=recipe.seed,
         transformer=transformer,
         auxiliary=AuxiliaryTasks(recipe.document.dim, tasks, seed=recipe.seed) if tasks.used else None,
+        shard=Shard.of(prepared.train.n_labels, group),
     ).to(device)  # fmt: skip
     # Margins are those of cosines. The slope of the scale is then rounding alone, which Adam would blow up to steps.
     network.log_scale.requires_grad_(recipe.training.loss != "margin")
     share_vectors(network, seed=recipe.seed)
+    if start is not None:
+        start(network)
     optimizer = make_optimizer(network, recipe.training.dense_rate, recipe.transformer)
-    session = Session(recipe, prepared, network, optimizer, log, folder)
+    session = Session(recipe, prepared, network, optimizer, log, folder, warm=start is not None)
+    if session.warm and recipe.training.ranker_epochs:
+        session.cursor = Cursor("ranker")
+    session.crew = Crew(group, network) if group.world > 1 else None
     point = checkpoint.load(folder / "checkpoint") if resume and folder is not None else None
     if point is not None:
         checkpoint.check_same(point, to_mapping(recipe), prepared.fingerprint)
+    if session.crew is not None:  # process 0 alone knows whether there is one to go on from
+        point = share_checkpoint(point, network, group)
+    if point is not None:
         network.load_state_dict({name: value.to(device) for name, value in point.network.items()})
         network.per_label = point.cursor.stage != "surrogate"
         restore_optimizer(session.optimizer, point.optimizer)
@@ -234,11 +259,16 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
     if not session.cursor.epoch and not session.cursor.step:
         session.best, session.best_state, session.clusters, session.documents = {}, {}, None, None
         session.network.refresh_labels()
+        if session.warm:
+            _judge(session, name, 0)
     if session.documents is not None:
         session.prototypes = Prototypes(session.documents, prepared.train.labels)
 
     def mine_again() -> IntArray:
         session.log("note", mining=name, epoch=session.cursor.epoch + 1)
+        if session.crew is not None:
+            session.negatives = mine_shared(session.network, prepared, session.recipe, session.crew.group, count=mined)
+            return session.negatives
         documents = encode_train(session.network, prepared)
         scorer = build_scorer(session.network, documents, prepared, session.recipe)
         session.negatives = mine(
@@ -253,18 +283,20 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
     )
     source = BatchSource(
         corpus.labels, corpus.filter_pairs, batch_size=settings.batch_size, seed=session.recipe.seed, stage=name,
-        soft=corpus.soft, bags=corpus.bags,
+        soft=corpus.soft, bags=corpus.bags, shard=session.network.shard,
     )  # fmt: skip
     epochs = min(epochs, max(1, settings.max_steps // max(source.steps, 1)))
+    if session.crew is not None:
+        session.crew.begin(corpus.inputs, corpus.labels.shape[0])
     run = StageRun(
         name, epochs, rates, source, corpus.inputs, session.cursor,
-        save=lambda: _save(session), after_epoch=lambda epoch: _after_epoch(session, name, epoch, epochs),
+        save=lambda: save(session), after_epoch=lambda epoch: _after_epoch(session, name, epoch, epochs),
         mine=mine_again if mined and drawn else None, drawn=drawn, negatives=session.negatives,
         half=in_bfloat16(settings.precision, session.network.device),
         begin_epoch=lambda epoch: _begin_epoch(session, name, epoch, corpus), clusters=session.clusters,
         prototypes=lambda: session.prototypes,
         objective=objective_of(settings, prepared.frequencies, prepared.train.n_documents),
-        checkpoint_seconds=settings.checkpoint_seconds,
+        checkpoint_seconds=settings.checkpoint_seconds, crew=session.crew,
     )  # fmt: skip
     run_stage(session.network, session.optimizer, run, session.log)
     session.negatives = None
@@ -272,8 +304,7 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         session.network.load_state_dict(session.best_state)
         session.network.refresh_labels()
     session.best_state = {}
-    if session.folder is not None:
-        _save(session)
+    save(session)
 
 
 def _begin_epoch(session: Session, stage: str, epoch: int, corpus: Corpus) -> IntArray | None:
@@ -305,89 +336,11 @@ def _judge(session: Session, stage: str, epoch: int) -> None:
     if session.recipe.label.prototype:
         session.documents = encode_train(network, prepared)
         network.prototypes = Prototypes(session.documents, prepared.train.labels).all()
-    vectors = network.encode_labels()
-    bias = np.zeros(len(vectors), dtype=np.float32)
-    if network.per_label:
-        bias = (network.label_encoder.bias / network.log_scale.exp()).detach().cpu().numpy()
     labels = prepared.held_out.labels[shown]
-    ranking = exact_search(documents, label_vectors=vectors, label_bias=bias, k=50)
+    ranking = exact_search(documents, label_vectors=network.encode_labels(), label_bias=label_bias(network), k=50)
+    ranking = best_of_all(ranking, network.shard, current())
     figure = recall(Judged.of(ranking, labels), 50).share
     session.log("validation", stage=stage, epoch=epoch, recall_at_50=round(100 * figure, 3))
     if not session.best or figure > session.best["recall_at_50"]:
         session.best = {"stage": stage, "epoch": epoch, "recall_at_50": figure}
         session.best_state = copy.deepcopy(network.state_dict())
-
-
-def _save(session: Session) -> None:
-    if session.folder is None:
-        return
-    # Between two epochs the mined labels are those of the epoch that is over: they are mined again.
-    negatives = session.negatives if session.cursor.step else None
-    checkpoint.save(
-        session.folder / "checkpoint",
-        Checkpoint(
-            session.cursor, to_mapping(session.recipe), session.prepared.fingerprint, session.network.state_dict(),
-            optimizer_state(session.optimizer), negatives, session.best, session.best_state, session.clusters,
-            session.documents,
-        ),
-    )  # fmt: skip
-
-
-def assemble(session: Session, recipe: Recipe | None = None) -> Pipeline:
-    """Index and fusion of a trained network.
-
-    Args:
-        session: What `train_network` gives.
-        recipe: Other settings of index and ranking than the network was trained with, to compare these alone.
-    """
-    prepared, recipe, network = session.prepared, recipe or session.recipe, session.network
-    session.log("stage", name="index", epochs=1, steps=1)
-    # From here on everything sees the documents as the finished model will: encoded with a quantised table.
-    encoder = freeze_documents(network.documents)
-    tuned = None if network.transformer is None else network.transformer.finished()
-    everything = _encode_all(encoder, prepared, tuned)
-    documents, held_out = np.split(everything, [prepared.train.n_documents])
-    query = Query(held_out, prepared.held_out_rows)
-    scorer = build_scorer(network, documents, prepared, recipe)
-    if recipe.rank.linear:
-        session.log("stage", name="linear", epochs=1, steps=1)
-    linear = build_linear(scorer.tree, [prepared.rows], prepared.train, prepared.features, recipe)
-    terms = label_terms(prepared.label_rows, recipe.rank)
-    profile = label_profile(documents, prepared.train.labels, terms, recipe.rank)
-    neighbours = build_neighbours(documents, prepared.train, recipe)
-    ranker, seen = fit_ranker(scorer, profile, linear, neighbours, query, prepared, recipe, session.log)
-    evaluation = validate(ranker, query, prepared)
-    session.log("validation", stage="fusion", epoch=1, metrics=evaluation.metrics)
-    session.log("stage", name="completion", epochs=1, steps=1)
-    ranker = complete(ranker, everything, prepared, recipe)
-    facts = {
-        "documents": prepared.train.n_documents + prepared.held_out.n_documents,
-        "held_out": prepared.held_out.n_documents,
-        "labels": prepared.train.n_labels,
-        "features": prepared.features.n_features,
-        "edges": prepared.graph.n_edges,
-        "held_out_metrics": evaluation.metrics,
-    }
-    if prepared.embeddings is not None:  # by which an answer knows the transformer again
-        facts["transformer"] = {"fingerprint": SentenceEncoder(recipe.transformer).fingerprint}
-    return Pipeline(
-        to_mapping(recipe), prepared.features, encoder, ranker, prepared.graph,
-        LabelTable(prepared.train.label_texts, prepared.train.label_ids), label_side(network),
-        train_documents(prepared, scorer, documents), facts, seen,
-        None if tuned is None else SentenceEncoder.of(tuned),
-    )  # fmt: skip
-
-
-def _encode_all(encoder: FrozenEncoder, prepared: Prepared, tuned: TextTransformer | None) -> FloatArray:
-    """(N + H, d) vectors of train and held-out documents, made in blocks: whole they would take four times the room."""
-    parts = (prepared.inputs, prepared.held_out_inputs)
-    out = np.empty((sum(map(len, parts)), encoder.dim), dtype=np.float32)
-    seen = len(parts[0])
-    for part, target in zip(parts, (out[:seen], out[seen:]), strict=True):
-        for start in range(0, len(part), _BLOCK):
-            block = part[start : start + _BLOCK]
-            vectors = block.embeddings
-            if tuned is not None and block.tokens is not None:
-                vectors = tuned.encode(block.tokens)
-            target[start : start + _BLOCK] = encoder.encode(block.rows, vectors)
-    return out

@@ -93,6 +93,11 @@ def _descend(
         loss = torch.nn.functional.binary_cross_entropy_with_logits(
             logits, targets[drawn], weight=weights, reduction="sum"
         )
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the loss of the fusion became {float(loss.detach())} in step {step + 1}: lower rank.fusion_rate and "
+                "train again; the last checkpoint is kept"
+            )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from eclare_py.data.dataset import Dataset
+from eclare_py.distributed import Group
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.graph.edges import select_entries
 from eclare_py.graph.normalize import set_self_loops
 from eclare_py.index import LabelTree, build_tree, label_centroids, label_representations, mass_routers
+from eclare_py.index.descent import assist
 from eclare_py.linear import LinearRanker, fit_linear
 from eclare_py.model.network import EclareNetwork
 from eclare_py.quantize import half, rounded
@@ -29,7 +31,15 @@ from eclare_py.types import Csr, FloatArray, as_csr, narrow
 _BLOCK = 8192  # rows copied at once
 
 
-def build_scorer(network: EclareNetwork, documents: FloatArray, prepared: Prepared, recipe: Recipe) -> LabelScorer:
+def build_scorer(
+    network: EclareNetwork,
+    documents: FloatArray,
+    prepared: Prepared,
+    recipe: Recipe,
+    group: Group | None = None,
+    *,
+    place: Callable[[FloatArray], LabelTree] | None = None,
+) -> LabelScorer:
     """Encode the labels as the network stands, cluster them, set the routers.
 
     A label is clustered by its vector (text, hops, free vector), by the centroid of its documents, and by both of its
@@ -40,25 +50,52 @@ def build_scorer(network: EclareNetwork, documents: FloatArray, prepared: Prepar
         documents: (N, d) vectors of the train documents, from `encode_train`.
         prepared: The data.
         recipe: Settings.
+        group: Processes that help, see `help_index`.
+        place: Gives the tree for (L, d) label vectors, where they are not to be clustered.
     """
     if network.label_encoder.config.prototype:
         network.prototypes = label_centroids(documents, prepared.train.labels)
     vectors = rounded(network.encode_labels())
     scale = float(network.log_scale.detach().exp())
-    bias: FloatArray = np.zeros(len(vectors), dtype=np.float32)
-    if network.per_label:
-        bias = (network.label_encoder.bias.detach() / scale).cpu().numpy()
-    representations = label_representations(
-        documents=documents, labels=prepared.train.labels, texts=vectors,
-        graph=set_self_loops(prepared.graph.normalized, "none"), config=recipe.index,
-    )  # fmt: skip
-    counts = prepared.train.label_frequencies
-    tree = build_tree(representations, recipe.index, seed=recipe.seed, counts=counts)
+    return scorer_of(vectors, label_bias(network), scale, documents, prepared, recipe, group, place=place)
+
+
+def label_bias(network: EclareNetwork) -> FloatArray:
+    """Biases of the labels that are here, in units of the cosine; zero before the ranker stage."""
+    if not network.per_label:
+        return np.zeros(len(network.shard), dtype=np.float32)
+    scale = float(network.log_scale.detach().exp())
+    return np.asarray((network.label_encoder.bias.detach() / scale).cpu().numpy())
+
+
+def scorer_of(
+    vectors: FloatArray, bias: FloatArray, scale: float, documents: FloatArray, prepared: Prepared, recipe: Recipe,
+    group: Group | None = None, *, place: Callable[[FloatArray], LabelTree] | None = None,
+) -> LabelScorer:  # fmt: skip
+    """The same from rounded label vectors (L, d), biases (L,) and the scale of their logits."""
+    tree = _cluster(vectors, documents, prepared, recipe, group) if place is None else place(vectors)
     if recipe.index.score == "last":
         tree = tree.with_routers(mass_routers(tree, np.float32(scale) * vectors, np.float32(scale) * bias))
     tree = replace(tree, routers=rounded(tree.routers, 4))
     beam = max(1, min(recipe.index.beam, int(recipe.index.beam_share * tree.n_leaves)))
     return LabelScorer(vectors, bias, tree, beam)
+
+
+def _cluster(
+    vectors: FloatArray, documents: FloatArray, prepared: Prepared, recipe: Recipe, group: Group | None
+) -> LabelTree:
+    representations = label_representations(
+        documents=documents, labels=prepared.train.labels, texts=vectors,
+        graph=set_self_loops(prepared.graph.normalized, "none"), config=recipe.index,
+    )  # fmt: skip
+    counts = prepared.train.label_frequencies
+    return build_tree(representations, recipe.index, seed=recipe.seed, counts=counts, group=group)
+
+
+def help_index(recipe: Recipe, group: Group) -> None:
+    """What the other processes do while process 0 is in `build_scorer`; an uneven tree it builds alone."""
+    if recipe.index.latency.frequency == 0:
+        assist(group)
 
 
 def build_linear(

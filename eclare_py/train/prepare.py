@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import scipy.sparse as sp
 
 from eclare_py.data.dataset import Dataset
+from eclare_py.distributed import Shard, current
 from eclare_py.errors import TrainingError
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.graph.build import build_label_graph
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.model.inputs import Inputs
 from eclare_py.train.recipe import Recipe
-from eclare_py.types import Csr, FloatArray, IntArray, as_csr
+from eclare_py.types import Csr, FloatArray, IntArray
 
 _MIN_HELD_OUT = 20
 _LABELS = 2  # place of the label texts behind train and held-out texts
@@ -31,7 +31,7 @@ class Prepared:
         train: Documents to train on.
         held_out: Documents that only pick the epoch and fit the fusion.
         features: Fitted on `train` and the label texts.
-        inputs: The texts of `train` as the network reads them.
+        inputs: The texts of `train` as the network reads them; of several processes each has those of its own.
         held_out_inputs: The same of `held_out`.
         label_inputs: The same of the label texts.
         graph: Label graph of `train`.
@@ -93,11 +93,12 @@ def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepare
     train, held_out = dataset.split(wanted, seed=recipe.seed)
     features = TfidfFeatures.fit(train.texts, dataset.label_texts, config=recipe.features)
     label_rows = features.transform(dataset.label_texts)
+    own = train.texts[Shard.of(train.n_documents, current()).part]
     known = [
-        Inputs(features.transform(train.texts)), Inputs(features.transform(held_out.texts)), Inputs(label_rows)
+        Inputs(features.transform(own)), Inputs(features.transform(held_out.texts)), Inputs(label_rows)
     ]  # fmt: skip
     if recipe.document.kind != "bag":
-        known = read_by_transformer(known, [train.texts, held_out.texts, dataset.label_texts], recipe, folder)
+        known = read_by_transformer(known, [own, held_out.texts, dataset.label_texts], recipe, folder)
     return Prepared(
         train=train,
         held_out=held_out,
@@ -106,7 +107,8 @@ def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepare
         held_out_inputs=known[1],
         label_inputs=known[2],
         graph=build_label_graph(
-            train.labels, recipe.graph, label_vectors=label_rows, given=train.label_edges, seed=recipe.seed
+            train.labels, recipe.graph, label_vectors=label_rows, given=train.label_edges, seed=recipe.seed,
+            group=current(),
         ),
         frequencies=train.label_frequencies,
         fingerprint=fingerprint(dataset),
@@ -121,16 +123,7 @@ def held_out_size(n_documents: int, recipe: Recipe) -> int:
 
 def all_documents(prepared: Prepared) -> Dataset:
     """Train documents, then held-out ones, for what is counted once all is fitted."""
-    train, held_out = prepared.train, prepared.held_out
-    return Dataset(
-        [*train.texts, *held_out.texts],
-        as_csr(sp.vstack([train.labels, held_out.labels])),
-        train.label_texts,
-        ids=None if train.ids is None or held_out.ids is None else [*train.ids, *held_out.ids],
-        label_ids=train.label_ids,
-        filter_pairs=np.concatenate([train.filter_pairs, held_out.filter_pairs + [train.n_documents, 0]]),
-        label_edges=train.label_edges,
-    )
+    return prepared.train.followed_by(prepared.held_out)
 
 
 def read_by_transformer(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from eclare_py import load_dataset
 from eclare_py.data import DataFolder
+from eclare_py.errors import EclareError
 from runner.execute import run
 from runner.leaderboard import write_leaderboard
 from runner.plan import Cell, Experiment, cells_of
@@ -37,6 +38,15 @@ def main(
         SystemExit: A wrong call, or cells that failed.
     """
     arguments = parse(experiments, words)
+    try:
+        _run(experiments, arguments, part)
+    except (EclareError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+def _run(
+    experiments: Sequence[Experiment], arguments: argparse.Namespace, part: Callable[[DataFolder], DataFolder]
+) -> None:
     folders = {folder.name: folder for folder in map(part, load(arguments.data).values())}
     store, failed = Store(arguments.out), []
     if not arguments.summary:

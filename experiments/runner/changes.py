@@ -18,7 +18,9 @@ import scipy.sparse as sp
 from eclare_py import Dataset
 from eclare_py.data.aggregated import aggregate
 from eclare_py.data.rows import compact_csr
+from eclare_py.finetune import finetune
 from eclare_py.labels import add_labels, match_labels
+from eclare_py.labels.match import renumbered
 from eclare_py.rank.models import Model
 from eclare_py.rank.pipeline import LabelTable, Pipeline
 from eclare_py.train.imputation.grouping import form_groups
@@ -35,7 +37,9 @@ class Change:
         kind: "none", "documents" (keep a share of the documents), "pairs" (lose a share of the (document, label)
             pairs), "replaced" (put a random other label in place of a share of them), "labels" (lose all pairs of a
             share of the labels), "added" (train without these labels, which the finished model gets by their texts),
-            "random groups" or "similar groups" (labels are known for groups of documents alone).
+            "tuned" (train on a share of the documents, with the labels that occur there; the finished model is
+            fine-tuned on the others), "random groups" or "similar groups" (labels are known for groups of documents
+            alone).
         share: Between 0 and 1.
         size: Members of a group.
     """
@@ -56,8 +60,11 @@ class Change:
             return aggregate(train, form_groups(train, size=self.size, by=GROUPED[self.kind], seed=seed))
         return CHANGES[self.kind](train, self.share, seed)
 
-    def finish(self, model: Model, train: Dataset) -> Model:
-        """The model with the labels that the change has left for later."""
+    def finish(self, model: Model, train: Dataset, seed: int) -> Model:
+        """The model with the labels or documents that the change has left for later."""
+        if self.kind == "tuned":
+            old = _documents(train, self.share, seed)
+            return finetune(model, train.subset(_others(train, self.share, seed)), old=old)
         if self.kind != "added" or not isinstance(model, Pipeline):
             return model
         known = match_labels(LabelTable(train.label_texts, train.label_ids), model.labels.texts, model.labels.ids)
@@ -67,8 +74,21 @@ class Change:
 
 
 def _documents(train: Dataset, share: float, seed: int) -> Dataset:
+    return train.subset(~_others(train, share, seed))
+
+
+def _others(train: Dataset, share: float, seed: int) -> BoolArray:
+    """(N,) the documents that a change of kind "documents" takes away."""
+    others = np.ones(train.n_documents, dtype=np.bool_)
     order = _stream(seed, "documents").permutation(train.n_documents)
-    return train.subset(np.sort(order[: round(share * train.n_documents)]))
+    others[order[: round(share * train.n_documents)]] = False
+    return others
+
+
+def _first_part(train: Dataset, share: float, seed: int) -> Dataset:
+    """The documents of `_documents`, and no label that none of them has."""
+    part = _documents(train, share, seed)
+    return _with_labels(part, np.flatnonzero(part.label_frequencies))
 
 
 def _pairs(train: Dataset, share: float, seed: int) -> Dataset:
@@ -106,15 +126,15 @@ def _labels(train: Dataset, share: float, seed: int) -> Dataset:
 def _unknown(train: Dataset, share: float, seed: int) -> Dataset:
     """The labels of `_labels` go from the list of labels too."""
     known = np.flatnonzero(~held_out_labels(train.n_labels, share, seed))
-    left = _labels(train, share, seed)
-    ids, pairs = left.label_ids, left.filter_pairs[np.isin(left.filter_pairs[:, 1], known)]
-    return replace(
-        left,
-        labels=as_csr(left.labels[:, known]),
-        label_texts=[left.label_texts[row] for row in known],
-        label_ids=None if ids is None else [ids[row] for row in known],
-        filter_pairs=np.stack([pairs[:, 0], np.searchsorted(known, pairs[:, 1])], axis=1),
-    )
+    return _with_labels(_labels(train, share, seed), known)
+
+
+def _with_labels(train: Dataset, known: IntArray) -> Dataset:
+    """The documents, with some of the labels alone."""
+    found = np.full(train.n_labels, -1, dtype=np.int64)
+    found[known] = np.arange(len(known))
+    ids = None if train.label_ids is None else [train.label_ids[row] for row in known]
+    return renumbered(train, found, LabelTable([train.label_texts[row] for row in known], ids))
 
 
 def held_out_labels(n_labels: int, share: float, seed: int) -> BoolArray:
@@ -144,6 +164,7 @@ CHANGES: dict[str, Callable[[Dataset, float, int], Dataset]] = {
     "replaced": _replaced,
     "labels": _labels,
     "added": _unknown,
+    "tuned": _first_part,
 }
 GROUPED = {"random groups": "random", "similar groups": "similar"}
 AS_IS = Change()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -20,9 +20,11 @@ from eclare_py.data.aggregated import AggregatedDataset
 from eclare_py.errors import EclareError
 from eclare_py.labels import match_labels
 from eclare_py.rank.models import Model
+from eclare_py.storage import exclusive, recover, remove_whole
 from eclare_py.train import lightxml
+from eclare_py.train.assembly import assemble
 from eclare_py.train.events import EventLog
-from eclare_py.train.fit import assemble, choose_device, train, train_network
+from eclare_py.train.fit import choose_device, train, train_network
 from eclare_py.train.imputation.impute import imputed
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import PADDING
@@ -55,7 +57,7 @@ def run(
         together = list(group)
         try:
             _run_group(together, folders[together[0].data], store, display, device)
-        except EclareError as error:
+        except (EclareError, OSError) as error:
             failed += [f"{cell.title}: {error}" for cell in together if not store.done(cell.key)]
             display.say(f"failed: {together[0].title}: {error}")
     return failed
@@ -74,11 +76,11 @@ def _run_group(cells: list[Cell], folder: DataFolder, store: Store, display: Dis
             _finish(cell, pipeline, dataset, folder, store, display, {"train": clock, **before}, found)
         return
     work = store.work(first.network)
-    resumed = (work / "checkpoint").exists()
-    with EventLog(work / "events.jsonl", display) as log:
+    with exclusive(work), EventLog(work / "events.jsonl", display) as log:
         clock = Clock()
-        recipe = network_recipe(first.recipe)
-        finish = _train_shared(dataset, recipe, log, work, device)
+        recover(work / "checkpoint")
+        resumed = (work / "checkpoint").exists()
+        finish = _train_shared(dataset, network_recipe(first.recipe), log, work, device)
         clock.stop()
         for cell in cells:
             display.begin(cell.title)
@@ -86,7 +88,8 @@ def _run_group(cells: list[Cell], folder: DataFolder, store: Store, display: Dis
             # A resumed training was measured from its checkpoint on: that is no cost of a training.
             clocks = {"assemble": own, **({} if resumed else {"network": clock, **before})}
             _finish(cell, finish(cell.recipe), dataset, folder, store, display, clocks, found)
-    shutil.rmtree(work, ignore_errors=True)
+        with suppress(OSError):  # all cells are there
+            remove_whole(work)
 
 
 def _labelled(
@@ -141,7 +144,7 @@ def _finish(
 ) -> None:
     for clock in clocks.values():
         clock.stop()
-    pipeline = cell.change.finish(pipeline, folder.train)
+    pipeline = cell.change.finish(pipeline, folder.train, cell.seed)
     ranking, predicting = _predict(pipeline, folder)
     single = _one_by_one(pipeline, folder)
     test, full = folder.test, folder.train

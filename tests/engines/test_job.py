@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from eclare_py.engines.answers import AnswerSettings
 from eclare_py.engines.job import NAME, open_job
 from eclare_py.engines.work import load_answers
 from eclare_py.errors import ModelError, UsageError
+from tests.tiny import HOLD, ROOT
 
 SETTINGS = AnswerSettings(top_k=3)
 
@@ -57,10 +60,13 @@ def test_a_folder_with_something_else_is_refused(tiny: Any, source: str, tmp_pat
 
 
 def test_two_calls_on_one_folder_are_kept_apart(tiny: Any, source: str, tmp_path: Path) -> None:
-    with open_job(source, tiny.model, tmp_path / "out", SETTINGS):
-        with pytest.raises(UsageError, match="is being written by another process"):
+    call = [sys.executable, "-c", HOLD, str(tmp_path / "out")]
+    with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as other:
+        assert other.stdout is not None and other.stdout.readline()
+        with pytest.raises(UsageError, match=f"out is being written by process {other.pid}"):
             with open_job(source, tiny.model, tmp_path / "out", SETTINGS):
                 pass
+        other.communicate()
     with open_job(source, tiny.model, tmp_path / "out", SETTINGS) as job:
         assert len(job.pending()) == 2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import scipy.sparse as sp
 
 from eclare_py.engines.rows import CHUNK
+from eclare_py.estimator import EclareClassifier
 from eclare_py.metrics.result import read_evaluation
 from eclare_py.persist import save_pipeline
 from tests.integration.command import eclare, error_of
@@ -53,6 +55,74 @@ def test_predict_goes_chunk_by_chunk(tiny: Any) -> None:
     assert len(lines) == count
     assert len(set(lines)) == 1
     assert eclare("predict", tiny.model).stdout == ""
+
+
+def test_pipes_are_written_to_and_folders_are_not_replaced(tiny: Any, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    eclare("predict", tiny.model, "--output", pipe, text="some words\n")
+    with open(reader, encoding="utf-8") as stream:
+        assert stream.read() == eclare("predict", tiny.model, text="some words\n").stdout
+    assert pipe.is_fifo()
+    said = error_of(eclare("predict", tiny.model, "--output", pipe, "--format", "npz", text="some words\n", code=1))
+    assert said == f"[Errno 22] Not a regular file: '{pipe}'"
+    said = error_of(eclare("predict", tiny.model, "--output", tmp_path, text="some words\n", code=1))
+    assert said == f"[Errno 21] Is a directory: '{tmp_path}'"
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+@pytest.mark.parametrize("format", ["jsonl", "npz"])
+def test_an_interrupted_file_is_gone_on_with(
+    format: str, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eclare_py.cli.ranking_file.CHUNK", 16)
+    monkeypatch.setattr("eclare_py.cli.ranking_file.SECONDS", 0.0)
+    source, out, whole = tmp_path / "in.txt", tmp_path / "out", tmp_path / "whole"
+    texts = tiny.folder.test.texts[:80]
+    source.write_text("\n".join(texts))
+    more = [] if format == "npz" else ["--min-precision", 0.3]
+    common = ("predict", tiny.model, "--input", source, "--top-k", 3, "--format", format, *more, "--output")
+    undisturbed = eclare(*common, whole)
+    count = 0
+    rank = EclareClassifier.predict
+
+    def stop(self: EclareClassifier, *arguments: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == 4:
+            raise KeyboardInterrupt
+        return rank(self, *arguments)
+
+    def interrupt() -> None:
+        nonlocal count
+        count = 0
+        with monkeypatch.context() as patch:
+            patch.setattr(EclareClassifier, "predict", stop)
+            said = eclare(*common, out, code=130).stderr
+        assert f"48 texts are ranked and kept in {out}.partial: the same call goes on" in said and not out.exists()
+
+    interrupt()
+    done = eclare(*common, out)
+    assert "48 texts were ranked before; going on behind them" in done.stderr
+    assert done.stderr.splitlines()[1:-1] == undisturbed.stderr.splitlines()[:-1]  # marks are counted over both runs
+    assert out.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out", "whole"]
+    # Other texts, and texts that have become fewer, are ranked from the beginning.
+    for changed in (["another", *texts[1:]], texts[:20]):
+        out.unlink()
+        source.write_text("\n".join(texts))
+        interrupt()
+        source.write_text("\n".join(changed))
+        eclare(*common, whole)
+        assert "was of other texts" in eclare(*common, out).stderr
+        assert out.read_bytes() == whole.read_bytes()
+    out.unlink()
+    source.write_text("\n".join(texts))
+    interrupt()
+    other = ("predict", tiny.model, "--input", source, "--top-k", 2, "--format", format, "--output")
+    eclare(*other, whole)
+    assert "settings" in eclare(*other, out).stderr and out.read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -205,9 +205,9 @@ def test_labels_added_later_are_ranked_by_the_rows_of_the_data(tiny: Any) -> Non
     assert without.label_texts == [text for text, gone in zip(train.label_texts, late, strict=True) if not gone]
     np.testing.assert_array_equal(without.label_frequencies, train.label_frequencies[~late])
     known = remove_labels(tiny.classifier.pipeline, np.flatnonzero(late))  # as if it had been trained like that
-    model = change.finish(known, train)
+    model = change.finish(known, train, 0)
     assert model.labels.texts[81:] == [train.label_texts[row] for row in np.flatnonzero(late)]
-    assert AS_IS.finish(known, train) is known
+    assert AS_IS.finish(known, train, 0) is known
     found, _ = execute._predict(model, tiny.folder)
     rows = match_labels(model.labels, test.label_texts, test.label_ids)
     hidden = np.stack([test.filter_pairs[:, 0], rows[test.filter_pairs[:, 1]]], axis=1)
@@ -217,6 +217,20 @@ def test_labels_added_later_are_ranked_by_the_rows_of_the_data(tiny: Any) -> Non
         test.label_texts[label] for label in found.indices[there]
     ]
     np.testing.assert_array_equal(found.scores, own.scores)
+
+
+def test_a_model_is_tuned_on_the_documents_that_the_first_training_did_not_have(tiny: Any) -> None:
+    train, change = tiny.folder.train, Change("tuned", 0.3)
+    first, documents = change.apply(train, 3), Change("documents", 0.3).apply(train, 3)
+    assert first.texts == documents.texts and first.n_labels < 90
+    known = np.flatnonzero(documents.label_frequencies)
+    assert first.label_texts == [train.label_texts[row] for row in known]
+    np.testing.assert_array_equal(first.labels.toarray(), documents.labels.toarray()[:, known])
+    gone = np.setdiff1d(np.arange(90), known)
+    model = change.finish(remove_labels(tiny.classifier.pipeline, gone), train, 3)
+    assert model.n_documents == train.n_documents and sorted(model.labels.texts) == sorted(train.label_texts)
+    by_text = dict(zip(model.labels.texts, model.frequencies.tolist(), strict=True))
+    assert by_text == dict(zip(train.label_texts, train.label_frequencies.tolist(), strict=True))
 
 
 def test_the_data_set_as_it_is_and_impossible_changes(tiny: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from eclare_py.cli.app import app
-from eclare_py.cli.train import INTERRUPTED
+from eclare_py.cli.work import INTERRUPTED
 from eclare_py.model.losses import decoupled_softmax
-from tests.tiny import arrays_of, python
+from eclare_py.train.events import EventLog
+from tests.tiny import HOLD, ROOT, arrays_of, python
 
 # Runs `eclare train ...` and sends itself a signal at an event: argv = signal, event, stage, epoch, step, arguments.
 STOP_AT = """
@@ -84,7 +87,7 @@ def test_a_killed_run_is_resumed_to_the_same_model(
     place = (event, stage, str(epoch), str(step))
     killed = python("-c", STOP_AT, "SIGKILL", *place, *train(tiny, out), cwd=tmp_path)
     assert killed.returncode == -9
-    assert [path.name for path in tmp_path.iterdir()] == ["model.train"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.lock", "model.train"]
     assert resumed in resume(tiny, out)
     assert arrays_of(out) == reference
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
@@ -129,9 +132,50 @@ def test_resume_checks_what_it_goes_on_with(tiny: Any, tmp_path: Path, monkeypat
     broken = CliRunner().invoke(app, train(tiny, out, "--resume"))
     assert broken.exit_code == 1 and "training.json" in broken.stderr
     damaged.write_bytes(good)
-    anew = CliRunner().invoke(app, train(tiny, out))
+    anew = CliRunner().invoke(app, train(tiny, out, "--no-resume"))
     assert anew.exit_code == 0 and "training starts anew" in anew.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_the_same_call_goes_on_by_itself_and_another_one_does_not(
+    tiny: Any, reference: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "model"
+    interrupted_run(tiny, out, monkeypatch)
+    # What a killed save leaves in the working folder is no stranger there, and does not stay.
+    for name in ("checkpoint.tmp-999999999", "imputation.tmp-999999999", "checkpoint.lock", "call.json.tmp-999999999"):
+        Path(f"{out}.train", name).touch()
+    same = CliRunner().invoke(app, train(tiny, out))
+    assert same.exit_code == 0 and f"going on with the interrupted run in {out}.train" in same.stderr
+    assert "resumed in stage ranker" in same.stderr and arrays_of(out) == reference
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    interrupted_run(tiny, out, monkeypatch)
+    (tmp_path / "model.train.tmp-999999999").mkdir()  # of a run that was killed while it cleaned up
+    other = CliRunner().invoke(app, train(tiny, out, "--set", "seed=1"))
+    assert other.exit_code == 0 and "training starts anew" in other.stderr and "resumed" not in other.stderr
+    assert arrays_of(out) != reference and [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_two_trainings_of_one_model_are_refused(tiny: Any, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(out)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    )
+    try:
+        assert holder.stdout is not None and holder.stdout.readline()
+        refused = CliRunner().invoke(app, train(tiny, out))
+        assert refused.exit_code == 2 and f"being written by process {holder.pid}" in refused.stderr
+    finally:
+        holder.communicate(b"")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_half_a_line_in_the_log_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"event": "a"}\n{"eve')
+    with EventLog(path) as log:
+        log("b")
+    assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["a", "b"]
 
 
 def test_resume_without_a_checkpoint_just_trains(tiny: Any, reference: dict[str, str], tmp_path: Path) -> None:

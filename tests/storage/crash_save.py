@@ -5,30 +5,18 @@ Usage: crash_save.py FOLDER CONTENT STEP [nomanifest]. Prints the number of step
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 
 import numpy as np
 
-from eclare_py.storage import State, atomic_folder, folder, write_state
+from eclare_py.storage import State, atomic_folder, write_state
+from eclare_py.storage.fault import arm
 
-target, content, deadly = sys.argv[1], sys.argv[2], int(sys.argv[3])
-steps = 0
-
-
-def die(name: str) -> None:
-    global steps
-    steps += 1
-    if steps == deadly:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-folder._step = die
+target, content, deadly = sys.argv[1:4]
+plan = arm(f"kill:{deadly}")
+assert plan is not None
 with atomic_folder(target, manifest="nomanifest" not in sys.argv) as partial:
-    die("body")
     write_state(partial, "part", State({"a": np.full(64, int(content), np.int64)}, {"content": content}))
     (partial / "more").mkdir()
-    die("body")
     (partial / "more" / "text.txt").write_text(content * 10)
-print(steps)
+print(len(plan.seen))

@@ -22,6 +22,7 @@ from eclare_py.storage import (
     write_json,
     write_state,
 )
+from eclare_py.storage.fault import arm
 
 SCRIPT = Path(__file__).with_name("crash_save.py")
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,19 +58,7 @@ def fork_crash(path: Path, content: int, step: int, *, manifest: bool = True) ->
     """As `crash`, by a fork instead of a new interpreter: the signal that killed the save, None where it lived."""
     pid = os.fork()
     if pid == 0:
-        import signal
-
-        from eclare_py.storage import folder
-
-        count = 0
-
-        def die(name: str) -> None:
-            nonlocal count
-            count += 1
-            if count == step:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        folder._step = die
+        arm(f"kill:{step}")
         try:
             save(path, content, manifest=manifest)
             os._exit(0)
@@ -98,7 +87,7 @@ def test_a_kill_at_every_step_leaves_old_or_new(tmp_path: Path, manifest: bool) 
         assert [entry.name for entry in base.iterdir()] == ["model"], "litter after the next save"
         if killed is None:
             break
-    assert len(seen) >= 9 and seen == sorted(seen) and set(seen) == {"1", "2"}
+    assert len(seen) >= 18 and seen == sorted(seen) and set(seen) == {"1", "2"}
 
 
 def test_a_kill_of_the_first_save_leaves_nothing_that_loads(tmp_path: Path) -> None:
@@ -239,6 +228,14 @@ def test_neighbours_with_like_names_are_left_alone(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     save(tmp_path / "model", 1)
     assert sorted(os.listdir(tmp_path)) == sorted([*names, "model"])
+
+
+def test_devices_pipes_and_folders_are_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place, message in (("pipe", "Not a regular file"), (".", "Is a directory")):
+        with pytest.raises(OSError, match=message), atomic_file(tmp_path / place):
+            raise AssertionError("not reached")
+    assert (tmp_path / "pipe").is_fifo() and os.listdir(tmp_path) == ["pipe"]
 
 
 def test_atomic_file_replaces_or_keeps(tmp_path: Path) -> None:

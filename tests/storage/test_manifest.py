@@ -110,7 +110,13 @@ def rewritten(model: Path, **changes: Any) -> None:
         ({"schema": "1"}, "names no schema version"),
         ({"kind": "dataset"}, "holds a dataset, expected a model"),
         ({"files": []}, "changed"),
-        ({"files": {"../../../etc/passwd": {"bytes": 1, "sha256": ""}}}, "is missing"),
+        ({"files": {"../../../etc/passwd": {"bytes": 1, "sha256": ""}}}, "no file of this folder"),
+        ({"files": {"/etc/passwd": {"bytes": 1, "sha256": ""}}}, "no file of this folder"),
+        ({"files": {"": {"bytes": 1, "sha256": ""}}}, "no file of this folder"),
+        ({"files": {"part.json": {"bytes": 1}}}, "'part.json' is no file of this folder with size and checksum"),
+        ({"files": {"part.json": None}}, "with size and checksum"),
+        ({"extra": []}, "`extra` is no object"),
+        ({"schema": True}, "names no schema version"),
     ],
 )
 def test_other_manifests_are_refused(model: Path, changes: dict[str, Any], message: str) -> None:

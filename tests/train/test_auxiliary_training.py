@@ -9,9 +9,10 @@ from eclare_py.model.auxiliary_config import AuxiliaryConfig, ThresholdMarginCon
 from eclare_py.model.threshold_margin import threshold_margin
 from eclare_py.persist.fusion import fusion_states
 from eclare_py.train import checkpoint
+from eclare_py.train.assembly import assemble
 from eclare_py.train.batches import Batch
 from eclare_py.train.events import EventLog
-from eclare_py.train.fit import assemble, train_network
+from eclare_py.train.fit import train_network
 from eclare_py.train.objective import Objective, auxiliary_loss, certain_masks, objective_of
 
 TASKS = {"pair_weight": 0.5, "context_weight": 0.5, "negatives": 3}

@@ -152,3 +152,10 @@ def test_without_the_graph_held_out_scores_are_of_first_fusions(monkeypatch, dat
     assert pipeline.ranker.first is first and pipeline.ranker.final is None and len(halves) == 2
     scored = pipeline.held_out.scored(pipeline.ranker.calibration, 0.5)
     assert scored.there[:, 0].all() and (np.diff(scored.scores[scored.there.all(axis=1)], axis=1) <= 0).all()
+
+
+def test_a_loss_that_is_not_finite_stops_with_a_reason():
+    columns, relevant = toy()
+    columns[7, 1] = np.nan
+    with pytest.raises(TrainingError, match=r"loss of the fusion became nan in step 1: lower rank\.fusion_rate"):
+        fit_fusion(columns, relevant, names=NAMES, config=CONFIG, seed=1)

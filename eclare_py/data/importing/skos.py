@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-from xml.sax import SAXException, SAXParseException
+from xml.sax import SAXParseException
 
 from eclare_py.data.importing.clean import clean
 from eclare_py.data.importing.entities import check_entities
@@ -86,7 +86,9 @@ def _parse(path: Path, syntax: str) -> Any:
         raise DataError("file is missing", path=path) from None
     except SAXParseException as error:
         raise DataError(f"broken RDF ({error.getMessage()})", path=path, line=error.getLineNumber()) from error
-    except (rdflib.exceptions.Error, SyntaxError, ValueError, EOFError, OSError, SAXException) as error:
+    except DataError:
+        raise
+    except Exception as error:  # rdflib's parsers leave by IndexError, AssertionError and others where bytes are junk
         line = getattr(error, "lines", None)
         said = " ".join(str(getattr(error, "_why", error)).split())
         at = line + 1 if isinstance(line, int) else None

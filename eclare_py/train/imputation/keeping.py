@@ -38,7 +38,7 @@ def load(folder: Path, data: AggregatedDataset, recipe: dict[str, Any], n_pairs:
         return None
     beliefs = state.arrays.get(_PART)
     if beliefs is None or beliefs.dtype != np.float32 or beliefs.shape != (n_pairs,):
-        raise ModelError(f"{folder / FOLDER}: not one probability for each of {n_pairs} pairs; train without --resume")
+        raise ModelError(f"{folder / FOLDER}: not one probability for each of {n_pairs} pairs; train with --no-resume")
     return beliefs
 
 

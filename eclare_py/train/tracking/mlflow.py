@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eclare_py.errors import UsageError
-from eclare_py.train.tracking.tracker import Tracker, need
+from eclare_py.train.tracking.tracker import Tracker, need, redacted
 
 _MOST_METRICS, _MOST_PARAMETERS = 1000, 100  # of one MLflow request
 _LONGEST = 500  # characters of a parameter or tag that every store takes
@@ -42,7 +42,7 @@ class MlflowTracker(Tracker):
             self._run = self._client.create_run(number, run_name=name).info.run_id
         # Stores raise what they like: MlflowException, errors of SQLAlchemy, of requests, of the file system.
         except Exception as error:
-            raise UsageError(f"MLflow refuses {uri}: {str(error).splitlines()[0]}") from error
+            raise UsageError(redacted(f"MLflow refuses {uri}: {str(error).splitlines()[0]}")) from error
         self._points: list[Any] = []
         self._ended = False
 

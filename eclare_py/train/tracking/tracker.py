@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -13,6 +14,12 @@ from eclare_py.errors import UsageError
 from eclare_py.train.events import Listener
 
 _log = logging.getLogger(__name__)
+_USER = re.compile(r"//[^/@\s]+@")
+
+
+def redacted(text: str) -> str:
+    """A text without the names and passwords that stand in addresses, as `scheme://user:password@host`."""
+    return _USER.sub("//***@", text)
 
 
 class Tracker(ABC):
@@ -39,7 +46,7 @@ class Tracker(ABC):
             action(*arguments)
         except Exception as error:  # a full disk, a server that is gone, whatever the package raises
             self._failed = True
-            _log.warning("%s fails and is left out from here on: %s", type(self).__name__, error)
+            _log.warning("%s fails and is left out from here on: %s", type(self).__name__, redacted(str(error)))
 
     def _tell(self, event: str, values: dict[str, Any]) -> None:
         match event:
