@@ -27,8 +27,8 @@ class Cluster:
         theirs = [(one[0], other[1]) for one, other in zip(tasks, answers, strict=True)]
         words = [f"{one},{other}" for one, other in theirs]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.distributed.member", *words], cwd=ROOT, env=settings, pass_fds=sum(theirs, ()),
-            start_new_session=True,
+            [sys.executable, "-m", "tests.distributed.member", *words], cwd=ROOT, env=settings,
+            pass_fds=sum(theirs, ()), start_new_session=True,
         )  # fmt: skip
         for one in sum(theirs, ()):
             os.close(one)
