@@ -1,4 +1,4 @@
-"""One process of a small cluster on this machine: reads tasks as JSON lines, does its share, answers in JSON lines."""
+"""Processes of a small cluster on this machine: each reads tasks as JSON lines, does its share, answers likewise."""
 
 from __future__ import annotations
 
@@ -218,25 +218,50 @@ TASKS = {
 }
 
 
-def serve() -> None:
-    """Do tasks until the input ends."""
-    rank, out = int(sys.argv[1]), os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever prints must not answer
-    for line in sys.stdin:
-        task = json.loads(line)
-        environment = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": task["world"], "LOCAL_WORLD_SIZE": task["world"]}
-        environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": task["port"]}
-        os.environ |= {key: str(value) for key, value in environment.items()}
-        from eclare_py.distributed.processes import joined
+def serve(rank: int, tasks: int, answers: int) -> None:
+    """Do tasks until the input ends.
 
-        try:
-            with joined("cpu"):
-                answer = TASKS[task["task"]](**task["settings"])
-        except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        out.write(json.dumps(answer) + "\n")
-        out.flush()
+    Args:
+        rank: Number of this process.
+        tasks: File descriptor that tasks come from.
+        answers: Where answers go.
+    """
+    from eclare_py.distributed.processes import joined
+
+    with os.fdopen(tasks) as lines, os.fdopen(answers, "w") as out:
+        for line in lines:
+            task = json.loads(line)
+            world = str(task["world"])
+            os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world}
+            os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(task["port"])}
+            try:
+                with joined("cpu"):
+                    answer = TASKS[task["task"]](**task["settings"])
+            except Exception as error:
+                answer = {"error": f"{type(error).__name__}: {error}"}
+            out.write(json.dumps(answer) + "\n")
+            out.flush()
+
+
+def main() -> None:
+    """Load what all need once, then become as many processes as there are pairs of descriptors in the arguments."""
+    import torch_geometric.nn  # noqa: F401
+    import transformers  # noqa: F401
+
+    import eclare_py.train.fit  # noqa: F401
+
+    pairs = [tuple(map(int, word.split(","))) for word in sys.argv[1:]]
+    for rank, (tasks, answers) in enumerate(pairs):
+        if not os.fork():
+            for one in {*sum(pairs, ())} - {tasks, answers}:
+                os.close(one)  # or nobody would see the end of a line that others hold open
+            serve(rank, tasks, answers)
+            os._exit(0)
+    for one in {*sum(pairs, ())}:
+        os.close(one)
+    for _ in pairs:
+        os.wait()
 
 
 if __name__ == "__main__":
-    serve()
+    main()
