@@ -224,7 +224,8 @@ def projections() -> list[dict[str, Any]]:
 
 def as_markdown(result: dict[str, Any]) -> str:
     """Both tables."""
-    lines = ["# Several processes: what they hold and what they send", "", "Measured over gloo on one machine:", ""]
+    lines = ["# Several processes: what they hold and what they send", ""]
+    lines += ["Measured over gloo on one machine (seconds are those of two cores that others used too):", ""]
     lines += ["| labels | processes | label MB a process | formula | at hand | MB given a step | formula | s a step |"]
     lines += ["|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for one in result["measured"]:

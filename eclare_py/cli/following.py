@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 
 import typer
@@ -17,7 +18,7 @@ def follows() -> bool:
 
 
 def follow(recipe: str, overrides: Sequence[str], folder: DataFolder, *, device: str) -> None:
-    """Train along until process 0 has written the model."""
+    """Train along until process 0 has written the model; then this process ends."""
     from eclare_py.distributed.processes import joined
     from eclare_py.estimator import EclareClassifier
 
@@ -27,3 +28,8 @@ def follow(recipe: str, overrides: Sequence[str], folder: DataFolder, *, device:
             classifier.fit(folder)  # process 0 tells where to go on from
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+    # All is written, by process 0. Threads of gloo that outlive the interpreter have aborted processes in their last
+    # instant, and torchrun would have started the finished training anew.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

@@ -96,6 +96,8 @@ class Processes(Group):
     def __init__(self) -> None:
         super().__init__()
         self.rank, self.world = dist.get_rank(), dist.get_world_size()
+        # Kept: a thread of gloo that is the last to let go of a tensor wants the interpreter, which may be leaving.
+        self._beat = torch.zeros(1)
 
     @_told
     def sum(self, tensor: Tensor) -> Tensor:
@@ -169,7 +171,7 @@ class Processes(Group):
     @_told
     def barrier(self) -> None:
         """See `Group.barrier`."""
-        dist.all_reduce(torch.zeros(1))  # over gloo, which waits without a GPU
+        dist.all_reduce(self._beat)  # over gloo, which waits without a GPU
 
     def _gathered(self, arrays: Sequence[Array], *, everywhere: bool) -> list[list[Array]]:
         """One message for all arrays, as bytes, filled up to the longest."""

@@ -122,10 +122,10 @@ class ClosureHops:
 
     def __call__(self, labels: IntArray) -> list[Tensor]:
         """(l,) label ids -> hops + 1 tensors (l, d)."""
-        nodes = self.graph.closure(labels, len(self.propagation.layers))
+        nodes = self.graph.closure(labels, self.propagation.config.hops)
         chosen = torch.from_numpy(np.searchsorted(nodes, labels))
         raw = self.encoder.join(self.texts.rows[nodes], self._vectors(nodes, labels, chosen))
-        if not len(self.propagation.layers):
+        if not self.propagation.config.hops:
             return [raw[chosen.to(raw.device)]]
         adjacency = to_torch_csr(as_csr(self.graph.normalized[nodes][:, nodes]), device=raw.device)
         with torch.autocast(raw.device.type, enabled=False):  # sparse products know float32 only
