@@ -95,11 +95,11 @@ def steps(n_labels: int, group: Any, device: str) -> dict[str, float]:
     from eclare_py.model.network import EclareNetwork, LabelSide
     from eclare_py.train.batches import BatchSource
     from eclare_py.train.checkpoint import Cursor
-    from eclare_py.train.crew import Crew
     from eclare_py.train.device import choose_device
     from eclare_py.train.events import EventLog
     from eclare_py.train.loop import StageRun, run_stage
     from eclare_py.train.optimizer import Rates
+    from eclare_py.train.shared.crew import Crew
 
     rng = np.random.default_rng(0)
     labels = labels_of(rng, n_labels)

@@ -28,7 +28,6 @@ from eclare_py.train.batches import BatchSource
 from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.clusters import cluster_size, clustered
 from eclare_py.train.corpus import Corpus, corpus_of
-from eclare_py.train.crew import Crew
 from eclare_py.train.device import choose_device
 from eclare_py.train.elias.fit import train_elias
 from eclare_py.train.events import EventLog, Listener
@@ -51,10 +50,11 @@ from eclare_py.train.prototypes import Prototypes
 from eclare_py.train.rank_ae import train_rank_ae
 from eclare_py.train.recipe import Recipe
 from eclare_py.train.session import Session, save
-from eclare_py.train.shared_search import best_of_all
-from eclare_py.train.shared_state import share_checkpoint
+from eclare_py.train.shared.crew import Crew
+from eclare_py.train.shared.search import best_of_all
+from eclare_py.train.shared.state import share_checkpoint
+from eclare_py.train.shared.together import check_together, gathered_whole, mine_shared
 from eclare_py.train.sharing import share_vectors
-from eclare_py.train.together import check_together, gathered_whole, mine_shared
 from eclare_py.train.xr_transformer import train_xr_transformer
 from eclare_py.types import IntArray
 

@@ -12,13 +12,13 @@ from eclare_py.config import to_mapping
 from eclare_py.model.network import EclareNetwork
 from eclare_py.train import checkpoint
 from eclare_py.train.checkpoint import Checkpoint, Cursor
-from eclare_py.train.crew import Crew
 from eclare_py.train.events import EventLog
 from eclare_py.train.optimizer import optimizer_state
 from eclare_py.train.prepare import Prepared
 from eclare_py.train.prototypes import Prototypes
 from eclare_py.train.recipe import Recipe
-from eclare_py.train.shared_state import gathered_parts
+from eclare_py.train.shared.crew import Crew
+from eclare_py.train.shared.state import gathered_parts
 from eclare_py.types import FloatArray, IntArray
 
 

@@ -101,7 +101,7 @@ def train(
 
 def label_bytes(network: Any) -> int:
     """What a process holds of labels: free vectors and biases with their accumulators, and the terms of the hops."""
-    from eclare_py.train.shared_state import LABEL_TABLES
+    from eclare_py.train.shared.state import LABEL_TABLES
 
     tables = sum(value.nbytes for name, value in network.state_dict().items() if name in LABEL_TABLES)
     return int(tables + sum(hop.rows.data.nbytes + hop.rows.indices.nbytes for hop in network.hops.spread))
@@ -127,7 +127,7 @@ def open_checkpoint(folder: str, out: str) -> dict[str, Any]:
     from eclare_py.train.events import EventLog
     from eclare_py.train.indexing import label_bias
     from eclare_py.train.prepare import prepare
-    from eclare_py.train.shared_search import best_of_all
+    from eclare_py.train.shared.search import best_of_all
 
     prepared = prepare(dataset_of(), recipe_of(), folder=None)
     place = Path(folder) if current().leads else None

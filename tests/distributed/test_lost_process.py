@@ -12,7 +12,7 @@ from tests.tiny import arrays_of, build_folder, python, write_recipe
 KILL_ONCE = """
 import os, signal, sys
 from eclare_py.cli import main
-from eclare_py.train.crew import Crew
+from eclare_py.train.shared.crew import Crew
 total, steps = Crew.total, []
 def count(self, loss):
     steps.append(1)

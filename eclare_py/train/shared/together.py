@@ -19,8 +19,8 @@ from eclare_py.rank.ranker import LabelScorer
 from eclare_py.train.indexing import encode_train, help_index, label_bias, scorer_of
 from eclare_py.train.prepare import Prepared, fingerprint
 from eclare_py.train.recipe import Recipe
-from eclare_py.train.shared_search import SharedScorer, gathered_vectors, mine_together, share_tree
-from eclare_py.train.shared_state import LABEL_TABLES, gathered_inputs, gathered_tensors
+from eclare_py.train.shared.search import SharedScorer, gathered_vectors, mine_together, share_tree
+from eclare_py.train.shared.state import LABEL_TABLES, gathered_inputs, gathered_tensors
 from eclare_py.types import FloatArray, IntArray
 
 
