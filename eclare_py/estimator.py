@@ -131,7 +131,7 @@ class EclareClassifier:
             listener: Told of progress as listener(event, values).
 
         Returns:
-            This classifier.
+            This classifier. Of several processes (see `distributed.processes.joined`) process 0 alone has the model.
 
         Raises:
             DataError: An empty text, an unknown label.

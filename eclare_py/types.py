@@ -27,6 +27,11 @@ def as_csr(matrix: Any, *, dtype: npt.DTypeLike = np.float32) -> Csr:
     return csr
 
 
+def narrow(pointers: IntArray) -> npt.NDArray[Any]:
+    """Row pointers as int32 where they fit: scipy widens the columns of a CSR to the type of its pointers."""
+    return pointers.astype(np.int32) if len(pointers) and pointers[-1] < 2**31 else pointers
+
+
 def check_csr(matrix: Csr, *, name: str, shape: tuple[int, int] | None = None) -> Csr:
     """Check a CSR that came from outside before anything multiplies with it.
 

@@ -53,6 +53,8 @@ def main() -> None:
         work = Path(place) / "work" if arguments.keep is None else arguments.keep
         work.mkdir(parents=True, exist_ok=True)
         for case in campaign.run(numbers, work):
+            if case.number % 500 == 499:
+                print(f"{case.number + 1} mutations", file=sys.stderr, flush=True)
             if not case.fine or arguments.only is not None:
                 print(f"{case}: {case.verdict.outcome} {case.verdict.detail}", file=sys.stderr, flush=True)
         models = {target.name: target.folder for target in targets if target.mutations is MODEL}

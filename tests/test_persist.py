@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -168,6 +169,13 @@ WRONG = {
     "label text a number": (with_json("labels", lambda v: v["texts"].__setitem__(0, 3)), "labels.json: texts"),
     "label ids too few": (with_json("labels", lambda v: v.update(ids=["a"])), "labels.json: ids"),
     "labels a list": (with_json("labels", lambda v: [1]), "labels.json holds a list"),
+    "fusion of doubles": (with_arrays("first", weight2=lambda a: a.astype(np.float64)), "arrays of .*float64"),
+    "fusion columns a number": (with_meta("final", columns=2), "columns must be a list"),
+    "scales beyond all numbers": (with_arrays("scorer", vectors_scale=lambda a: a + np.float32(1e37)), "vectors_scale"),
+    "recipe without an index": (with_json("recipe", lambda v: v.pop("index") and None), "index.branching"),
+    "index without branches": (with_json("recipe", lambda v: v["index"].update(branching=1)), "index.branching"),
+    "kind of documents a list": (with_json("recipe", lambda v: v["document"].update(kind=[])), "document.kind"),
+    "facts beyond all numbers": (lambda folder: (folder / "facts.json").write_text('{"a": 1e999}'), "largest number"),
     "recipe with an unknown key": (with_json("recipe", lambda v: v["rank"].update(colour=1)), "rank|colour"),
     "facts cut off": (lambda folder: (folder / "facts.json").write_text('{"a": '), "facts.json"),
 }
@@ -228,8 +236,9 @@ def test_every_file_is_guarded(tiny: Any, tmp_path: Path) -> None:
 def test_parts_that_do_not_belong_together_are_refused(name: str, tiny: Any, tmp_path: Path) -> None:
     change, message = WRONG[name]
     model = reseal(copy_of(tiny, tmp_path), change)
-    with pytest.raises(ModelError, match=message):
+    with pytest.raises(ModelError, match=message) as caught:
         load_pipeline(model)
+    assert re.search(rf"{model}/\w+\.", str(caught.value))  # the file is named
 
 
 def test_the_untouched_copy_loads(tiny: Any, tmp_path: Path) -> None:
@@ -350,43 +359,3 @@ def test_sizes_cover_the_folder(tiny: Any) -> None:
     assert sum(sizes.values()) == sum(path.stat().st_size for path in files)
     assert list(sizes.values()) == sorted(sizes.values(), reverse=True)
     assert {"encoder", "scorer", "tree", "network"} <= set(sizes)
-
-
-FUZZ = """
-import hashlib, random, shutil, sys
-from pathlib import Path
-from eclare_py.errors import EclareError
-from eclare_py.persist import load_pipeline
-from eclare_py.storage.manifest import _render
-good, bad, refused, served = Path(sys.argv[1]), Path(sys.argv[2]), 0, 0
-random.seed(5)
-shutil.copytree(good, bad)
-contents = {path.name: path.read_bytes() for path in good.iterdir() if path.name != "manifest.json"}
-names = sorted(contents)
-for turn in range(400):
-    name = names[turn % len(names)]
-    data = bytearray(contents[name])
-    for _ in range(random.choice((1, 3, 40))):
-        place = random.randrange(len(data))
-        binary = name.endswith("safetensors")
-        data[place] = random.randrange(256) if binary else random.choice(b"0129-e.[]{}:, null")
-    (bad / name).write_bytes(data)
-    forged = {**contents, name: bytes(data)}
-    files = {n: {"bytes": len(d), "sha256": hashlib.sha256(d).hexdigest()} for n, d in forged.items()}
-    (bad / "manifest.json").write_text(_render({"schema": 1, "kind": "model", "extra": {}, "files": files}))
-    try:
-        load_pipeline(bad).rank(["some words", "", sys.argv[3]], 5)
-        served += 1
-    except EclareError:
-        refused += 1
-    (bad / name).write_bytes(contents[name])
-print(refused, served)
-"""
-
-
-def test_forged_models_never_crash_the_process(tiny: Any, tmp_path: Path) -> None:
-    done = python("-c", FUZZ, str(tiny.model), str(tmp_path / "bad"), tiny.folder.test.texts[0], cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-2000:]
-    refused, served = map(int, done.stdout.split())
-    assert refused + served == 400
-    assert refused > 100

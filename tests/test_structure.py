@@ -18,7 +18,7 @@ TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 LADDER = (
     ("errors", "types", "kernel_flags"),
     ("quantize", "codebook"),
-    ("storage",),
+    ("storage", "distributed"),
     ("config", "recipes"),
     ("data", "graph", "metrics"),
     ("features", "model", "index", "linear", "rank"),

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eclare_py.cli.following import follow, follows
 from eclare_py.cli.work import Device, Resume, Track, train_beside
 from eclare_py.storage import check_target
+from eclare_py.storage.spool import spooled
 
 if TYPE_CHECKING:
     from eclare_py.train.events import Listener
@@ -25,7 +27,12 @@ def train(
     resume: Resume = None,
     device: Device = "auto",
     track: Track = None,
-) -> None:
+    spool: Annotated[
+        Path | None,
+        typer.Option("--spool", help="Folder on a fast disk that holds the TF-IDF rows instead of memory.",
+                     show_default=False, file_okay=False),
+    ] = None,
+) -> None:  # fmt: skip
     """Train a model.
 
     While it runs, checkpoints and the event log are in OUT.train beside the model. Ctrl-C writes a checkpoint. After
@@ -37,26 +44,37 @@ def train(
     eclare train configs/default.yaml --data data/debian --out models/small --set document.dim=64 --set seed=1
     eclare train default --data data/debian --out models/debian --no-resume
     eclare train default --data data/debian --out models/debian --track tensorboard=runs --track mlflow=sqlite:///ml.db
+    torchrun --nproc-per-node 2 -m eclare_py.cli train default --data data/debian --out models/debian
     """
     from eclare_py.data.dataset import load_dataset
     from eclare_py.persist import KIND
 
     folder = load_dataset(data)
+    if follows():
+        with spooled(spool):
+            follow(recipe, overrides or (), folder, device=device)
+        return
     check_target(out, KIND)
     # Only now, as it loads torch.
     from eclare_py.config import to_mapping
+    from eclare_py.distributed.processes import joined, restarted
     from eclare_py.estimator import EclareClassifier
     from eclare_py.train.prepare import fingerprint
 
     classifier = EclareClassifier.from_recipe(recipe, overrides or (), device=device)
 
     def fit(work: Path, go_on: bool, listener: Listener) -> EclareClassifier:
-        classifier.fit(folder, folder=work, resume=go_on, listener=listener)
+        with spooled(spool):
+            classifier.fit(folder, folder=work, resume=go_on, listener=listener)
         classifier.pipeline.facts["data"] = folder.name
         return classifier
 
     command = ["eclare", "train", recipe, "--data", str(data), "--out", str(out)]
     command += [word for one in overrides or () for word in ("--set", one)]
     command += [] if device == "auto" else ["--device", device]
+    command += [] if spool is None else ["--spool", str(spool)]
     call = {"recipe": to_mapping(classifier.settings()), "data": fingerprint(folder.train), "device": device}
-    train_beside(out, fit, command=command, call=call, resume=resume, track=track or ())
+    train_beside(
+        out, fit, command=command, call=call, resume=True if restarted() else resume, track=track or (),
+        together=joined(device),
+    )  # fmt: skip

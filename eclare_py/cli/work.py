@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -51,6 +51,7 @@ def train_beside(
     call: dict[str, Any],
     resume: bool | None,
     track: Sequence[str],
+    together: AbstractContextManager[object] | None = None,
 ) -> None:
     """Train in the folder OUT.train, save the model to OUT, remove the folder.
 
@@ -61,19 +62,20 @@ def train_beside(
         call: All that the model depends on, as plain data.
         resume: Go on with an interrupted run; None: if it is of the same call.
         track: Where else the run is shown.
+        together: Held from the beginning of the training to the end of the save, as other processes wait for both.
 
     Raises:
         UsageError: Another process writes to `out`.
         Exit: Ctrl-C; a checkpoint is there if there was time for one.
     """
     with exclusive(out.absolute()):
-        _train(out.absolute(), fit, command, {**call, "version": __version__}, resume, track)
+        _train(out.absolute(), fit, command, {**call, "version": __version__}, resume, track, together or nullcontext())
     say(f"model written to {out}")
 
 
 def _train(
     target: Path, fit: Callable[[Path, bool, Listener], EclareClassifier], command: Sequence[str],
-    call: dict[str, Any], resume: bool | None, track: Sequence[str],
+    call: dict[str, Any], resume: bool | None, track: Sequence[str], together: AbstractContextManager[object],
 ) -> None:  # fmt: skip
     from eclare_py.train.tracking import fan_out, open_tracker
     from eclare_py.train.tracking.tracker import redacted
@@ -84,9 +86,10 @@ def _train(
             # First, as a place that cannot be written to must not cost the checkpoint of an interrupted run.
             trackers = [stack.enter_context(open_tracker(word, name=target.name)) for word in track]
             go_on = _prepare(work, resume, call)
+            stack.enter_context(together)
             progress = stack.enter_context(TrainingProgress())
             classifier = fit(work, go_on, fan_out(progress, *trackers))
-        classifier.save(target, log=work / "events.jsonl")
+            classifier.save(target, log=work / "events.jsonl")
     except KeyboardInterrupt:
         if not (work / "checkpoint").exists():
             _forget(work)

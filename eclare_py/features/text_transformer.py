@@ -104,6 +104,8 @@ class TextTransformer(torch.nn.Module):
     def forward(self, tokens: Tokens) -> Tensor:
         """Tokens of B texts -> (B, t), unit rows, with gradients; `chunk` texts at a time where the settings say so."""
         chunk, size = self.config.chunk, self.config.batch_size
+        if not len(tokens):  # a process may have no text of a batch
+            return torch.zeros((0, self.dim), device=self.device)
         if chunk and len(tokens) > chunk and torch.is_grad_enabled():
             return encode_in_chunks(self, tokens, chunk)
         if len(tokens) <= size:

@@ -20,7 +20,8 @@ from eclare_py.features.counting import fit_vocabulary
 from eclare_py.features.ngrams import TOKEN_PATTERN, Int32Array, Int64Array, NgramRange, compiled, slices, text_blocks
 from eclare_py.features.vocabulary import Vocabulary
 from eclare_py.storage import State
-from eclare_py.types import Csr, FloatArray, IntArray
+from eclare_py.storage.spool import Collector
+from eclare_py.types import Csr, FloatArray, IntArray, narrow
 
 _TRANSFORM_BLOCK = 1 << 19  # characters worked on at once: some 50 MB of temporaries with character n-grams
 
@@ -122,15 +123,14 @@ class TfidfFeatures:
             (N, V) CSR, float32.
         """
         texts = _checked(texts, "texts")
-        counts, columns, values = [np.zeros(1, np.int64)], [np.zeros(0, np.int32)], [np.zeros(0, np.float32)]
+        counts, columns, values = [np.zeros(1, np.int64)], Collector(np.int32), Collector(np.float32)
         for start, stop in text_blocks(texts, _TRANSFORM_BLOCK):
             block_counts, block_columns, block_values = self._rows(texts[start:stop])
             counts.append(block_counts)
-            columns.append(block_columns)
-            values.append(block_values)
-        pointers, indices = np.cumsum(np.concatenate(counts)), np.concatenate(columns)
-        columns.clear()  # matters: with character n-grams the pieces are as large as the whole
-        return Csr((np.concatenate(values), indices, pointers), shape=(len(texts), self.n_features))
+            columns.add(block_columns)
+            values.add(block_values)
+        pointers, indices = narrow(np.cumsum(np.concatenate(counts))), columns.finish()
+        return Csr((values.finish(), indices, pointers), shape=(len(texts), self.n_features))
 
     def transform_one(self, text: str) -> Csr:
         """The (1, V) row of one text, equal to that of `transform`."""

@@ -11,9 +11,9 @@ from eclare_py.finetune.together import Together
 from eclare_py.index import LabelTree, beam_search
 from eclare_py.labels.take import keep_in_tree, put_in_tree
 from eclare_py.rank.pipeline import LabelTable, Pipeline
-from eclare_py.train.assembly import assemble, encode_all
+from eclare_py.train.assembly import assemble
 from eclare_py.train.exemplars import train_documents
-from eclare_py.train.freezing import freeze_documents, label_side
+from eclare_py.train.freezing import encode_all, freeze_documents, label_side
 from eclare_py.train.indexing import build_scorer, label_terms
 from eclare_py.train.prepare import Prepared
 from eclare_py.train.ranking import complete

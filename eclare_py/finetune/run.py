@@ -123,7 +123,6 @@ def _facts(
         "replayed": ready.n_replayed,
         "labels_added": data.n_added,
         "labels_dropped": data.n_dropped,
-        "seconds": seconds,
     }
     return {
         "data": fingerprint(new),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
+from eclare_py.distributed import Group
 from eclare_py.errors import ConfigError, UsageError
 from eclare_py.graph.bipartite import HEAD_MODES, HUB_MODES
 from eclare_py.graph.cooccurrence import WEIGHTINGS, cooccurrence_graph
@@ -68,7 +69,7 @@ class GraphConfig:
                 )
 
 
-def _raw_graph(labels: Csr, config: GraphConfig, top_k: int, seed: int) -> Csr:
+def _raw_graph(labels: Csr, config: GraphConfig, top_k: int, seed: int, group: Group | None) -> Csr:
     """Weights before pruning and self loops."""
     if config.kind == "walk":
         return walk_counts(
@@ -92,6 +93,7 @@ def _raw_graph(labels: Csr, config: GraphConfig, top_k: int, seed: int) -> Csr:
         hub_documents=config.hub_documents,
         hub_mode=config.hub_mode,
         restart=config.restart,
+        group=group,
     )
 
 
@@ -102,6 +104,7 @@ def build_label_graph(
     label_vectors: FloatArray | Csr | None = None,
     given: IntArray | None = None,
     seed: int = 0,
+    group: Group | None = None,
 ) -> LabelGraph:
     """Build the label graph of a training set.
 
@@ -111,6 +114,7 @@ def build_label_graph(
         label_vectors: (L, d) dense or (L, V) sparse label text vectors, needed for pruning.
         given: (E, 3) edges of the data, see `join_given`; they count where `given_weight` is above 0.
         seed: Seed of the walks; the other kinds are deterministic.
+        group: Processes that build the same graph together; walks, which each does whole, are not shared out.
 
     Returns:
         The graph with raw and normalised weights. Every label has a row; labels without documents have a self loop
@@ -123,7 +127,7 @@ def build_label_graph(
     pruned = config.prune_below is not None
     if pruned and label_vectors is None:
         raise UsageError(f"prune_below={config.prune_below} needs label_vectors; pass them or set it to None")
-    graph = _raw_graph(labels, config, config.top_k * (_PRUNE_CANDIDATES if pruned else 1), seed)
+    graph = _raw_graph(labels, config, config.top_k * (_PRUNE_CANDIDATES if pruned else 1), seed, group)
     if config.prune_below is not None and label_vectors is not None:
         graph = top_k_rows(prune_by_text(graph, label_vectors, config.prune_below), config.top_k)
     if given is not None:

@@ -20,8 +20,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from eclare_py.distributed import Group
 from eclare_py.errors import UsageError
 from eclare_py.graph.bipartite import bipartite
+from eclare_py.graph.blocks import group_share, stacked
 from eclare_py.graph.closed_form import closed_form_walk
 from eclare_py.graph.edges import row_ids, select_entries, top_k_rows
 from eclare_py.graph.normalize import set_self_loops
@@ -69,6 +71,7 @@ def cooccurrence_graph(
     hub_documents: int | None = None,
     hub_mode: str = "skip",
     restart: float = 0.8,
+    group: Group | None = None,
 ) -> Csr:
     """Label graph with edge weights from co-occurrence counts.
 
@@ -83,6 +86,7 @@ def cooccurrence_graph(
         hub_documents: Documents with more labels are hubs; None: no document is.
         hub_mode: "skip" hubs, or "weight": a hub of n labels counts hub_documents / n.
         restart: Restart of "walk".
+        group: Processes that call this together, with the same labels: each counts some blocks of rows. Not for "walk".
 
     Returns:
         (L, L) CSR float32 with a diagonal: the weight of the label with itself, 1 where that is not positive.
@@ -117,12 +121,12 @@ def cooccurrence_graph(
     sizes = np.diff(target.indptr).astype(np.int64)
     pairs = np.bincount(row_ids(carried), sizes[carried.indices], minlength=labels.shape[1]).astype(np.int64)
     weigh, blocks = WEIGHTINGS[weighting], []
-    for first, last in row_blocks(pairs, block_rows):
+    for first, last in group_share(row_blocks(pairs, block_rows), group):
         counts = as_csr(carried[first:last] @ target, dtype=np.float64)
         rows = row_ids(counts) + first
         weights = weigh(counts.data, frequency[rows], frequency[counts.indices], documents)
         kept = (counts.data >= min_count) & (weights > 0) | (counts.indices == rows)
         counts.data = weights
         blocks.append(top_k_rows(select_entries(counts, kept), top_k, first_row=first).astype(np.float32))
-    graph = sp.vstack(blocks, format="csr") if blocks else sp.csr_array((0, 0), dtype=np.float32)
+    graph = stacked(blocks, labels.shape[1], group)
     return set_self_loops(as_csr(graph), "keep")

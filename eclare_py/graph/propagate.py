@@ -87,6 +87,7 @@ PROPAGATIONS: dict[str, Callable[[int], torch.nn.Module]] = {
     "gcn": _gcn,
     "attention": _attention,
 }
+LEARNED = ("gcn", "attention")  # kinds with parameters
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,14 @@ class Propagation(torch.nn.Module):
     def __init__(self, dim: int, config: PropagationConfig | None = None) -> None:
         super().__init__()
         self.config = config or PropagationConfig()
-        self.layers = torch.nn.ModuleList(PROPAGATIONS[self.config.kind](dim) for _ in range(self.config.hops))
+        self.dim = dim
+        # Layers without parameters are made when they are first called, which is never where hops are folded into
+        # features: importing PyG takes seconds.
+        learned = self.config.kind in LEARNED
+        self.layers = torch.nn.ModuleList(self._layer() for _ in range(self.config.hops if learned else 0))
+
+    def _layer(self) -> torch.nn.Module:
+        return PROPAGATIONS[self.config.kind](self.dim)
 
     def forward(self, x: Tensor, adjacency: Tensor) -> list[Tensor]:
         """Propagate; the input is hop 0.
@@ -137,6 +145,7 @@ class Propagation(torch.nn.Module):
                 "make it with to_torch_csr"
             )
         vectors = [x]
-        for layer in self.layers:
+        layers = self.layers if self.config.kind in LEARNED else [self._layer()] * self.config.hops
+        for layer in layers:
             vectors.append(layer(vectors[-1], adjacency))
         return vectors

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from eclare_py.distributed import Group
 from eclare_py.errors import UsageError
-from eclare_py.index.splits import split_nodes, split_wide
+from eclare_py.index.descent import Descent
 from eclare_py.types import FloatArray, IntArray
-
-_WIDE_FROM = 16384  # nodes of this size use all threads inside; a constant, so that results never depend on threads
-_MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def balanced_kmeans(
@@ -64,7 +62,13 @@ def cluster_bounds(n_points: int, n_clusters: int) -> IntArray:
 
 
 def balanced_order(
-    points: FloatArray, n_clusters: int, *, seed: int = 0, max_iter: int = 20, tolerance: float = 1e-4
+    points: FloatArray,
+    n_clusters: int,
+    *,
+    seed: int = 0,
+    max_iter: int = 20,
+    tolerance: float = 1e-4,
+    group: Group | None = None,
 ) -> IntArray:
     """Order rows so that cluster i holds positions `cluster_bounds(L, C)[i:i+2]`; ids ascend inside a cluster.
 
@@ -74,6 +78,14 @@ def balanced_order(
 
     Deviations from ECLARE: the stop criterion is growth of the *mean* similarity (ECLARE compares the sum over the
     node with a constant, so large nodes never meet it), a split also stops when nothing moves, and rounds are capped.
+
+    Args:
+        points: (L, d) rows.
+        n_clusters: C.
+        seed: Picks the first centres.
+        max_iter: Most rounds of one split.
+        tolerance: Least growth of the mean similarity to go on.
+        group: Processes that share the lower levels, while they are in `descent.assist`; the result is the same.
 
     Returns:
         (L,) permutation of the rows.
@@ -87,20 +99,8 @@ def balanced_order(
         raise UsageError(f"n_clusters={n_clusters} must lie in 1..{len(points)}, the number of rows")
     unit = unit_rows(points)
     order = np.arange(len(points), dtype=np.int64)
-    low, high = np.zeros(1, dtype=np.int64), np.full(1, n_clusters, dtype=np.int64)
-    depth = 0
-    while len(low):
-        open_nodes = high - low >= 2
-        low, high = low[open_nodes], high[open_nodes]
-        middle = (low + high + 1) // 2
-        bounds = np.stack([low, middle, high], axis=1) * len(points) // n_clusters
-        starts = _first_centres(bounds[:, 2] - bounds[:, 0], low, depth, seed)
-        wide = bounds[:, 2] - bounds[:, 0] >= _WIDE_FROM
-        for (begin, cut, end), (first, second) in zip(bounds[wide].tolist(), starts[wide].tolist(), strict=True):
-            split_wide(unit, order[begin:end], cut - begin, first, second, max_iter, tolerance)
-        split_nodes(unit, order, bounds[~wide], starts[~wide], max_iter, tolerance)
-        low, high = np.stack([low, middle], axis=1).ravel(), np.stack([middle, high], axis=1).ravel()
-        depth += 1
+    descent = Descent(len(points), n_clusters, seed, max_iter, tolerance)
+    descent.run(unit, order, group or Group())
     return order
 
 
@@ -117,22 +117,3 @@ def unit_rows(matrix: FloatArray) -> FloatArray:
     if np.all((np.abs(norms - 1) < 1e-6) | (norms == 0)):
         return matrix
     return matrix / np.where(norms > 0, norms, 1).astype(np.float32)[:, None]
-
-
-def _first_centres(sizes: IntArray, nodes: IntArray, depth: int, seed: int) -> IntArray:
-    """(M, 2) two distinct positions in each node, a function of seed, depth and node alone."""
-    key = _mix(np.full(len(nodes), seed & int(_MASK), dtype=np.uint64))
-    key = _mix(key ^ _mix(nodes.astype(np.uint64) * np.uint64(128) + np.uint64(depth)))
-    count = sizes.astype(np.uint64)
-    first = key % np.maximum(count, 1)
-    second = (first + np.uint64(1) + _mix(key) % np.maximum(count - np.uint64(1), 1)) % np.maximum(count, 1)
-    return np.stack([first, second], axis=1).astype(np.int64)
-
-
-def _mix(values: np.ndarray) -> np.ndarray:
-    """The splitmix64 finaliser: a well-mixed 64-bit hash, the same on every machine."""
-    with np.errstate(over="ignore"):
-        mixed = values + np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return mixed ^ (mixed >> np.uint64(31))

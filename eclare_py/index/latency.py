@@ -21,8 +21,9 @@ import numpy as np
 from numba import get_num_threads
 
 from eclare_py.errors import UsageError
-from eclare_py.index.clustering import _first_centres, unit_rows
+from eclare_py.index.clustering import unit_rows
 from eclare_py.index.config import INTERPOLATIONS, LatencyConfig
+from eclare_py.index.descent import first_centres
 from eclare_py.index.weighted_splits import divide
 from eclare_py.types import FloatArray, IntArray
 
@@ -81,7 +82,7 @@ def frequency_order(
         sizes = nodes[:, 1] - nodes[:, 0]
         room = max_leaf << (deepest - depth)
         bounds = np.stack([np.maximum(sizes - room, 1), np.minimum(sizes - 1, room)], axis=1)
-        starts = _first_centres(sizes, nodes[:, 0], depth, seed)
+        starts = first_centres(sizes, nodes[:, 0], depth, seed)
         middle = nodes[:, 0] + _cut(unit, order, nodes, starts, bounds, of_labels, rule)
         cuts[middle] = depth
         nodes = np.stack([nodes[:, 0], middle, middle, nodes[:, 1]], axis=1).reshape(-1, 2)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from eclare_py.distributed import Group
 from eclare_py.errors import ModelError, UsageError
 from eclare_py.index.clustering import balanced_order, cluster_bounds, clusters_for
 from eclare_py.index.config import IndexConfig
@@ -220,6 +221,7 @@ def build_tree(
     seed: int = 0,
     router_vectors: FloatArray | None = None,
     counts: IntArray | None = None,
+    group: Group | None = None,
 ) -> LabelTree:
     """Cluster labels into a tree of balanced levels (PECOS' hierarchical k-means, adjacent binary levels merged).
 
@@ -232,6 +234,7 @@ def build_tree(
         router_vectors: (L, d) vectors in the space of documents that default routers are the unit means of;
             the representations where not given.
         counts: (L,) train frequencies; an uneven tree needs them.
+        group: Processes that are in `descent.assist`, to help with a balanced tree.
 
     Raises:
         UsageError: No labels, row counts differ, values not finite, a branching that is no power of two.
@@ -244,8 +247,11 @@ def build_tree(
         raise UsageError(f"score={config.score!r} must be one of {', '.join(SUMS)}")
     if config.max_leaf < 2:
         raise UsageError(f"max_leaf={config.max_leaf} must be at least 2")
-    shape = _balanced if config.latency.frequency == 0 else _uneven
-    order, level_ptr, child_ptr, leaf_ptr = shape(representations, config, step, seed, counts)
+    if config.latency.frequency == 0:
+        parts = _balanced(representations, config, step, seed, group)
+    else:
+        parts = _uneven(representations, config, step, seed, counts)
+    order, level_ptr, child_ptr, leaf_ptr = parts
     nodes = int(level_ptr[-1])
     tree = LabelTree(
         level_ptr=level_ptr,
@@ -263,10 +269,12 @@ def build_tree(
 Shape = tuple[IntArray, IntArray, IntArray, IntArray]  # label_order, level_ptr, child_ptr, leaf_ptr
 
 
-def _balanced(points: FloatArray, config: IndexConfig, step: int, seed: int, _: IntArray | None) -> Shape:
+def _balanced(points: FloatArray, config: IndexConfig, step: int, seed: int, group: Group | None) -> Shape:
     n_labels = len(points)
     n_leaves = clusters_for(n_labels, config.max_leaf)
-    order = balanced_order(points, n_leaves, seed=seed, max_iter=config.max_iter, tolerance=config.tolerance)
+    order = balanced_order(
+        points, n_leaves, seed=seed, max_iter=config.max_iter, tolerance=config.tolerance, group=group
+    )
     depth = n_leaves.bit_length() - 1
     sizes = [1 << bits for bits in range(depth % step or min(step, depth), depth + 1, step)]
     level_ptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)

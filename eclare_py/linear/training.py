@@ -146,7 +146,9 @@ def _train_level(documents: Csr, level: _Level, config: LinearConfig, seed: int)
     """All chunks of a level; threads take nodes, the largest first, and heavy nodes child by child."""
     tasks = _tasks(documents, level)
     loss = solver.SQUARED_HINGE if config.loss == "squared-hinge" else solver.LOGISTIC
-    rows = (documents.indptr.astype(np.int64), documents.indices.astype(np.int32), documents.data)
+    rows = (
+        documents.indptr.astype(np.int64, copy=False), documents.indices.astype(np.int32, copy=False), documents.data
+    )  # fmt: skip
     numbers = [np.full(documents.shape[1], -1, dtype=np.int32) for _ in range(get_num_threads())]
 
     def run(task: tuple[int, int, int]) -> tuple[IntArray, np.ndarray, FloatArray, FloatArray]:

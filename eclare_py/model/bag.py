@@ -17,6 +17,7 @@ from torch import Tensor
 
 from eclare_py.graph.edges import select_entries
 from eclare_py.model.bag_kernels import sum_rows, update_rows
+from eclare_py.model.chance import Chance
 from eclare_py.quantize import plain
 from eclare_py.types import Csr
 
@@ -53,7 +54,7 @@ class BagOfEmbeddings(torch.nn.Module):
         self, n_rows: int, dim: int, *, scale: float, dropout: float = 0.0, generator: torch.Generator | None = None
     ) -> None:
         super().__init__()
-        self.dropout = dropout
+        self.dropout, self.chance = dropout, Chance()
         start = torch.zeros(n_rows, dim) if scale == 0 else torch.randn(n_rows, dim, generator=generator) * scale
         self.weight = torch.nn.Parameter(start)
         self.register_buffer("accumulator", torch.zeros(n_rows))
@@ -63,7 +64,7 @@ class BagOfEmbeddings(torch.nn.Module):
     def forward(self, rows: Csr) -> Tensor:
         """(B, V) CSR -> (B, d); gradients are noted for `step`."""
         if self.training and self.dropout:
-            rows = drop_entries(rows, self.dropout)
+            rows = drop_entries(rows, self.dropout, self.chance)
         if not torch.is_grad_enabled():
             return self.sums(rows)
         result: Tensor = _Sum.apply(self.weight, self, rows)
@@ -122,9 +123,10 @@ class BagOfEmbeddings(torch.nn.Module):
         self.weight[terms] -= rate[:, None] * summed
 
 
-def drop_entries(rows: Csr, share: float) -> Csr:
+def drop_entries(rows: Csr, share: float, chance: Chance | None = None) -> Csr:
     """The rows without a random share of their entries (of torch's generator); the others times 1 / (1 - share)."""
-    thinned = select_entries(rows, torch.rand(rows.nnz).numpy() >= share)
+    drawn = (chance or Chance()).entries(rows)
+    thinned = select_entries(rows, drawn.numpy() >= share)
     thinned.data *= np.float32(1 / (1 - share))
     return thinned
 

@@ -43,7 +43,7 @@ class DocumentEncoder(torch.nn.Module):
         self.bag, self.use_bag, self.transformer = bag, use_bag, transformer
         self.project = torch.nn.Linear(transformer_dim, dim, bias=False) if transformer_dim else None
         self.block = ResidualBlock(dim)
-        self.dropout = torch.nn.Dropout(dropout)
+        self.dropout: torch.nn.Module = torch.nn.Dropout(dropout)
 
     def vectors(self, inputs: Inputs) -> Tensor | None:
         """(B, t) vectors of the transformer; None where the encoder has none.

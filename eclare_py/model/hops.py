@@ -19,6 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eclare_py.distributed import Shard
+from eclare_py.errors import UsageError
 from eclare_py.graph import LabelGraph
 from eclare_py.graph.propagate import Propagation, to_torch_csr
 from eclare_py.model.document_encoder import DocumentEncoder
@@ -51,6 +53,10 @@ class FoldedHops:
         hops: Number of hops.
         max_features: Heaviest features kept per label and hop; None keeps all, and the result is exact.
         live: Label texts of a call that go through a learning transformer; 0: all.
+        shard: Labels that are asked for here, and so kept; None: all.
+
+    Attributes:
+        sizes: (L,) terms of each label of the whole, hop by hop.
     """
 
     def __init__(
@@ -62,8 +68,10 @@ class FoldedHops:
         hops: int,
         max_features: int | None,
         live: int = 0,
+        shard: Shard | None = None,
     ) -> None:
         self.encoder, self.texts, self.graph, self.live = encoder, texts, graph, live
+        self.shard = shard or Shard(len(texts))
         self.spread: list[Inputs] = []
         bag = texts.rows
         for _ in range(hops):
@@ -74,18 +82,23 @@ class FoldedHops:
             else:
                 bag = spread_bags(graph.normalized, bag, max_features)
             self.spread.append(Inputs(bag))
+        self.sizes = [np.diff(hop.rows.indptr) for hop in (self.texts, *self.spread)]
+        if self.shard.world > 1:
+            self.texts, *self.spread = (hop[self.shard.ids] for hop in (self.texts, *self.spread))
         if texts.embeddings is not None:
             self.renew(texts.embeddings)
 
     def renew(self, vectors: FloatArray) -> None:
         """Take other transformer vectors (L, t) of the label texts; the bags stay."""
-        self.texts = replace(self.texts, embeddings=vectors)
+        own = self.shard.part
+        self.texts = replace(self.texts, embeddings=vectors[own])
         for place, hop in enumerate(self.spread):
             vectors = np.asarray(self.graph.normalized @ vectors, dtype=np.float32)
-            self.spread[place] = replace(hop, embeddings=vectors)
+            self.spread[place] = replace(hop, embeddings=vectors[own])
 
     def __call__(self, labels: IntArray) -> list[Tensor]:
         """(l,) label ids -> hops + 1 tensors (l, d)."""
+        labels = self.shard.places(labels)
         own = self.encoder.join(self.texts.rows[labels], own_vectors(self.encoder, self.texts[labels], self.live))
         return [own, *(self.encoder.raw(hop[labels]) for hop in self.spread)]
 
@@ -109,10 +122,10 @@ class ClosureHops:
 
     def __call__(self, labels: IntArray) -> list[Tensor]:
         """(l,) label ids -> hops + 1 tensors (l, d)."""
-        nodes = self.graph.closure(labels, len(self.propagation.layers))
+        nodes = self.graph.closure(labels, self.propagation.config.hops)
         chosen = torch.from_numpy(np.searchsorted(nodes, labels))
         raw = self.encoder.join(self.texts.rows[nodes], self._vectors(nodes, labels, chosen))
-        if not len(self.propagation.layers):
+        if not self.propagation.config.hops:
             return [raw[chosen.to(raw.device)]]
         adjacency = to_torch_csr(as_csr(self.graph.normalized[nodes][:, nodes]), device=raw.device)
         with torch.autocast(raw.device.type, enabled=False):  # sparse products know float32 only
@@ -155,9 +168,17 @@ def hop_vectors(
     *,
     max_features: int | None,
     live: int = 0,
+    shard: Shard | None = None,
 ) -> HopVectors:
-    """The cheaper of the two ways that the propagation allows."""
+    """The cheaper of the two ways that the propagation allows.
+
+    Raises:
+        UsageError: The labels are shared among processes, and the propagation cannot be folded.
+    """
     if propagation.config.kind in _LINEAR:
         hops = propagation.config.hops
-        return FoldedHops(encoder, texts, graph, hops=hops, max_features=max_features, live=live)
+        return FoldedHops(encoder, texts, graph, hops=hops, max_features=max_features, live=live, shard=shard)
+    if shard is not None and shard.world > 1:
+        kind = propagation.config.kind
+        raise UsageError(f"label.propagation.kind={kind} is trained by one process alone: choose simple or light")
     return ClosureHops(encoder, texts, graph, propagation, live=live)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from eclare_py.graph.propagate import Propagation
 from eclare_py.model.bag import BagOfEmbeddings
+from eclare_py.model.chance import Chance
 from eclare_py.model.config import LabelEncoderConfig
 from eclare_py.model.residual import ResidualBlock
 
@@ -45,14 +46,14 @@ class LabelEncoder(torch.nn.Module):
     taken as it is, and a free vector shared by a cluster of labels (DEXA, KDD 2023), which starts at zero.
 
     Args:
-        n_labels: L.
+        n_labels: L, or the labels that this process holds.
         dim: d.
         config: Which components there are.
     """
 
     def __init__(self, n_labels: int, dim: int, config: LabelEncoderConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.chance = config, Chance()
         self.propagation = Propagation(dim, config.propagation)
         hops = config.propagation.hops + 1
         self.first_hop = 0 if config.text else 1
@@ -91,7 +92,7 @@ class LabelEncoder(torch.nn.Module):
         if self.training and self.config.component_dropout:
             # A rare label's neighbours and free vector give its few train documents away: lean on them, and the text is
             # never learned. So each label does without them now and then.
-            dropped = torch.rand_like(logits) < self.config.component_dropout
+            dropped = self.chance.like(logits) < self.config.component_dropout
             dropped[:, 0] = False
             logits = logits.masked_fill(dropped, -torch.inf)
         return LabelParts(components, torch.softmax(logits, dim=1))

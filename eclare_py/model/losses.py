@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_HIDDEN = -1e4  # exp of it is zero in float32
+HIDDEN = -1e4  # exp of it is zero in float32
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def softmax_cross_entropy(
     Arguments and result as in `decoupled_softmax`.
     """
     wide = widened(scores)
-    sums = (wide if ignored is None else wide.masked_fill(ignored, _HIDDEN)).logsumexp(dim=1)
+    sums = (wide if ignored is None else wide.masked_fill(ignored, HIDDEN)).logsumexp(dim=1)
     rows, columns = positives.nonzero(as_tuple=True)
     weights = pair_shares(wide, rows, None if importance is None else importance[columns])
     return ((sums[rows] - wide[rows, columns]) * weights).sum()
@@ -90,7 +90,7 @@ class _DecoupledSoftmax(torch.autograd.Function):
     ) -> Tensor:
         rows, columns = positives.nonzero(as_tuple=True)
         wide = widened(scores)
-        negatives = wide.masked_fill(hidden, _HIDDEN)
+        negatives = wide.masked_fill(hidden, HIDDEN)
         weights = None if importance is None else importance[columns]
         if soft is not None:
             values = soft.values.to(wide.dtype)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eclare_py.distributed import Shard, current
 from eclare_py.features.text_transformer import TextTransformer
 from eclare_py.graph import LabelGraph
 from eclare_py.model.auxiliary import AuxiliaryTasks
@@ -50,6 +51,7 @@ class EclareNetwork(torch.nn.Module):
         seed: Seed of the start values.
         transformer: The transformer, where it learns; its parameters become part of the network.
         auxiliary: Auxiliary tasks of the training, likewise; no part of what answers.
+        shard: Labels whose free vectors, biases and hops are here; None: all.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class EclareNetwork(torch.nn.Module):
         seed: int = 0,
         transformer: TextTransformer | None = None,
         auxiliary: AuxiliaryTasks | None = None,
+        shard: Shard | None = None,
     ) -> None:
         super().__init__()
         torch.manual_seed(seed)
@@ -81,7 +84,8 @@ class EclareNetwork(torch.nn.Module):
             use_bag=document.kind != "transformer",
             transformer=transformer,
         )
-        self.label_encoder = LabelEncoder(n_labels, document.dim, label)
+        self.shard = shard or Shard(n_labels)
+        self.label_encoder = LabelEncoder(len(self.shard), document.dim, label)
         self.log_scale = torch.nn.Parameter(torch.tensor(math.log(1 / temperature)))
         self.auxiliary = auxiliary
         self.side, self.hop_features = labels, hop_features
@@ -104,10 +108,10 @@ class EclareNetwork(torch.nn.Module):
     def hops(self) -> HopVectors:
         """Raw hop vectors of labels."""
         if self._hops is None:
-            live = 0 if self.transformer is None else self.transformer.config.label_texts
+            live = 0 if self.transformer is None else -(-self.transformer.config.label_texts // self.shard.world)
             self._hops = hop_vectors(
                 self.documents, self.side.texts, self.side.graph, self.label_encoder.propagation,
-                max_features=self.hop_features, live=live,
+                max_features=self.hop_features, live=live, shard=self.shard,
             )  # fmt: skip
         if self._renew:
             self._hops.renew(self.label_cache.cpu().numpy())
@@ -117,11 +121,14 @@ class EclareNetwork(torch.nn.Module):
     def refresh_labels(self) -> None:
         """Encode all label texts with the transformer as it stands, where it learns.
 
-        Hops, and label vectors outside training, use these vectors until the next call.
+        Hops, and label vectors outside training, use these vectors until the next call. Of several processes each
+        encodes its labels; all get the vectors, as hops reach the labels of others.
         """
         tokens = self.side.texts.tokens
         if self.transformer is not None and tokens is not None:
-            self.label_cache.copy_(torch.from_numpy(self.transformer.encode(tokens)))
+            own = self.transformer.encode(tokens if self.shard.world == 1 else tokens[self.shard.ids])
+            whole = own if self.shard.world == 1 else self.shard.whole(current().gather_all(own)[0])
+            self.label_cache.copy_(torch.from_numpy(whole))
             self._renew = True
 
     @property
@@ -130,7 +137,7 @@ class EclareNetwork(torch.nn.Module):
         return self.log_scale.device
 
     def label_parts(self, labels: IntArray, prototypes: FloatArray | None = None) -> LabelParts:
-        """Components and attention weights of (l,) labels.
+        """Components and attention weights of (l,) labels that are here.
 
         Args:
             labels: Ids.
@@ -147,7 +154,7 @@ class EclareNetwork(torch.nn.Module):
             clusters = self.label_encoder.get_buffer("clusters").cpu().numpy()[labels]
             more.append(self.label_encoder.shared(_identity(clusters, len(self.label_encoder.shared.weight))))
         if self.label_encoder.free is not None:
-            rows = _identity(labels, len(self.side.texts))
+            rows = _identity(self.shard.places(labels), len(self.shard))
             free = self.label_encoder.free(rows) if self.per_label else torch.zeros(
                 len(labels), self.bag.weight.shape[1], device=self.device
             )  # fmt: skip
@@ -163,13 +170,13 @@ class EclareNetwork(torch.nn.Module):
         cosines = self.log_scale.exp() * documents @ vectors.T
         if not self.per_label:
             return cosines
-        return cosines + self.label_encoder.bias[torch.from_numpy(labels).to(self.device)]
+        return cosines + self.label_encoder.bias[torch.from_numpy(self.shard.places(labels)).to(self.device)]
 
     @torch.no_grad()
     def encode_labels(self) -> FloatArray:
-        """(L, d) vectors of all labels."""
+        """(L, d) vectors of all labels, or of those that are here."""
         was_training, _ = self.training, self.eval()
-        ids = np.arange(len(self.side.texts), dtype=np.int64)
+        ids = self.shard.ids
         out = np.empty((len(ids), self.bag.weight.shape[1]), dtype=np.float32)
         for start in range(0, len(ids), _BLOCK):
             out[start : start + _BLOCK] = self.label_vectors(ids[start : start + _BLOCK]).cpu().numpy()

@@ -7,22 +7,18 @@ from collections.abc import Callable
 import numpy as np
 
 from eclare_py.config import to_mapping
-from eclare_py.features.text_transformer import TextTransformer
+from eclare_py.distributed import current
 from eclare_py.features.transformer import SentenceEncoder
 from eclare_py.index import LabelTree
-from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.rank.pipeline import LabelTable, Pipeline
 from eclare_py.rank.query import Query
 from eclare_py.train.exemplars import train_documents
-from eclare_py.train.freezing import freeze_documents, label_side
+from eclare_py.train.freezing import encode_all, freeze_documents, label_side
 from eclare_py.train.indexing import build_linear, build_neighbours, build_scorer, label_profile, label_terms
-from eclare_py.train.prepare import Prepared
 from eclare_py.train.ranking import complete, fit_ranker, validate
 from eclare_py.train.recipe import Recipe
 from eclare_py.train.session import Session
 from eclare_py.types import FloatArray
-
-_BLOCK = 8192  # documents encoded at once
 
 
 def assemble(
@@ -43,7 +39,7 @@ def assemble(
     everything = encode_all(encoder, prepared, tuned)
     documents, held_out = np.split(everything, [prepared.train.n_documents])
     query = Query(held_out, prepared.held_out_rows)
-    scorer = build_scorer(network, documents, prepared, recipe, place=place)
+    scorer = build_scorer(network, documents, prepared, recipe, current(), place=place)
     if recipe.rank.linear:
         session.log("stage", name="linear", epochs=1, steps=1)
     linear = build_linear(scorer.tree, [prepared.rows], prepared.train, prepared.features, recipe)
@@ -71,18 +67,3 @@ def assemble(
         train_documents(prepared, scorer, documents), facts, seen,
         None if tuned is None else SentenceEncoder.of(tuned),
     )  # fmt: skip
-
-
-def encode_all(encoder: FrozenEncoder, prepared: Prepared, tuned: TextTransformer | None) -> FloatArray:
-    """(N + H, d) vectors of train and held-out documents, made in blocks: whole they would take four times the room."""
-    parts = (prepared.inputs, prepared.held_out_inputs)
-    out = np.empty((sum(map(len, parts)), encoder.dim), dtype=np.float32)
-    seen = len(parts[0])
-    for part, target in zip(parts, (out[:seen], out[seen:]), strict=True):
-        for start in range(0, len(part), _BLOCK):
-            block = part[start : start + _BLOCK]
-            vectors = block.embeddings
-            if tuned is not None and block.tokens is not None:
-                vectors = tuned.encode(block.tokens)
-            target[start : start + _BLOCK] = encoder.encode(block.rows, vectors)
-    return out

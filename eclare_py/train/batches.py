@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from eclare_py.distributed import Shard
 from eclare_py.train.bags import Bags, BatchBags
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
@@ -27,6 +28,7 @@ class Batch:
         ignored: (B, l) true for filter pairs.
         soft: (S,) rows, columns and targets of the pairs that are relevant in part, or None.
         bags: Groups whose labels count instead of those of documents, or None.
+        at_hand: Labels at hand of all processes; `labels` are those of them that this process holds.
     """
 
     documents: IntArray
@@ -35,6 +37,7 @@ class Batch:
     ignored: BoolArray
     soft: tuple[IntArray, IntArray, FloatArray] | None = None
     bags: BatchBags | None = None
+    at_hand: IntArray | None = None
 
 
 class BatchSource:
@@ -51,6 +54,7 @@ class BatchSource:
         soft: (N, L) targets between 0 and 1 of pairs that are neither relevant nor filtered; one label of each document
             is drawn to the labels at hand.
         bags: Groups that batches take whole, with labels of theirs.
+        shard: Labels that this process scores; None: all. The documents are those of all processes.
     """
 
     def __init__(
@@ -64,8 +68,10 @@ class BatchSource:
         multiple: int = 128,
         soft: Csr | None = None,
         bags: Bags | None = None,
+        shard: Shard | None = None,
     ) -> None:
         self.labels, self.soft, self.bags = labels, soft, bags
+        self.shard = shard or Shard(labels.shape[1])
         ones = np.ones(len(filter_pairs), dtype=np.float32)
         self.filters = as_csr(sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
         self.batch_size, self.multiple = min(batch_size, labels.shape[0]), multiple
@@ -127,7 +133,8 @@ class BatchSource:
         graded = None if self.soft is None else self.soft[documents]
         if graded is not None:
             pool.append(_one_of_each(graded, rng))
-        at_hand = self._filled(np.unique(np.concatenate(pool)).astype(np.int64), rng)
+        everywhere = self._filled(np.unique(np.concatenate(pool)).astype(np.int64), rng)
+        at_hand = everywhere if self.shard.world == 1 else everywhere[self.shard.mine(everywhere)]
         shape = (len(documents), len(at_hand))
         ignored = _mask(filtered, at_hand, shape)
         soft = None
@@ -135,7 +142,7 @@ class BatchSource:
             rows, columns, found = _places(graded, at_hand)
             soft = (rows, columns, graded.data[found])
         bags = None if self.bags is None else self.bags.batch(documents, at_hand, ignored)
-        return Batch(documents, at_hand, _mask(relevant, at_hand, shape) & ~ignored, ignored, soft, bags)
+        return Batch(documents, at_hand, _mask(relevant, at_hand, shape) & ~ignored, ignored, soft, bags, everywhere)
 
     def _filled(self, at_hand: IntArray, rng: np.random.Generator) -> IntArray:
         """The labels with random others, up to the next multiple or to all there are."""

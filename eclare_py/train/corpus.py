@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
+from eclare_py.distributed import current
 from eclare_py.model.inputs import Inputs
 from eclare_py.train.bags import Bags
 from eclare_py.train.prepare import Prepared
@@ -19,7 +20,8 @@ class Corpus:
     """Documents of a stage.
 
     Attributes:
-        inputs: The D documents as the encoders read them; the N train documents first.
+        inputs: The D documents as the encoders read them; the N train documents first. Of several processes each has
+            those that are its own.
         labels: (D, L) labels.
         filter_pairs: (F, 2) pairs that are neither positive nor negative.
         soft: (D, L) targets of pairs that are relevant in part, or None.
@@ -67,8 +69,10 @@ def with_label_documents(corpus: Corpus, prepared: Prepared) -> Corpus:
     known = np.arange(n_labels) if read else np.flatnonzero(np.diff(texts.rows.indptr))
     ones, ends = np.ones(len(known), dtype=np.float32), np.arange(len(known) + 1)
     own = sp.csr_array((ones, known, ends), shape=(len(known), n_labels))
+    group = current()
+    here = known[(group.rank - prepared.train.n_documents) % group.world :: group.world]
     return Corpus(
-        corpus.inputs.followed_by(texts[known]),
+        corpus.inputs.followed_by(texts[here]),
         as_csr(sp.vstack([corpus.labels, own])),
         corpus.filter_pairs,
         bags=None if corpus.bags is None else corpus.bags.followed_by(own),

@@ -5,16 +5,16 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from eclare_py.config import to_mapping
 from eclare_py.data.aggregated import AggregatedDataset
 from eclare_py.data.dataset import Dataset
-from eclare_py.errors import UsageError
+from eclare_py.distributed import Shard, current
 from eclare_py.features.text_transformer import TextTransformer
 from eclare_py.index import exact_search
 from eclare_py.metrics.judged import Judged
@@ -25,33 +25,39 @@ from eclare_py.rank.models import Model
 from eclare_py.train import checkpoint
 from eclare_py.train.assembly import assemble
 from eclare_py.train.batches import BatchSource
-from eclare_py.train.checkpoint import Checkpoint, Cursor
+from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.clusters import cluster_size, clustered
 from eclare_py.train.corpus import Corpus, corpus_of
+from eclare_py.train.device import choose_device
 from eclare_py.train.elias.fit import train_elias
 from eclare_py.train.events import EventLog, Listener
 from eclare_py.train.imputation.impute import imputed
 from eclare_py.train.indexing import (
     build_scorer,
     encode_train,
+    help_index,
+    label_bias,
 )
 from eclare_py.train.lightxml import train_lightxml
 from eclare_py.train.linear import train_linear
 from eclare_py.train.loop import StageRun, run_stage
 from eclare_py.train.mining import mine
 from eclare_py.train.objective import objective_of
-from eclare_py.train.optimizer import Rates, make_optimizer, optimizer_state, restore_optimizer
+from eclare_py.train.optimizer import Rates, make_optimizer, restore_optimizer
 from eclare_py.train.precision import in_bfloat16
 from eclare_py.train.prepare import Prepared, fingerprint, prepare
 from eclare_py.train.prototypes import Prototypes
 from eclare_py.train.rank_ae import train_rank_ae
 from eclare_py.train.recipe import Recipe
-from eclare_py.train.session import Session
+from eclare_py.train.session import Session, save
+from eclare_py.train.shared.crew import Crew
+from eclare_py.train.shared.search import best_of_all
+from eclare_py.train.shared.state import share_checkpoint
+from eclare_py.train.shared.together import check_together, gathered_whole, mine_shared
 from eclare_py.train.sharing import share_vectors
 from eclare_py.train.xr_transformer import train_xr_transformer
 from eclare_py.types import IntArray
 
-_BLOCK = 8192  # documents encoded at once
 _JUDGED = 2000  # most held-out documents that pick the best epoch
 
 
@@ -63,8 +69,8 @@ def train(
     resume: bool = False,
     device: str = "auto",
     listener: Listener | None = None,
-) -> Model:
-    """Train a model.
+) -> Model | None:
+    """Train a model, alone or with the other processes of `distributed.current()`.
 
     Args:
         dataset: The train split; a part of it is held out, test data are not looked at. Where its labels are of groups,
@@ -75,11 +81,17 @@ def train(
         device: "auto" (a GPU where there is one), "cpu" or "cuda".
         listener: Told of progress.
 
+    Returns:
+        The model; None in all processes but process 0, which put it together.
+
     Raises:
         TrainingError: Too little data, a loss that is not finite, a checkpoint of something else.
-        UsageError: An unknown device.
+        UsageError: An unknown device, or a recipe that several processes do not train.
     """
-    started = time.perf_counter()
+    started, group = time.perf_counter(), current()
+    check_together(recipe, dataset, group)
+    if not group.leads:
+        folder = listener = None
     with EventLog(None if folder is None else folder / "events.jsonl", listener) as log:
         pipeline: Model
         target = choose_device(device)
@@ -87,7 +99,7 @@ def train(
         known: dict[str, Any] = {"data": fingerprint(dataset)}
         if isinstance(dataset, AggregatedDataset):
             dataset, known["imputation"] = imputed(
-                dataset, recipe, log=log, train=train, folder=folder, resume=resume, device=device
+                dataset, recipe, log=log, train=_alone, folder=folder, resume=resume, device=device
             )
         if recipe.method == "linear":
             target = torch.device("cpu")
@@ -101,13 +113,24 @@ def train(
         elif recipe.method == "rank_ae":
             pipeline = train_rank_ae(dataset, recipe, log, device=target, folder=folder, resume=resume)
         else:
-            pipeline = assemble(train_network(dataset, recipe, log=log, folder=folder, resume=resume, device=device))
+            session = train_network(dataset, recipe, log=log, folder=folder, resume=resume, device=device)
+            if not group.leads:
+                help_index(recipe, group)
+                return None
+            group.lead_on()
+            pipeline = assemble(session)
         facts: dict[str, Any] = {"train_seconds": round(time.perf_counter() - started, 1), "device": str(target)}
         if "imputation" in known:  # times are kept apart from what is the same in every run
             facts["imputation_seconds"] = known["imputation"].pop("seconds")
-        pipeline.facts.update(known | facts)
+        pipeline.facts.update(known | facts | ({"processes": group.world} if group.world > 1 else {}))
         log("done", **facts)
     return pipeline
+
+
+def _alone(*values: Any, **settings: Any) -> Model:
+    model = train(*values, **settings)
+    assert model is not None
+    return model
 
 
 def train_network(
@@ -119,7 +142,10 @@ def train_network(
     resume: bool = False,
     device: str = "auto",
 ) -> Session:
-    """The stages that train the network; `assemble` makes a pipeline of the result. Arguments as in `train`."""
+    """The stages that train the network; `assemble` makes a pipeline of the result. Arguments as in `train`.
+
+    Of several processes, process 0 has the whole network at the end, the others their part of it.
+    """
     log("stage", name="prepare", epochs=1, steps=1)
     prepared = prepare(dataset, recipe, folder=folder)
     return train_prepared(prepared, recipe, log=log, folder=folder, resume=resume, device=device)
@@ -158,20 +184,10 @@ def train_prepared(
     if session.cursor.stage == "ranker":
         _ranker(session)
     session.network.per_label = True
-    return session
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of a name.
-
-    Raises:
-        UsageError: The name is unknown, or there is no GPU.
-    """
-    if name not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"device={name!r} is unknown: choose auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("device=cuda, but torch sees no GPU here: use cpu or auto, or install a CUDA build of torch")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+    if session.crew is None:
+        return session
+    network, prepared = gathered_whole(session.network, prepared, recipe, session.crew.group)
+    return replace(session, network=network, prepared=prepared, crew=None)
 
 
 def _open(
@@ -182,12 +198,13 @@ def _open(
     if prepared.inputs.tokens is not None:
         torch.manual_seed(recipe.seed)  # low-rank changes start at random
         transformer = TextTransformer.load(recipe.transformer)
-    tasks = recipe.training.auxiliary
+    tasks, group = recipe.training.auxiliary, current()
     network = EclareNetwork(
         LabelSide(prepared.label_inputs, prepared.graph, prepared.frequencies), recipe.document, recipe.label,
         hop_features=recipe.training.hop_features, temperature=recipe.training.temperature, seed=recipe.seed,
         transformer=transformer,
         auxiliary=AuxiliaryTasks(recipe.document.dim, tasks, seed=recipe.seed) if tasks.used else None,
+        shard=Shard.of(prepared.train.n_labels, group),
     ).to(device)  # fmt: skip
     # Margins are those of cosines. The slope of the scale is then rounding alone, which Adam would blow up to steps.
     network.log_scale.requires_grad_(recipe.training.loss != "margin")
@@ -198,9 +215,13 @@ def _open(
     session = Session(recipe, prepared, network, optimizer, log, folder, warm=start is not None)
     if session.warm and recipe.training.ranker_epochs:
         session.cursor = Cursor("ranker")
+    session.crew = Crew(group, network) if group.world > 1 else None
     point = checkpoint.load(folder / "checkpoint") if resume and folder is not None else None
     if point is not None:
         checkpoint.check_same(point, to_mapping(recipe), prepared.fingerprint)
+    if session.crew is not None:  # process 0 alone knows whether there is one to go on from
+        point = share_checkpoint(point, network, group)
+    if point is not None:
         network.load_state_dict({name: value.to(device) for name, value in point.network.items()})
         network.per_label = point.cursor.stage != "surrogate"
         restore_optimizer(session.optimizer, point.optimizer)
@@ -245,6 +266,9 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
 
     def mine_again() -> IntArray:
         session.log("note", mining=name, epoch=session.cursor.epoch + 1)
+        if session.crew is not None:
+            session.negatives = mine_shared(session.network, prepared, session.recipe, session.crew.group, count=mined)
+            return session.negatives
         documents = encode_train(session.network, prepared)
         scorer = build_scorer(session.network, documents, prepared, session.recipe)
         session.negatives = mine(
@@ -259,18 +283,20 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
     )
     source = BatchSource(
         corpus.labels, corpus.filter_pairs, batch_size=settings.batch_size, seed=session.recipe.seed, stage=name,
-        soft=corpus.soft, bags=corpus.bags,
+        soft=corpus.soft, bags=corpus.bags, shard=session.network.shard,
     )  # fmt: skip
     epochs = min(epochs, max(1, settings.max_steps // max(source.steps, 1)))
+    if session.crew is not None:
+        session.crew.begin(corpus.inputs, corpus.labels.shape[0])
     run = StageRun(
         name, epochs, rates, source, corpus.inputs, session.cursor,
-        save=lambda: _save(session), after_epoch=lambda epoch: _after_epoch(session, name, epoch, epochs),
+        save=lambda: save(session), after_epoch=lambda epoch: _after_epoch(session, name, epoch, epochs),
         mine=mine_again if mined and drawn else None, drawn=drawn, negatives=session.negatives,
         half=in_bfloat16(settings.precision, session.network.device),
         begin_epoch=lambda epoch: _begin_epoch(session, name, epoch, corpus), clusters=session.clusters,
         prototypes=lambda: session.prototypes,
         objective=objective_of(settings, prepared.frequencies, prepared.train.n_documents),
-        checkpoint_seconds=settings.checkpoint_seconds,
+        checkpoint_seconds=settings.checkpoint_seconds, crew=session.crew,
     )  # fmt: skip
     run_stage(session.network, session.optimizer, run, session.log)
     session.negatives = None
@@ -278,8 +304,7 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         session.network.load_state_dict(session.best_state)
         session.network.refresh_labels()
     session.best_state = {}
-    if session.folder is not None:
-        _save(session)
+    save(session)
 
 
 def _begin_epoch(session: Session, stage: str, epoch: int, corpus: Corpus) -> IntArray | None:
@@ -311,29 +336,11 @@ def _judge(session: Session, stage: str, epoch: int) -> None:
     if session.recipe.label.prototype:
         session.documents = encode_train(network, prepared)
         network.prototypes = Prototypes(session.documents, prepared.train.labels).all()
-    vectors = network.encode_labels()
-    bias = np.zeros(len(vectors), dtype=np.float32)
-    if network.per_label:
-        bias = (network.label_encoder.bias / network.log_scale.exp()).detach().cpu().numpy()
     labels = prepared.held_out.labels[shown]
-    ranking = exact_search(documents, label_vectors=vectors, label_bias=bias, k=50)
+    ranking = exact_search(documents, label_vectors=network.encode_labels(), label_bias=label_bias(network), k=50)
+    ranking = best_of_all(ranking, network.shard, current())
     figure = recall(Judged.of(ranking, labels), 50).share
     session.log("validation", stage=stage, epoch=epoch, recall_at_50=round(100 * figure, 3))
     if not session.best or figure > session.best["recall_at_50"]:
         session.best = {"stage": stage, "epoch": epoch, "recall_at_50": figure}
         session.best_state = copy.deepcopy(network.state_dict())
-
-
-def _save(session: Session) -> None:
-    if session.folder is None:
-        return
-    # Between two epochs the mined labels are those of the epoch that is over: they are mined again.
-    negatives = session.negatives if session.cursor.step else None
-    checkpoint.save(
-        session.folder / "checkpoint",
-        Checkpoint(
-            session.cursor, to_mapping(session.recipe), session.prepared.fingerprint, session.network.state_dict(),
-            optimizer_state(session.optimizer), negatives, session.best, session.best_state, session.clusters,
-            session.documents,
-        ),
-    )  # fmt: skip

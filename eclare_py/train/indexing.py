@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-import scipy.sparse as sp
 
 from eclare_py.data.dataset import Dataset
+from eclare_py.distributed import Group
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.graph.edges import select_entries
 from eclare_py.graph.normalize import set_self_loops
 from eclare_py.index import LabelTree, build_tree, label_centroids, label_representations, mass_routers
+from eclare_py.index.descent import assist
 from eclare_py.linear import LinearRanker, fit_linear
 from eclare_py.model.network import EclareNetwork
 from eclare_py.quantize import half, rounded
@@ -22,9 +23,12 @@ from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.query import leading_columns
 from eclare_py.rank.ranker import LabelScorer
+from eclare_py.storage.spool import Collector
 from eclare_py.train.prepare import Prepared
 from eclare_py.train.recipe import Recipe
-from eclare_py.types import Csr, FloatArray, as_csr
+from eclare_py.types import Csr, FloatArray, as_csr, narrow
+
+_BLOCK = 8192  # rows copied at once
 
 
 def build_scorer(
@@ -32,6 +36,7 @@ def build_scorer(
     documents: FloatArray,
     prepared: Prepared,
     recipe: Recipe,
+    group: Group | None = None,
     *,
     place: Callable[[FloatArray], LabelTree] | None = None,
 ) -> LabelScorer:
@@ -45,16 +50,30 @@ def build_scorer(
         documents: (N, d) vectors of the train documents, from `encode_train`.
         prepared: The data.
         recipe: Settings.
+        group: Processes that help, see `help_index`.
         place: Gives the tree for (L, d) label vectors, where they are not to be clustered.
     """
     if network.label_encoder.config.prototype:
         network.prototypes = label_centroids(documents, prepared.train.labels)
     vectors = rounded(network.encode_labels())
     scale = float(network.log_scale.detach().exp())
-    bias: FloatArray = np.zeros(len(vectors), dtype=np.float32)
-    if network.per_label:
-        bias = (network.label_encoder.bias.detach() / scale).cpu().numpy()
-    tree = _cluster(vectors, documents, prepared, recipe) if place is None else place(vectors)
+    return scorer_of(vectors, label_bias(network), scale, documents, prepared, recipe, group, place=place)
+
+
+def label_bias(network: EclareNetwork) -> FloatArray:
+    """Biases of the labels that are here, in units of the cosine; zero before the ranker stage."""
+    if not network.per_label:
+        return np.zeros(len(network.shard), dtype=np.float32)
+    scale = float(network.log_scale.detach().exp())
+    return np.asarray((network.label_encoder.bias.detach() / scale).cpu().numpy())
+
+
+def scorer_of(
+    vectors: FloatArray, bias: FloatArray, scale: float, documents: FloatArray, prepared: Prepared, recipe: Recipe,
+    group: Group | None = None, *, place: Callable[[FloatArray], LabelTree] | None = None,
+) -> LabelScorer:  # fmt: skip
+    """The same from rounded label vectors (L, d), biases (L,) and the scale of their logits."""
+    tree = _cluster(vectors, documents, prepared, recipe, group) if place is None else place(vectors)
     if recipe.index.score == "last":
         tree = tree.with_routers(mass_routers(tree, np.float32(scale) * vectors, np.float32(scale) * bias))
     tree = replace(tree, routers=rounded(tree.routers, 4))
@@ -62,12 +81,21 @@ def build_scorer(
     return LabelScorer(vectors, bias, tree, beam)
 
 
-def _cluster(vectors: FloatArray, documents: FloatArray, prepared: Prepared, recipe: Recipe) -> LabelTree:
+def _cluster(
+    vectors: FloatArray, documents: FloatArray, prepared: Prepared, recipe: Recipe, group: Group | None
+) -> LabelTree:
     representations = label_representations(
         documents=documents, labels=prepared.train.labels, texts=vectors,
         graph=set_self_loops(prepared.graph.normalized, "none"), config=recipe.index,
     )  # fmt: skip
-    return build_tree(representations, recipe.index, seed=recipe.seed, counts=prepared.train.label_frequencies)
+    counts = prepared.train.label_frequencies
+    return build_tree(representations, recipe.index, seed=recipe.seed, counts=counts, group=group)
+
+
+def help_index(recipe: Recipe, group: Group) -> None:
+    """What the other processes do while process 0 is in `build_scorer`; an uneven tree it builds alone."""
+    if recipe.index.latency.frequency == 0:
+        assist(group)
 
 
 def build_linear(
@@ -87,11 +115,26 @@ def build_linear(
     """
     if not recipe.rank.linear:
         return None
-    words = [leading_columns(part, features.n_words or features.n_features) for part in rows]
+    words = _leading(rows, features.n_words or features.n_features)
     return fit_linear(
-        sp.vstack(words, format="csr"), train.labels, tree.cut(recipe.linear.max_leaf), recipe.linear,
-        filter_pairs=train.filter_pairs, seed=recipe.seed,
+        words, train.labels, tree.cut(recipe.linear.max_leaf), recipe.linear, filter_pairs=train.filter_pairs,
+        seed=recipe.seed,
     )  # fmt: skip
+
+
+def _leading(parts: Sequence[Csr], width: int) -> Csr:
+    """(n, width) the first columns of all parts, part after part; in blocks, as they may be too large for memory."""
+    if len(parts) == 1 and width == parts[0].shape[1]:
+        return parts[0]
+    counts, columns, values = [np.zeros(1, np.int64)], Collector(np.int32), Collector(np.float32)
+    for part in parts:
+        for start in range(0, part.shape[0], _BLOCK):
+            block = leading_columns(part[start : start + _BLOCK], width)
+            counts.append(np.diff(block.indptr).astype(np.int64))
+            columns.add(block.indices.astype(np.int32, copy=False))
+            values.add(block.data)
+    pointers, indices = narrow(np.cumsum(np.concatenate(counts))), columns.finish()
+    return Csr((values.finish(), indices, pointers), shape=(sum(part.shape[0] for part in parts), width))
 
 
 def build_neighbours(documents: FloatArray, train: Dataset, recipe: Recipe) -> Neighbours | None:

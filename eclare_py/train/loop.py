@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from eclare_py.distributed import current
 from eclare_py.errors import TrainingError
 from eclare_py.model.inputs import Inputs
 from eclare_py.model.network import EclareNetwork
@@ -23,6 +24,7 @@ from eclare_py.train.events import EventLog
 from eclare_py.train.objective import Objective, auxiliary_loss
 from eclare_py.train.optimizer import Rates, set_rates
 from eclare_py.train.prototypes import Prototypes
+from eclare_py.train.shared.crew import Crew
 from eclare_py.types import IntArray
 
 
@@ -48,6 +50,7 @@ class StageRun:
         prototypes: Of the epoch under way, where the labels have such; they leave the documents of a batch out.
         half: Multiply matrices in bfloat16.
         objective: What a step makes smaller.
+        crew: The processes that train together, where there are several; `inputs` are then those of this one.
     """
 
     name: str
@@ -66,6 +69,7 @@ class StageRun:
     prototypes: Callable[[], Prototypes | None] = lambda: None
     half: bool = False
     objective: Objective = field(default_factory=Objective)
+    crew: Crew | None = None
     checkpoint_seconds: float = 60.0
     saved_at: float = field(default_factory=time.monotonic)
 
@@ -91,9 +95,7 @@ def run_stage(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: Sta
             run.cursor.epoch, run.cursor.step, run.negatives = epoch + 1, 0, None
             log("epoch", stage=run.name, epoch=epoch + 1, of=run.epochs, loss=round(mean, 5))
             run.after_epoch(epoch + 1)
-            if time.monotonic() - run.saved_at >= run.checkpoint_seconds:
-                _save(run)
-            _stop_if(interrupted, run)
+            _pause(interrupted, run)
 
 
 def _run_epoch(
@@ -114,10 +116,8 @@ def _run_epoch(
         total, count = total + loss, count + 1
         run.cursor.step = step + 1
         log("step", log=False, stage=run.name, epoch=run.cursor.epoch + 1, step=step + 1, loss=total / count)
-        if time.monotonic() - run.saved_at >= run.checkpoint_seconds and step + 1 < run.source.steps:
-            _save(run)
         if step + 1 < run.source.steps:
-            _stop_if(interrupted, run)
+            _pause(interrupted, run)
     return total / max(count, 1)
 
 
@@ -126,20 +126,18 @@ def _step(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRu
     progress = (run.cursor.epoch + step / max(run.source.steps, 1)) / run.epochs
     decay = (1 - progress) ** 0.5
     torch.manual_seed(_step_seed(run, step))  # dropout of this step, whatever ran before
-    device = network.device
-    known = run.prototypes()
-    prototypes = None if known is None else known.without(batch.documents, batch.labels)
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=run.half):
-        documents = network.documents(run.inputs[batch.documents])
-        vectors = network.label_vectors(batch.labels, prototypes)
-        scores = network.scores(documents, vectors, batch.labels)
-        extra = auxiliary_loss(network.auxiliary, documents, vectors, scores, batch)
-    loss = run.objective.loss(scores, batch, network.log_scale) + extra
-    value = float(loss.detach())
+    if run.crew is None:
+        loss = _loss(network, run, batch)
+        value = float(loss.detach())
+    else:
+        loss = run.crew.loss(network, run.objective, run.inputs, batch, run.half)
+        value = run.crew.total(loss)
     if not np.isfinite(value):
         return value
     optimizer.zero_grad()
     loss.backward()
+    if run.crew is not None:
+        run.crew.merge(network)
     set_rates(optimizer, run.rates, progress)
     optimizer.step()
     for bag, rate in zip(network.bags(), (run.rates.table, run.rates.free, run.rates.free), strict=False):
@@ -147,31 +145,45 @@ def _step(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRu
     return value
 
 
+def _loss(network: EclareNetwork, run: StageRun, batch: Batch) -> torch.Tensor:
+    known = run.prototypes()
+    prototypes = None if known is None else known.without(batch.documents, batch.labels)
+    with torch.autocast(network.device.type, dtype=torch.bfloat16, enabled=run.half):
+        documents = network.documents(run.inputs[batch.documents])
+        vectors = network.label_vectors(batch.labels, prototypes)
+        scores = network.scores(documents, vectors, batch.labels)
+        extra = auxiliary_loss(network.auxiliary, documents, vectors, scores, batch)
+    return run.objective.loss(scores, batch, network.log_scale) + extra
+
+
 def _step_seed(run: StageRun, step: int) -> int:
     return int(np.random.SeedSequence((*run.source.entropy, run.cursor.epoch, step)).generate_state(1)[0])
 
 
-def _save(run: StageRun) -> None:
-    run.save()
-    run.saved_at = time.monotonic()
-
-
-def _stop_if(interrupted: threading.Event, run: StageRun) -> None:
-    if interrupted.is_set():
-        _save(run)
+def _pause(interrupted: threading.Event, run: StageRun) -> None:
+    """Save where it is time; leave, with a checkpoint, where Ctrl-C was pressed. All processes agree on both."""
+    due = time.monotonic() - run.saved_at >= run.checkpoint_seconds
+    due, stop = current().any(due, interrupted.is_set())
+    if due or stop:
+        run.save()
+        run.saved_at = time.monotonic()
+    if stop:
         raise KeyboardInterrupt
 
 
 @contextmanager
 def patient_interrupt() -> Iterator[threading.Event]:
-    """Ctrl-C sets the event instead of stopping in the middle of an update; a second one stops at once."""
+    """Ctrl-C sets the event instead of stopping in the middle of an update; a second one stops at once.
+
+    Of several processes each gets it twice, from the terminal and from torchrun, which itself kills those that linger.
+    """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if asked.is_set():
+        if asked.is_set() and current().world == 1:
             raise KeyboardInterrupt
         asked.set()
 

@@ -28,9 +28,7 @@ def mine(
     Returns:
         (N, count) label ids, `PADDING` where a document has fewer.
     """
-    n_labels = labels.shape[1]
-    ones = np.ones(len(filter_pairs), dtype=np.float32)
-    known = as_csr(labels + sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
+    n_labels, known = labels.shape[1], known_labels(labels, filter_pairs)
     out = np.full((len(documents), count), PADDING, dtype=np.int64)
     for start in range(0, len(documents), _BLOCK):
         rows = slice(start, start + _BLOCK)
@@ -38,12 +36,29 @@ def mine(
             scorer.tree, documents[rows], beam=beam, label_vectors=scorer.vectors, label_bias=scorer.bias,
             k=min(count + 20, n_labels),
         ).indices  # fmt: skip
-        keep = (found >= 0) & ~_contains(known[rows], found)
-        # Stable sort by "dropped" moves the kept labels to the front, best first.
-        order = np.argsort(~keep, axis=1, kind="stable")[:, :count]
-        chosen = np.where(np.take_along_axis(keep, order, 1), np.take_along_axis(found, order, 1), PADDING)
-        out[rows, : chosen.shape[1]] = chosen
+        hard_labels(known[rows], found, out[rows])
     return out
+
+
+def known_labels(labels: Csr, filter_pairs: IntArray) -> Csr:
+    """(N, L) what is relevant or filtered, and so no negative."""
+    ones = np.ones(len(filter_pairs), dtype=np.float32)
+    return as_csr(labels + sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
+
+
+def hard_labels(known: Csr, found: IntArray, out: IntArray) -> None:
+    """The first labels found that are not known.
+
+    Args:
+        known: (B, L) from `known_labels`.
+        found: (B, k) labels, best first.
+        out: (B, count) is filled from the left; the rest stays as it is.
+    """
+    keep = (found >= 0) & ~_contains(known, found)
+    # Stable sort by "dropped" moves the kept labels to the front, best first.
+    order = np.argsort(~keep, axis=1, kind="stable")[:, : out.shape[1]]
+    chosen = np.where(np.take_along_axis(keep, order, 1), np.take_along_axis(found, order, 1), PADDING)
+    out[:, : chosen.shape[1]] = chosen
 
 
 def _contains(matrix: Csr, labels: IntArray) -> np.ndarray:

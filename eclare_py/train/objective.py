@@ -9,12 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eclare_py.distributed import Group
+from eclare_py.errors import UsageError
 from eclare_py.metrics.propensity import inverse_propensities
 from eclare_py.model.auxiliary import AuxiliaryTasks
 from eclare_py.model.auxiliary_config import ThresholdMarginConfig
 from eclare_py.model.losses import SoftTargets, decoupled_softmax, softmax_cross_entropy
 from eclare_py.model.margin import dynamic_margin
 from eclare_py.model.multi_instance import pooled
+from eclare_py.model.shared_losses import shared_softmax
 from eclare_py.model.threshold_margin import threshold_margin
 from eclare_py.train.batches import Batch
 from eclare_py.types import FloatArray, IntArray
@@ -55,14 +58,34 @@ class Objective:
         elif self.kind == "softmax":
             loss = softmax_cross_entropy(scores, positives, ignored, importance)
         else:
-            soft = None
-            if batch.soft is not None:
-                soft = SoftTargets(*(torch.from_numpy(part).to(device) for part in batch.soft))
-            loss = decoupled_softmax(scores, positives, ignored, importance, soft)
+            loss = decoupled_softmax(scores, positives, ignored, importance, soft_of(batch, device))
         if self.margin is None:
             return loss
         cosines = scores / log_scale.exp()
         return loss + self.margin.weight * threshold_margin(cosines, *certain_masks(batch, device), self.margin)
+
+    def shared_loss(self, scores: Tensor, batch: Batch, group: Group) -> Tensor:
+        """(B, l) logits for the labels of this process -> its part of the loss; the parts add up to `loss`.
+
+        Raises:
+            UsageError: A loss that needs all labels in one place.
+        """
+        if self.kind not in ("decoupled", "softmax") or self.margin is not None or batch.bags is not None:
+            raise UsageError("several processes train by a softmax (training.loss), without margins and groups")
+        device = scores.device
+        importance = None
+        if self.importance is not None:
+            importance = torch.from_numpy(self.importance[batch.labels]).to(device)
+        compete = self.kind == "softmax"
+        return shared_softmax(
+            scores, *masks_of(batch, device), importance, None if compete else soft_of(batch, device),
+            compete=compete, group=group,
+        )  # fmt: skip
+
+
+def soft_of(batch: Batch, device: torch.device) -> SoftTargets | None:
+    """The pairs that are relevant in part, if any."""
+    return None if batch.soft is None else SoftTargets(*(torch.from_numpy(part).to(device) for part in batch.soft))
 
 
 def masks_of(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from eclare_py.data.dataset import Dataset
+from eclare_py.distributed import Shard, current
 from eclare_py.errors import TrainingError
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.graph.build import build_label_graph
@@ -30,7 +31,7 @@ class Prepared:
         train: Documents to train on.
         held_out: Documents that only pick the epoch and fit the fusion.
         features: Fitted on `train` and the label texts.
-        inputs: The texts of `train` as the network reads them.
+        inputs: The texts of `train` as the network reads them; of several processes each has those of its own.
         held_out_inputs: The same of `held_out`.
         label_inputs: The same of the label texts.
         graph: Label graph of `train`.
@@ -92,11 +93,12 @@ def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepare
     train, held_out = dataset.split(wanted, seed=recipe.seed)
     features = TfidfFeatures.fit(train.texts, dataset.label_texts, config=recipe.features)
     label_rows = features.transform(dataset.label_texts)
+    own = train.texts[Shard.of(train.n_documents, current()).part]
     known = [
-        Inputs(features.transform(train.texts)), Inputs(features.transform(held_out.texts)), Inputs(label_rows)
+        Inputs(features.transform(own)), Inputs(features.transform(held_out.texts)), Inputs(label_rows)
     ]  # fmt: skip
     if recipe.document.kind != "bag":
-        known = read_by_transformer(known, [train.texts, held_out.texts, dataset.label_texts], recipe, folder)
+        known = read_by_transformer(known, [own, held_out.texts, dataset.label_texts], recipe, folder)
     return Prepared(
         train=train,
         held_out=held_out,
@@ -105,7 +107,8 @@ def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepare
         held_out_inputs=known[1],
         label_inputs=known[2],
         graph=build_label_graph(
-            train.labels, recipe.graph, label_vectors=label_rows, given=train.label_edges, seed=recipe.seed
+            train.labels, recipe.graph, label_vectors=label_rows, given=train.label_edges, seed=recipe.seed,
+            group=current(),
         ),
         frequencies=train.label_frequencies,
         fingerprint=fingerprint(dataset),

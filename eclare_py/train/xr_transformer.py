@@ -26,13 +26,13 @@ from eclare_py.train import checkpoint
 from eclare_py.train.bootstrap import linear_head, matcher_beam
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog
-from eclare_py.train.fine_tuning import LevelRun, encode, fine_tune, make_optimizer
 from eclare_py.train.linear import check_labelled, load_frozen, rank_linearly
 from eclare_py.train.optimizer import optimizer_state, restore_optimizer
 from eclare_py.train.precision import in_bfloat16
 from eclare_py.train.prepare import fingerprint
 from eclare_py.train.recipe import Recipe
 from eclare_py.train.resolutions import Resolution, capped, make_resolutions, seen_parents
+from eclare_py.train.transformer_tuning import LevelRun, encode, fine_tune, make_optimizer
 from eclare_py.train.watching import cluster_recall
 from eclare_py.types import Csr, IntArray
 

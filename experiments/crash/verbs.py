@@ -17,6 +17,7 @@ from runner import main as run_experiments
 from eclare_py import EclareClassifier, load_dataset
 from eclare_py.cli import main, ranking_file
 from eclare_py.errors import EclareError
+from eclare_py.persist import fingerprint
 from eclare_py.storage import atomic_file
 
 RECIPE = """\
@@ -29,7 +30,6 @@ rank: {steps: 20, fusion_batch: 128, hidden: 4, shortlist: 20, linear_candidates
 training: {surrogate_epochs: 2, ranker_epochs: 1, batch_size: 64, mined: 8, hard_negatives: 2, checkpoint_seconds: 0}
 """
 _SIZES = ("--set", "labels=50", "--set", "documents=240")
-_MEASURED = ("finetuned",)  # facts that hold a time
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,11 @@ def make_verbs(root: Path) -> dict[str, Verb]:
         Verb("import", "data", lambda at: _command("data", "import", root / "table.jsonl", "--out", at / "data"),
              load_dataset, _digest_of_folder, root / "old-import"),
         Verb("train", "model", lambda at: _train(root, at / "model"),
-             EclareClassifier.load, _digest_of_model, root / "old-model"),
+             EclareClassifier.load, fingerprint, root / "old-model"),
         Verb("finetune", "model", lambda at: _finetune(root, at / "model"),
-             EclareClassifier.load, _digest_of_model, root / "old-model"),
+             EclareClassifier.load, fingerprint, root / "old-model"),
         Verb("save", "model", lambda at: _save(classifier, at / "model"),
-             EclareClassifier.load, _digest_of_model, root / "old-model"),
+             EclareClassifier.load, fingerprint, root / "old-model"),
         Verb("predict", "out", lambda at: predict(at / "out", "jsonl"), _read, _digest_of_file, root / "old-lines"),
         Verb("predict-npz", "out", lambda at: predict(at / "out", "npz"), _read, _digest_of_file, root / "old-matrix"),
         Verb("experiment", "toy.json", lambda at: _experiment(root, at), _read, _digest_of_metrics, root / "old.json"),
@@ -179,17 +179,9 @@ def _digest_of_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _digest_of_folder(folder: Path, left_out: tuple[str, ...] = ()) -> str:
+def _digest_of_folder(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name not in left_out:
+        if path.is_file():
             digest.update(f"{path.relative_to(folder)} {_digest_of_file(path)}\n".encode())
     return digest.hexdigest()
-
-
-def _digest_of_model(folder: Path) -> str:
-    """Of everything but times: the log, the times, facts that hold one, and the manifest with their checksums."""
-    facts = json.loads((folder / "facts.json").read_text())
-    known = json.dumps({key: value for key, value in facts.items() if key not in _MEASURED}, sort_keys=True)
-    rest = _digest_of_folder(folder, ("events.jsonl", "facts.json", "times.json", "manifest.json"))
-    return hashlib.sha256(f"{rest} {known}".encode()).hexdigest()

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from eclare_py.errors import EclareError
 
-SECONDS = 10
+SECONDS = 10  # of the processor: other programs may keep it busy
+PATIENCE = 3  # times as many on the clock, for what waits and does nothing
 HEADROOM = 512 << 20  # address space that an attempt may take beyond what its parent has
 ANSWERED, REFUSED = "answered", "refused"
 PAGE = resource.getpagesize()
@@ -57,8 +58,8 @@ def judge(attempt: Callable[[], None], *, seconds: int = SECONDS, headroom: int 
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        if number == signal.SIGALRM:
-            return Verdict("hang", f"no end after {seconds} s")
+        if number in (signal.SIGALRM, signal.SIGPROF):
+            return Verdict("hang", f"no end after {seconds} s of the processor, or {PATIENCE * seconds} on the clock")
         return Verdict("signal", signal.Signals(number).name)
     return Verdict(**json.loads(told)) if told else Verdict("escaped", f"exit {os.WEXITSTATUS(status)}")
 
@@ -67,8 +68,10 @@ def _run(attempt: Callable[[], None], writing: int, seconds: int, headroom: int)
     """The whole life of the child: it never returns."""
     try:
         faulthandler.disable()
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the kernel ends it, also within compiled code
-        signal.alarm(seconds)
+        for number in (signal.SIGALRM, signal.SIGPROF):  # the kernel ends it, also within compiled code
+            signal.signal(number, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.alarm(PATIENCE * seconds)
         before, size = _memory()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (size + headroom, size + headroom))

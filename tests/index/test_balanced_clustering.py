@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eclare_py.errors import UsageError
-from eclare_py.index import balanced_kmeans, clustering
+from eclare_py.index import balanced_kmeans, clustering, descent
 from eclare_py.index.splits import split_node, split_wide
 
 
@@ -78,7 +78,7 @@ def test_wide_split_equals_the_serial_one_to_the_bit():
 
 
 def test_same_clusters_on_one_and_two_threads_and_with_the_same_seed(monkeypatch):
-    monkeypatch.setattr(clustering, "_WIDE_FROM", 4000)
+    monkeypatch.setattr(descent, "_WIDE_FROM", 4000)
     points = np.random.default_rng(1).standard_normal((9001, 6)).astype(np.float32)
     threads = numba.get_num_threads()
     both = balanced_kmeans(points, max_leaf=40, seed=9)

@@ -1,0 +1,79 @@
+"""Large arrays of a training on disk instead of in memory, for data that memory does not hold.
+
+    with spooled(folder):
+        rows = features.transform(texts)   # as ever, but its values are mapped from a file
+
+Code that makes large arrays piece by piece collects them in a `Collector`, which is in memory unless the call is
+inside of `spooled`. The numbers are the same; only where they lie is not. Mapped pages are given back by the system
+when memory is short, which memory that was allocated is not.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_folder: ContextVar[Path | None] = ContextVar("folder", default=None)
+
+
+@contextmanager
+def spooled(folder: str | Path | None) -> Iterator[None]:
+    """Keep what is collected inside of this block in files of `folder`; None leaves it in memory.
+
+    The files have no names: they are gone when their arrays are, whatever ends the process.
+    """
+    if folder is not None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    token = _folder.set(None if folder is None else Path(folder))
+    try:
+        yield
+    finally:
+        _folder.reset(token)
+
+
+class Collector:
+    """Pieces of one flat array.
+
+    Args:
+        dtype: Of the array; pieces must be of it.
+    """
+
+    def __init__(self, dtype: npt.DTypeLike) -> None:
+        self._dtype = np.dtype(dtype)
+        self._pieces: list[npt.NDArray[Any]] = []
+        folder = _folder.get()
+        self._file = None if folder is None else tempfile.TemporaryFile(dir=folder)
+        self._size = 0
+
+    def add(self, piece: npt.NDArray[Any]) -> None:
+        """Add a piece behind the others.
+
+        Raises:
+            ValueError: It is not flat, or of another type.
+        """
+        if piece.ndim != 1 or piece.dtype != self._dtype:
+            raise ValueError(f"a piece is {piece.ndim}-d {piece.dtype}, expected flat {self._dtype}")
+        self._size += len(piece)
+        if self._file is None:
+            self._pieces.append(piece)
+        else:
+            self._file.write(np.ascontiguousarray(piece).data)
+
+    def finish(self) -> npt.NDArray[Any]:
+        """The whole array. The collector is empty then: pieces are as large as the whole."""
+        pieces, file, size = self._pieces, self._file, self._size
+        self._pieces, self._file, self._size = [], None, 0
+        if file is None:
+            return np.concatenate([np.empty(0, self._dtype), *pieces])
+        with file:
+            file.flush()
+            if not size:
+                return np.empty(0, self._dtype)
+            return np.asarray(np.memmap(file, dtype=self._dtype, mode="r+", shape=(size,)))
