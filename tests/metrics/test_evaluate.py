@@ -197,7 +197,7 @@ def test_the_result_file(tmp_path: Path) -> None:
         ("[]", "has no metrics"),
         ('{"metrics": 3}', "has no metrics"),
         ('{"metrics": {"P@1": "x"}}', "metric P@1 is 'x'"),
-        ('{"metrics": {"P@1": 1e999}}', "metric P@1 is inf"),
+        ('{"metrics": {"P@1": 1e999}}', "1e999 is beyond the largest number"),
         ('{"metrics": {}, "bins": [{"name": "x"}]}', "bins must be"),
         ('{"metrics": {}, "deciles": 1}', "deciles must be"),
         ('{"metrics": {}, "settings": []}', "must be objects"),
