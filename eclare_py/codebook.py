@@ -23,6 +23,7 @@ GROUP = 4  # numbers behind one byte
 _PATTERNS = 256
 _SAMPLE = 100_000  # groups that the codebook is fitted on
 _ROUNDS = 15
+_BLOCK = 8192  # rows coded at once
 
 
 class Groups(NamedTuple):
@@ -42,8 +43,13 @@ class Groups(NamedTuple):
 
     def dense(self, rows: npt.NDArray[np.integer] | slice = slice(None)) -> FloatArray:
         """(n, d) float32, of all rows or of some."""
-        values = self.patterns[self.codes[rows]].reshape(len(self.codes[rows]), -1)[:, : self.dim]
-        return np.asarray(values * self.scale[rows][:, None], dtype=np.float32)
+        codes, scale = self.codes[rows], self.scale[rows]
+        out = np.empty((len(codes), self.dim), dtype=np.float32)
+        for start in range(0, len(codes), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            values = self.patterns[codes[part]].reshape(len(codes[part]), -1)[:, : self.dim]
+            np.multiply(values, scale[part, None], out=out[part])
+        return out
 
 
 def group(matrix: FloatArray, *, seed: int = 0) -> Groups:
@@ -61,22 +67,49 @@ def group(matrix: FloatArray, *, seed: int = 0) -> Groups:
         row = int(np.argmin(np.isfinite(matrix).all(axis=1)))
         raise ValueError(f"row {row} holds NaN or infinity and cannot be quantised")
     size = np.sqrt(np.einsum("ij,ij->i", matrix, matrix) / max(dim, 1)).astype(np.float32)
-    padded = -(-dim // GROUP)
-    scaled = np.zeros((n, padded * GROUP), dtype=np.float32)
-    scaled[:, :dim] = matrix / np.where(size > 0, size, 1)[:, None]
-    patterns = _fit(scaled[size > 0].reshape(-1, GROUP), seed)
-    codes = _nearest(scaled.reshape(-1, GROUP), patterns).reshape(n, padded)
-    fitted = patterns[codes].reshape(n, padded * GROUP)[:, :dim] if n else scaled[:, :dim]
-    square = np.einsum("ij,ij->i", fitted, fitted)
-    scale = np.maximum(np.einsum("ij,ij->i", fitted, matrix) / np.where(square > 0, square, 1), 0).astype(np.float32)
-    codes[scale == 0] = 0  # as they come back from the disk, which leaves such rows out
+    patterns = _fit(_sampled(matrix, size, seed))
+    codes = np.empty((n, -(-dim // GROUP)), dtype=np.uint8)
+    scale = np.empty(n, dtype=np.float32)
+    for start in range(0, n, _BLOCK):  # in pieces, as memory is what this waits for
+        part = slice(start, start + _BLOCK)
+        codes[part], scale[part] = _coded(matrix[part], size[part], patterns)
     return Groups(codes, scale, patterns, dim)
 
 
-def _fit(groups: FloatArray, seed: int) -> FloatArray:
+def _scaled(matrix: FloatArray, size: FloatArray) -> FloatArray:
+    """(n, g, 4) groups of the rows over their size, filled up with zeros."""
+    n, dim = matrix.shape
+    width = -(-dim // GROUP)
+    scaled = np.zeros((n, width * GROUP), dtype=np.float32)
+    scaled[:, :dim] = matrix / np.where(size > 0, size, 1)[:, None]
+    return scaled.reshape(n, width, GROUP)
+
+
+def _sampled(matrix: FloatArray, size: FloatArray, seed: int) -> FloatArray:
+    """Some groups of the rows that are not zero, in the order in which they were drawn."""
+    rows, width = np.flatnonzero(size > 0), -(-matrix.shape[1] // GROUP)
+    total = len(rows) * width
+    drawn = np.random.default_rng(seed).choice(total, min(_SAMPLE, total), replace=False)
+    chosen, place = np.unique(rows[drawn // max(width, 1)], return_inverse=True)
+    return _scaled(matrix[chosen], size[chosen])[place, drawn % max(width, 1)]
+
+
+def _coded(
+    matrix: FloatArray, size: FloatArray, patterns: FloatArray
+) -> tuple[npt.NDArray[np.uint8], FloatArray]:
+    """Codes and scales of some rows."""
+    n, dim = matrix.shape
+    scaled = _scaled(matrix, size)
+    codes = _nearest(scaled.reshape(-1, GROUP), patterns).reshape(scaled.shape[:2])
+    fitted = patterns[codes].reshape(n, codes.shape[1] * GROUP)[:, :dim]
+    square = np.einsum("ij,ij->i", fitted, fitted)
+    scale = np.maximum(np.einsum("ij,ij->i", fitted, matrix) / np.where(square > 0, square, 1), 0).astype(np.float32)
+    codes[scale == 0] = 0  # as they come back from the disk, which leaves such rows out
+    return codes, scale
+
+
+def _fit(sample: FloatArray) -> FloatArray:
     """(256, 4) patterns by k-means; fewer groups than patterns are patterns themselves."""
-    rng = np.random.default_rng(seed)
-    sample = groups[rng.choice(len(groups), min(_SAMPLE, len(groups)), replace=False)]
     patterns = np.zeros((_PATTERNS, GROUP), dtype=np.float32)
     start = sample[: min(_PATTERNS, len(sample))]
     patterns[: len(start)] = start
