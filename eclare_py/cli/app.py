@@ -11,9 +11,8 @@ from typer.core import TyperGroup
 from eclare_py import __version__
 from eclare_py.cli import compare, data, evaluate, explain, finetune, graph, inspect, labels, predict, serve, train
 from eclare_py.cli.console import errors
+from eclare_py.cli.work import INTERRUPTED
 from eclare_py.errors import EclareError
-
-INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
 
 class ErrorGroup(TyperGroup):

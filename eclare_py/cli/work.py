@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from eclare_py.estimator import EclareClassifier
     from eclare_py.train.events import Listener
 
-INTERRUPTED = 130
+INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 _CALL = "call.json"  # of what the run is
 _OURS = {"checkpoint", "events.jsonl", "embeddings", "imputation", _CALL}  # what training keeps in its working folder
 _MARKS = (".tmp-", ".old-", ".lock")  # what a kill may leave of these, e.g. checkpoint.tmp-<pid>

@@ -105,6 +105,12 @@ class Dataset:
             filter_pairs=_pick_pairs(self.filter_pairs, picked, (len(self), self.n_labels)),
         )
 
+    def with_ids(self, kind: str) -> Dataset:
+        """The data set with ids: by their line in the file, "KIND 1", where documents have none."""
+        if self.ids is not None:
+            return self
+        return replace(self, ids=[f"{kind} {row + 1}" for row in range(self.n_documents)])
+
     def followed_by(self, other: Dataset) -> Dataset:
         """These documents, then those of another set over the same labels; ids stay where both sets have them.
 

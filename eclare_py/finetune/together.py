@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -60,27 +60,21 @@ def bring_together(model: LabelTable, new: Dataset, old: Dataset | None) -> Toge
     place = np.full(len(model.texts), -1, dtype=np.int64)  # row of the model -> row here
     place[known] = np.arange(len(known))
     added = np.flatnonzero(found < 0)
-    rows = np.where(found >= 0, place[found], -1)
+    rows = _places(found, place)
     rows[added] = len(known) + np.arange(len(added))
     names = _names(model, known, new, rows, added)
     if old is not None:
         old = renumbered(old, _places(match_labels(model, old.label_texts, old.label_ids), place), names)
     return Together(
-        named(renumbered(new, rows, names), "new document"),
-        None if old is None else named(old, "train document"),
+        renumbered(new, rows, names).with_ids("new document"),
+        None if old is None else old.with_ids("train document"),
         np.concatenate([known, np.full(len(added), -1, dtype=np.int64)]),
         len(model.texts) - len(known),
     )
 
 
-def named(data: Dataset, kind: str) -> Dataset:
-    """The data set with ids, for explanations name documents: by their line in the file where they have none."""
-    if data.ids is not None:
-        return data
-    return replace(data, ids=[f"{kind} {row + 1}" for row in range(data.n_documents)])
-
-
 def _places(found: IntArray, place: IntArray) -> IntArray:
+    """Rows here of labels by their rows in the model, -1 where there is none."""
     return np.where(found >= 0, place[found], -1)
 
 

@@ -88,8 +88,8 @@ def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepare
             f"{dataset.n_documents} train documents are too few: {wanted} are held out for the fusion, and at least as "
             f"many must be left; give {2 * wanted} or more"
         )
-    if dataset.ids is None:  # explanations name train documents: by their line in the file, not in what is left of it
-        dataset = replace(dataset, ids=[f"train document {row + 1}" for row in range(dataset.n_documents)])
+    # Before the split: explanations name train documents by their line in the file, not in what is left of it.
+    dataset = dataset.with_ids("train document")
     train, held_out = dataset.split(wanted, seed=recipe.seed)
     features = TfidfFeatures.fit(train.texts, dataset.label_texts, config=recipe.features)
     label_rows = features.transform(dataset.label_texts)
