@@ -5,6 +5,7 @@ Letters in shapes: N documents, L labels, B batch, K shortlist, k top-k, d embed
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -25,6 +26,16 @@ def as_csr(matrix: Any, *, dtype: npt.DTypeLike = np.float32) -> Csr:
     csr.sum_duplicates()
     csr.sort_indices()
     return csr
+
+
+def row_blocks(matrix: Csr, rows: int, entries: int = 1 << 22) -> Iterator[slice]:
+    """Consecutive rows to be worked on at once: at most `rows`, and `entries` entries, but one row at least."""
+    start, total = 0, matrix.shape[0]
+    while start < total:
+        fitting = int(np.searchsorted(matrix.indptr, matrix.indptr[start] + entries, side="right")) - 1
+        stop = min(max(fitting, start + 1), start + rows, total)
+        yield slice(start, stop)
+        start = stop
 
 
 def narrow(pointers: IntArray) -> npt.NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,7 +69,7 @@ def estimate_training(train: Dataset, recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _mean_terms(features: Any, texts: list[str]) -> float:
+def _mean_terms(features: Any, texts: Sequence[str]) -> float:
     step = max(len(texts) // _SAMPLE, 1)
     matrix = features.transform(texts[::step])
     return float(matrix.nnz / max(matrix.shape[0], 1))

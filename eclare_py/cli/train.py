@@ -29,8 +29,8 @@ def train(
     track: Track = None,
     spool: Annotated[
         Path | None,
-        typer.Option("--spool", help="Folder on a fast disk that holds the TF-IDF rows instead of memory.",
-                     show_default=False, file_okay=False),
+        typer.Option("--spool", help="Folder on a fast disk that holds texts, TF-IDF rows and document vectors instead "
+                     "of memory.", show_default=False, file_okay=False),
     ] = None,
 ) -> None:  # fmt: skip
     """Train a model.
@@ -46,13 +46,20 @@ def train(
     eclare train default --data data/debian --out models/debian --track tensorboard=runs --track mlflow=sqlite:///ml.db
     torchrun --nproc-per-node 2 -m eclare_py.cli train default --data data/debian --out models/debian
     """
+    with spooled(spool):
+        _train(recipe, data, out, overrides or [], resume, device, track or [], spool)
+
+
+def _train(
+    recipe: str, data: Path, out: Path, overrides: list[str], resume: bool | None, device: str, track: list[str],
+    spool: Path | None,
+) -> None:  # fmt: skip
     from eclare_py.data.dataset import load_dataset
     from eclare_py.persist import KIND
 
     folder = load_dataset(data)
     if follows():
-        with spooled(spool):
-            follow(recipe, overrides or (), folder, device=device)
+        follow(recipe, overrides, folder, device=device)
         return
     check_target(out, KIND)
     # Only now, as it loads torch.
@@ -61,20 +68,19 @@ def train(
     from eclare_py.estimator import EclareClassifier
     from eclare_py.train.prepare import fingerprint
 
-    classifier = EclareClassifier.from_recipe(recipe, overrides or (), device=device)
+    classifier = EclareClassifier.from_recipe(recipe, overrides, device=device)
 
     def fit(work: Path, go_on: bool, listener: Listener) -> EclareClassifier:
-        with spooled(spool):
-            classifier.fit(folder, folder=work, resume=go_on, listener=listener)
+        classifier.fit(folder, folder=work, resume=go_on, listener=listener)
         classifier.pipeline.facts["data"] = folder.name
         return classifier
 
     command = ["eclare", "train", recipe, "--data", str(data), "--out", str(out)]
-    command += [word for one in overrides or () for word in ("--set", one)]
+    command += [word for one in overrides for word in ("--set", one)]
     command += [] if device == "auto" else ["--device", device]
     command += [] if spool is None else ["--spool", str(spool)]
     call = {"recipe": to_mapping(classifier.settings()), "data": fingerprint(folder.train), "device": device}
     train_beside(
-        out, fit, command=command, call=call, resume=True if restarted() else resume, track=track or (),
+        out, fit, command=command, call=call, resume=True if restarted() else resume, track=track,
         together=joined(device),
     )  # fmt: skip

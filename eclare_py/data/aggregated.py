@@ -24,6 +24,7 @@ import scipy.sparse as sp
 from eclare_py.data.dataset import Dataset, no_pairs
 from eclare_py.data.label_edges import no_edges
 from eclare_py.errors import UsageError
+from eclare_py.storage.texts import collect_texts
 from eclare_py.types import Csr, IntArray, as_csr, check_csr
 
 
@@ -76,7 +77,7 @@ class AggregatedDataset(Dataset):
         group_labels: Csr,
         label_texts: Sequence[str],
         *,
-        ids: list[str] | None = None,
+        ids: Sequence[str] | None = None,
         label_ids: list[str] | None = None,
         filter_pairs: IntArray | None = None,
         label_edges: IntArray | None = None,
@@ -86,7 +87,7 @@ class AggregatedDataset(Dataset):
         edges = no_edges() if label_edges is None else label_edges
         labels = labels_of_members(groups, group_labels, pairs)
         return cls(
-            list(texts), labels, list(label_texts), ids, label_ids, pairs, edges, groups=groups,
+            collect_texts(texts), labels, list(label_texts), ids, label_ids, pairs, edges, groups=groups,
             group_labels=group_labels,
         )  # fmt: skip
 

@@ -17,6 +17,7 @@ from eclare_py.data.lines import lone_surrogate
 from eclare_py.data.problems import Report, show
 from eclare_py.data.rows import compact_csr
 from eclare_py.errors import DataError, UsageError
+from eclare_py.storage.texts import collect_texts, join_texts, pick_texts
 from eclare_py.types import Csr, IntArray, as_csr, check_csr
 
 DEFAULT_PROPENSITY_A = 0.55
@@ -33,7 +34,7 @@ class Dataset:
     """Documents and their relevant labels.
 
     Attributes:
-        texts: N document texts.
+        texts: N document texts; read inside of `storage.spool.spooled`, they and the ids lie on disk.
         labels: (N, L) CSR float32, sorted unique indices; an entry is the relevance, 1 unless the data say otherwise.
         label_texts: L label texts.
         ids: N document ids, where the data have them.
@@ -46,10 +47,10 @@ class Dataset:
         ValueError: The parts do not fit each other.
     """
 
-    texts: list[str]
+    texts: Sequence[str]
     labels: Csr
     label_texts: list[str]
-    ids: list[str] | None = None
+    ids: Sequence[str] | None = None
     label_ids: list[str] | None = None
     filter_pairs: IntArray = field(default_factory=no_pairs)
     label_edges: IntArray = field(default_factory=no_edges)
@@ -96,12 +97,11 @@ class Dataset:
         picked = np.flatnonzero(picked) if picked.dtype == np.bool_ else picked.astype(np.int64)
         if len(picked) and (picked.min() < 0 or picked.max() >= len(self)):
             raise UsageError(f"row {int(picked.max())} is outside the {len(self)} documents")
-        places = picked.tolist()
         return replace(
             self,
-            texts=[self.texts[row] for row in places],
+            texts=pick_texts(self.texts, picked),
             labels=as_csr(self.labels[picked]),
-            ids=None if self.ids is None else [self.ids[row] for row in places],
+            ids=None if self.ids is None else pick_texts(self.ids, picked),
             filter_pairs=_pick_pairs(self.filter_pairs, picked, (len(self), self.n_labels)),
         )
 
@@ -109,7 +109,7 @@ class Dataset:
         """The data set with ids: by their line in the file, "KIND 1", where documents have none."""
         if self.ids is not None:
             return self
-        return replace(self, ids=[f"{kind} {row + 1}" for row in range(self.n_documents)])
+        return replace(self, ids=collect_texts(f"{kind} {row + 1}" for row in range(self.n_documents)))
 
     def followed_by(self, other: Dataset) -> Dataset:
         """These documents, then those of another set over the same labels; ids stay where both sets have them.
@@ -120,10 +120,10 @@ class Dataset:
         if other.n_labels != self.n_labels:
             raise UsageError(f"{other.n_labels} labels cannot follow {self.n_labels}: bring both to the same labels")
         return Dataset(
-            [*self.texts, *other.texts],
+            join_texts(self.texts, other.texts),
             as_csr(sp.vstack([self.labels, other.labels])),
             self.label_texts,
-            ids=None if self.ids is None or other.ids is None else [*self.ids, *other.ids],
+            ids=None if self.ids is None or other.ids is None else join_texts(self.ids, other.ids),
             label_ids=self.label_ids,
             filter_pairs=np.concatenate([self.filter_pairs, other.filter_pairs + [self.n_documents, 0]]),
             label_edges=sorted_edges(np.concatenate([self.label_edges, other.label_edges])),
@@ -190,7 +190,7 @@ class Dataset:
             indptr.append(len(indices))
         values = np.ones(len(indices), dtype=np.float32)
         flat, pointers = np.array(indices, dtype=np.int64), np.array(indptr, dtype=np.int64)
-        return cls(list(texts), compact_csr(values, flat, pointers, len(contents)), contents, label_ids=names)
+        return cls(collect_texts(texts), compact_csr(values, flat, pointers, len(contents)), contents, label_ids=names)
 
     @classmethod
     def from_matrix(
@@ -225,9 +225,8 @@ class Dataset:
         _check_texts(contents, "label")
         ones = np.ones(matrix.nnz, dtype=np.float32)
         pointers = matrix.indptr.astype(np.int64)
-        return cls(
-            list(texts), compact_csr(ones, matrix.indices.astype(np.int64), pointers, total), contents, label_ids=ids
-        )
+        entries = compact_csr(ones, matrix.indices.astype(np.int64), pointers, total)
+        return cls(collect_texts(texts), entries, contents, label_ids=ids)
 
 
 @dataclass(frozen=True, eq=False)

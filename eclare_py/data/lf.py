@@ -24,6 +24,7 @@ from eclare_py.data.rows import (
     checked_text,
     tell_duplicate_ids,
 )
+from eclare_py.storage.texts import TextCollector
 
 __all__ = ["LfWriter", "parse_object", "read_documents", "read_labels", "write_lf"]
 
@@ -40,10 +41,11 @@ def read_labels(path: Path, report: Report) -> LabelRows:
             continue
         texts.append(_text(row, place, "\\u" in line, "label"))
         ids.add(row.get("uid"), place)
-    tell_duplicate_ids(ids.finish(), place, "label")
+    names = ids.finish()
+    tell_duplicate_ids(names, place, "label")
     if lines.complete and not texts:
         report.error(path, None, "no labels in it: write one object with a title for each label")
-    return LabelRows(texts, ids.finish(), lines.complete)
+    return LabelRows(texts, None if names is None else list(names), lines.complete)
 
 
 def read_documents(
@@ -57,21 +59,21 @@ def read_documents(
         report: Told every problem.
         labelled: Every document has labels; False: none may have, as they are of groups.
     """
-    place, ids, texts, matrix = Place(path, report), IdColumn(), [], LabelMatrix()
+    place, ids, texts, matrix = Place(path, report), IdColumn(), TextCollector(), LabelMatrix()
     lines = LineReader(path, report)
     for place.line, line in lines:
         row = None if line is None else parse_object(line, place)
         if row is None or line is None:
-            texts.append("")
+            texts.add("")
             ids.skip()
             matrix.add([], None)
             continue
-        texts.append(_text(row, place, "\\u" in line, "document"))
+        texts.add(_text(row, place, "\\u" in line, "document"))
         ids.add(row.get("uid"), place)
         matrix.add(*(_targets(row, n_labels, place) if labelled else _no_targets(row, place)))
-    if lines.complete and not texts:
+    if lines.complete and not len(texts):
         report.error(path, None, "no documents in it: write one object with title and target_ind for each document")
-    return DocumentRows(texts, matrix.finish(n_labels), ids.finish(), lines.complete)
+    return DocumentRows(texts.finish(), matrix.finish(n_labels), ids.finish(), lines.complete)
 
 
 def parse_object(line: str, place: Place) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from eclare_py.data.lines import lone_surrogate
 from eclare_py.data.problems import Place, show
+from eclare_py.storage.texts import TextCollector
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 
@@ -41,9 +42,9 @@ class LabelRows:
 class DocumentRows:
     """Documents of one split as read; `labels` is (N, L), the rest as in `LabelRows`."""
 
-    texts: list[str]
+    texts: Sequence[str]
     labels: Csr
-    ids: list[str] | None
+    ids: Sequence[str] | None
     complete: bool
 
     @property
@@ -56,7 +57,7 @@ class IdColumn:
     """Optional ids that all rows have or none."""
 
     def __init__(self) -> None:
-        self.values: list[str] = []
+        self._values = TextCollector()
         self._expected: bool | None = None
 
     def add(self, value: object, place: Place) -> None:
@@ -72,15 +73,16 @@ class IdColumn:
             place.fault(
                 "uid is missing, rows before have one" if self._expected else "uid given, rows before have none"
             )
-        self.values.append(value or "")
+        self._values.add(value or "")
 
     def skip(self) -> None:
         """Add an empty id for a row that could not be read."""
-        self.values.append("")
+        self._values.add("")
 
-    def finish(self) -> list[str] | None:
+    def finish(self) -> Sequence[str] | None:
         """All ids, None where the rows have none."""
-        return self.values if self._expected else None
+        values = self._values.finish()
+        return values if self._expected else None
 
 
 class LabelMatrix:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,5 +88,5 @@ def _share(mask: npt.NDArray[np.bool_]) -> float:
     return round(float(mask.mean()), 6) if len(mask) else 0.0
 
 
-def _median_length(texts: list[str]) -> float:
+def _median_length(texts: Sequence[str]) -> float:
     return float(np.median([len(text) for text in texts])) if texts else 0.0

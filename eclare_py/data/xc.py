@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ from eclare_py.data.lines import LineReader
 from eclare_py.data.problems import Place, Report, show
 from eclare_py.data.rows import DocumentRows, LabelRows, checked_text, compact_csr, is_relevance
 from eclare_py.storage import atomic_file
+from eclare_py.storage.texts import TextCollector
 from eclare_py.types import Csr
 
 LABEL_MATRICES: dict[Literal["train", "test"], str] = {"train": "trn_X_Y.txt", "test": "tst_X_Y.txt"}
@@ -167,9 +168,9 @@ def write_all_in_one(path: str | Path, split: SparseSplit) -> None:
 def read_label_texts(path: Path, report: Report) -> LabelRows:
     """Read raw/Y.txt, a label text a line."""
     texts, complete = _texts(path, report, "label")
-    if complete and not texts:
+    if complete and not len(texts):
         report.error(path, None, "no labels in it: write one text a line")
-    return LabelRows(texts, None, complete)
+    return LabelRows(list(texts), None, complete)
 
 
 def read_documents(matrix_path: Path, text_path: Path, n_labels: int | None, report: Report) -> DocumentRows:
@@ -241,9 +242,9 @@ def _rows_of(matrix: Csr) -> Iterator[tuple[int, str]]:
         yield row, " ".join(f"{index}:{np.format_float_positional(value, trim='0')}" for index, value in pairs)
 
 
-def _texts(path: Path, report: Report, kind: str) -> tuple[list[str], bool]:
-    place, texts = Place(path, report), []
+def _texts(path: Path, report: Report, kind: str) -> tuple[Sequence[str], bool]:
+    place, texts = Place(path, report), TextCollector()
     lines = LineReader(path, report)
     for place.line, line in lines:
-        texts.append("" if line is None else checked_text(line, place, escaped=False, kind=kind))
-    return texts, lines.complete
+        texts.add("" if line is None else checked_text(line, place, escaped=False, kind=kind))
+    return texts.finish(), lines.complete

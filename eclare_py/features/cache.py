@@ -21,6 +21,7 @@ from safetensors.numpy import save
 from eclare_py.errors import ModelError
 from eclare_py.features.transformer import TextEncoder
 from eclare_py.storage import atomic_file
+from eclare_py.storage.spool import empty
 from eclare_py.types import FloatArray
 
 _KEY = np.dtype("S32")  # compared as 32 bytes: all keys have one length, so numpy's padding rule does not matter
@@ -58,7 +59,7 @@ class CachedEncoder:
         return self.encoder.fingerprint
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Vectors of texts, in memory.
+        """Vectors of texts.
 
         Args:
             texts: N texts.
@@ -66,7 +67,7 @@ class CachedEncoder:
         Returns:
             (N, d) float32.
         """
-        vectors = np.empty((len(texts), self.dim), dtype=np.float32)
+        vectors: FloatArray = empty((len(texts), self.dim), np.float32)
         for start, block in self.blocks(texts):
             vectors[start : start + len(block)] = block
         return vectors

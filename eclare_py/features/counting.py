@@ -3,11 +3,15 @@
 Two passes. The first counts in how many texts each 64-bit hash occurs: 16 bytes a slot of a hash table. The second
 collects the strings of those that are kept, and compares every later occurrence with the string first seen, so that two
 n-grams of one hash are noticed; another hash seed is taken then.
+
+Most n-grams of long texts are too rare to be kept, and the table of all of them grows with the text. Inside of
+`storage.spool.spooled` the first pass writes the hashes to disk, in files by their first bits, and counts file by file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +28,11 @@ from eclare_py.features.ngrams import (
     text_blocks,
 )
 from eclare_py.features.vocabulary import Vocabulary
+from eclare_py.storage.spool import Collector, spooling
 
 _MAX_SEEDS = 8
+_PART_BITS = 6  # of a hash that tell its file
+_PART_BLOCK = 1 << 18  # hashes of a file counted at once
 
 
 def fit_vocabulary(
@@ -47,7 +54,7 @@ def fit_vocabulary(
     """
     blocks = list(text_blocks(texts))
     for seed in range(_MAX_SEEDS):
-        keys, frequencies = _count_hashes(texts, blocks, ngrams, seed)
+        keys, frequencies = _count_hashes(texts, blocks, ngrams, seed, min_df)
         floor = _frequency_floor(frequencies, min_df, max_features)
         kept = frequencies >= floor
         terms = _collect_terms(texts, blocks, ngrams, seed, keys[kept])
@@ -67,19 +74,39 @@ def _frequency_floor(frequencies: Int64Array, min_df: int, max_features: int | N
 
 
 def _count_hashes(
-    texts: Sequence[str], blocks: list[tuple[int, int]], ngrams: NgramRange, seed: int
+    texts: Sequence[str], blocks: list[tuple[int, int]], ngrams: NgramRange, seed: int, min_df: int
 ) -> tuple[HashArray, Int64Array]:
-    """Document frequency of each distinct hash."""
+    """Hashes that `min_df` texts have, and how many do; with counting in memory the rarer ones too."""
+    found = ((start, slices(texts[start:stop], ngrams, seed)) for start, stop in blocks)
+    if not spooling():
+        return _counted((block.hashes, block.pointers, start) for start, block in found)
+    parts = [Collector(np.uint64) for _ in range(1 << _PART_BITS)]
+    for _, block in found:
+        hashes, ends = _distinct(block.hashes, block.pointers, 64 - _PART_BITS)
+        for part, begin, end in zip(parts, ends[:-1], ends[1:], strict=True):
+            part.add(hashes[begin:end])
+    counted = [_counted(_single(part.finish()), min_df) for part in parts]
+    return np.concatenate([keys for keys, _ in counted]), np.concatenate([counts for _, counts in counted])
+
+
+def _single(hashes: HashArray) -> Iterator[tuple[HashArray, Int64Array, int]]:
+    """Hashes of which each counts, as those of a text of its own, in blocks for `_counted`."""
+    for start in range(0, len(hashes), _PART_BLOCK):
+        block = hashes[start : start + _PART_BLOCK]
+        yield block, np.arange(len(block) + 1), start
+
+
+def _counted(blocks: Iterable[tuple[HashArray, Int64Array, int]], least: int = 1) -> tuple[HashArray, Int64Array]:
+    """Hashes that `least` texts have, and how many do; a block: hashes, where each text's begin, its first text."""
     keys, counts, last = _empty_counts(1 << 16)
     used = 0
-    for start, stop in blocks:
-        found = slices(texts[start:stop], ngrams, seed)
-        while 2 * (used + len(found.hashes)) > len(keys):
+    for hashes, pointers, first in blocks:
+        while 2 * (used + len(hashes)) > len(keys):
             grown = _empty_counts(2 * len(keys))
             _rehash(keys, counts, last, *grown)
             keys, counts, last = grown
-        used += _count_block(found.hashes, found.pointers, start, keys, counts, last)
-    filled = counts > 0
+        used += _count_block(hashes, pointers, first, keys, counts, last)
+    filled = counts >= least
     return keys[filled], counts[filled].astype(np.int64)
 
 
@@ -130,6 +157,32 @@ def _count_block(
                 counts[place] += 1
                 last[place] = first_text + text
     return new
+
+
+@compiled
+def _distinct(hashes: HashArray, pointers: Int64Array, shift: int) -> Any:
+    """The distinct hashes of each text, put together by their first bits: what is left after `shift` bits on the right.
+
+    Returns:
+        The hashes, and where those of each part begin.
+    """
+    kept, used = np.empty_like(hashes), 0
+    for text in range(len(pointers) - 1):
+        own = np.sort(hashes[pointers[text] : pointers[text + 1]])
+        for position in range(len(own)):
+            if position == 0 or own[position] != own[position - 1]:
+                kept[used] = own[position]
+                used += 1
+    ends = np.zeros((1 << (64 - shift)) + 1, dtype=np.int64)
+    for position in range(used):
+        ends[np.int64(kept[position] >> np.uint64(shift)) + 1] += 1
+    ends = np.cumsum(ends)
+    places, parted = ends[:-1].copy(), np.empty(used, dtype=np.uint64)
+    for position in range(used):
+        part = np.int64(kept[position] >> np.uint64(shift))
+        parted[places[part]] = kept[position]
+        places[part] += 1
+    return parted, ends
 
 
 @compiled

@@ -18,7 +18,10 @@ from eclare_py.features.lora import add_lora, merge_lora
 from eclare_py.features.model_folder import find_model, load_model
 from eclare_py.features.tokens import Tokens
 from eclare_py.features.transformer_config import TransformerConfig
+from eclare_py.storage.spool import Collector, empty
 from eclare_py.types import FloatArray
+
+_BLOCK = 8192  # texts cut at once: lists of numbers take ten times the room
 
 
 class TextTransformer(torch.nn.Module):
@@ -92,14 +95,18 @@ class TextTransformer(torch.nn.Module):
             labels: These are label texts: the prompt of labels goes before them.
         """
         prompt = self.config.label_prompt if labels else self.config.document_prompt
-        clean = [prompt + text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         padding = int(self.network.tokenizer.pad_token_id or 0)
-        if not clean:
-            return Tokens.of([], padding)
-        cut = self.network.tokenizer(
-            clean, truncation=True, max_length=self.max_length, padding=False, return_attention_mask=False
-        )
-        return Tokens.of(cut["input_ids"], padding)
+        ids, pointers = Collector(np.int32), [np.zeros(1, dtype=np.int64)]
+        for start in range(0, len(texts), _BLOCK):
+            block = texts[start : start + _BLOCK]
+            clean = [prompt + text.encode("utf-8", "replace").decode("utf-8") for text in block]
+            cut = self.network.tokenizer(
+                clean, truncation=True, max_length=self.max_length, padding=False, return_attention_mask=False
+            )
+            part = Tokens.of(cut["input_ids"], padding)
+            ids.add(part.ids)
+            pointers.append(pointers[-1][-1] + part.pointers[1:])
+        return Tokens(ids.finish(), np.concatenate(pointers), padding)
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Tokens of B texts -> (B, t), unit rows, with gradients; `chunk` texts at a time where the settings say so."""
@@ -134,7 +141,7 @@ class TextTransformer(torch.nn.Module):
     def encode(self, tokens: Tokens) -> FloatArray:
         """(N, t) float32 unit vectors, without gradients, texts of like length together."""
         was_training, _ = self.training, self.eval()
-        out = np.zeros((len(tokens), self.dim), dtype=np.float32)
+        out: FloatArray = empty((len(tokens), self.dim), np.float32)
         half = self.config.precision == "bfloat16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
             for rows in tokens.by_length(self.config.batch_size):

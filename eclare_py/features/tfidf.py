@@ -21,6 +21,7 @@ from eclare_py.features.ngrams import TOKEN_PATTERN, Int32Array, Int64Array, Ngr
 from eclare_py.features.vocabulary import Vocabulary
 from eclare_py.storage import State
 from eclare_py.storage.spool import Collector
+from eclare_py.storage.texts import TextStore, join_texts
 from eclare_py.types import Csr, FloatArray, IntArray, narrow
 
 _TRANSFORM_BLOCK = 1 << 19  # characters worked on at once: some 50 MB of temporaries with character n-grams
@@ -89,7 +90,7 @@ class TfidfFeatures:
             TrainingError: No feature is left.
         """
         config = config or FeatureConfig()
-        corpus = [*_checked(texts, "texts"), *_checked(label_texts, "label_texts")]
+        corpus = join_texts(_checked(texts, "texts"), _checked(label_texts, "label_texts"))
         vocabularies, idf = {}, {}
         for name, (ngrams, limit, _) in config.blocks().items():
             vocabularies[name], frequencies = fit_vocabulary(corpus, ngrams, min_df=config.min_df, max_features=limit)
@@ -208,6 +209,8 @@ def _checked(texts: Sequence[str], name: str) -> Sequence[str]:
     """Refuse one string in place of a list, and entries that are no strings."""
     if isinstance(texts, str):
         raise UsageError(f"{name} is one string; pass a list of strings")
+    if isinstance(texts, TextStore):
+        return texts
     for position, text in enumerate(texts):
         if not isinstance(text, str):
             raise UsageError(f"{name}[{position}] is {text!r}, not a string")

@@ -38,7 +38,7 @@ class TextEncoder(Protocol):
     @property
     def fingerprint(self) -> str: ...  # noqa: D102
 
-    def encode(self, texts: list[str]) -> FloatArray:
+    def encode(self, texts: Sequence[str]) -> FloatArray:
         """(N, d) float32 vectors of N texts."""
         ...
 

@@ -14,7 +14,7 @@ from eclare_py.linear.config import LinearConfig
 from eclare_py.linear.search import search_row, select_row, select_rows
 from eclare_py.linear.walks import multiply_chunks
 from eclare_py.storage import State
-from eclare_py.types import PADDING, Csr, FloatArray, IntArray, Ranking, rank
+from eclare_py.types import PADDING, Csr, FloatArray, IntArray, Ranking, rank, row_blocks
 
 _BLOCK = 4096  # documents searched at once
 
@@ -194,8 +194,7 @@ class LinearRanker:
         """(N, n) ones at the nodes in the beam below the last level there is, where that is not the labels' yet."""
         below = max(1, int(self.turns[-1].max()) + 1)
         parts = [
-            self._waves(documents[i : i + _BLOCK], beam, 0, "choose", None)[0]
-            for i in range(0, documents.shape[0], _BLOCK)
+            self._waves(documents[rows], beam, 0, "choose", None)[0] for rows in row_blocks(documents, _BLOCK)
         ]
         nodes = np.sort(np.concatenate(parts), axis=1)
         kept = nodes >= 0
@@ -226,8 +225,8 @@ class LinearRanker:
     def paths(self, documents: Csr, k: int, *, beam: int | None = None) -> Ranking:
         """The labels with the best paths, at most k, ties in the order of the tree; scores are logs of the products."""
         parts = []
-        for start in range(0, documents.shape[0], _BLOCK):
-            block = documents[start : start + _BLOCK] if documents.shape[0] > _BLOCK else documents
+        for rows in row_blocks(documents, _BLOCK):
+            block = documents[rows] if rows.stop - rows.start < documents.shape[0] else documents
             found = self.search(block, beam=self.config.beam if beam is None else beam, last=k)
             labels = np.where(found.indices >= 0, self.label_order[found.indices], PADDING)
             parts.append(Ranking(labels, found.scores))

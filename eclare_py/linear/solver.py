@@ -1,7 +1,8 @@
 """Compiled dual coordinate descent for the binary problems of one tree node.
 
 All children of a node are trained on the same documents, so the features these have are numbered anew, 0..F-1: the
-weight vector of a problem is then short and stays in cache.
+weight vector of a problem is then short and stays in cache. A node near the root has most features anyway, and so many
+documents that a copy of them may not fit in memory: these are read where they lie. The sums are the same.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from numba import njit
 from eclare_py.types import FloatArray, IntArray
 
 SQUARED_HINGE, LOGISTIC = 0, 1
+_MOST_COPIED = 1 << 23  # entries of a node's documents, 64 MiB for each thread
 _INNER_ROUNDS, _INNER_TOLERANCE = 20, 1e-3  # Newton steps of one logistic coordinate
 
 
@@ -80,15 +82,16 @@ def gather(
 
 @njit(cache=True, nogil=True)
 def squared_hinge(
-    pointers: IntArray, columns: np.ndarray, values: FloatArray, squares: FloatArray, signs: FloatArray,
-    costs: FloatArray, bias: float, tolerance: float, rounds: int, seed: int, weights: np.ndarray,
+    begins: IntArray, ends: IntArray, columns: np.ndarray, values: FloatArray, squares: FloatArray,
+    signs: FloatArray, costs: FloatArray, bias: float, tolerance: float, rounds: int, seed: int, weights: np.ndarray,
 ) -> None:  # fmt: skip
     """min_w |w|^2 / 2 + sum_i C_i max(0, 1 - y_i <w, x_i>)^2 (Hsieh et al., ICML 2008, Algorithm 3 with shrinking).
 
     Args:
-        pointers: (n+1,) CSR pointers of the documents.
-        columns: CSR columns, 0..F-1.
-        values: CSR values.
+        begins: (n,) where the entries of each document begin.
+        ends: (n,) where they end.
+        columns: Columns 0..F-1 of entries.
+        values: Their values.
         squares: (n,) |x_i|^2 with the bias feature.
         signs: (n,) y_i, 1 or -1.
         costs: (n,) C_i; 0 leaves the document out.
@@ -114,7 +117,7 @@ def squared_hinge(
         while s < size:
             i = active[s]
             total = weights[last] * bias
-            for k in range(pointers[i], pointers[i + 1]):
+            for k in range(begins[i], ends[i]):
                 total += weights[columns[k]] * values[k]
             diagonal = 0.5 / costs[i]
             gradient = signs[i] * total - 1.0 + diagonal * alpha[i]
@@ -131,7 +134,7 @@ def squared_hinge(
                 alpha[i] = max(before - gradient / (squares[i] + diagonal), 0.0)
                 step = (alpha[i] - before) * signs[i]
                 weights[last] += step * bias
-                for k in range(pointers[i], pointers[i + 1]):
+                for k in range(begins[i], ends[i]):
                     weights[columns[k]] += step * values[k]
             s += 1
         if highest - lowest <= tolerance:
@@ -164,8 +167,8 @@ def _newton(slope: float, square: float, start: float, cost: float, tolerance: f
 
 @njit(cache=True, nogil=True)
 def logistic(
-    pointers: IntArray, columns: np.ndarray, values: FloatArray, squares: FloatArray, signs: FloatArray,
-    costs: FloatArray, bias: float, tolerance: float, rounds: int, seed: int, weights: np.ndarray,
+    begins: IntArray, ends: IntArray, columns: np.ndarray, values: FloatArray, squares: FloatArray,
+    signs: FloatArray, costs: FloatArray, bias: float, tolerance: float, rounds: int, seed: int, weights: np.ndarray,
 ) -> None:  # fmt: skip
     """min_w |w|^2 / 2 + sum_i C_i log(1 + exp(-y_i <w, x_i>)) (Yu, Huang and Lin, Machine Learning 85, 2011, Alg. 5).
 
@@ -180,7 +183,7 @@ def logistic(
             size += 1
             alpha[i] = min(0.001 * costs[i], 1e-8)
             weights[last] += alpha[i] * signs[i] * bias
-            for k in range(pointers[i], pointers[i + 1]):
+            for k in range(begins[i], ends[i]):
                 weights[columns[k]] += alpha[i] * signs[i] * values[k]
     state = np.full(1, np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(88172645463325252), np.uint64)
     for _ in range(rounds):
@@ -189,7 +192,7 @@ def logistic(
         for s in range(size):
             i = order[s]
             total = weights[last] * bias
-            for k in range(pointers[i], pointers[i + 1]):
+            for k in range(begins[i], ends[i]):
                 total += weights[columns[k]] * values[k]
             before = alpha[i]
             value, first = _newton(signs[i] * total, squares[i], before, costs[i], _INNER_TOLERANCE * tolerance)
@@ -198,7 +201,7 @@ def logistic(
                 alpha[i] = value
                 change = (value - before) * signs[i]
                 weights[last] += change * bias
-                for k in range(pointers[i], pointers[i + 1]):
+                for k in range(begins[i], ends[i]):
                     weights[columns[k]] += change * values[k]
         if worst <= tolerance:
             break
@@ -239,11 +242,16 @@ def solve_children(
         CSC of the children: pointers (last-first+1,), features ascending, weights; and (last-first,) biases, already
         times the constant feature.
     """
-    pointers, local, copied, features = gather(documents, row_ptr, columns, values, numbers)
     n = documents.shape[0]
+    begins, stops = row_ptr[documents], row_ptr[documents + 1]
+    if (stops - begins).sum() <= _MOST_COPIED:
+        pointers, local, copied, features = gather(documents, row_ptr, columns, values, numbers)
+        begins, stops = pointers[:-1], pointers[1:]
+    else:
+        local, copied, features = columns, values, np.arange(numbers.shape[0]).astype(np.int32)
     squares = np.full(n, np.float32(bias * bias), np.float32)
     for i in range(n):
-        for k in range(pointers[i], pointers[i + 1]):
+        for k in range(begins[i], stops[i]):
             squares[i] += copied[k] * copied[k]
     signs, costs = np.empty(n, np.float32), np.empty(n, np.float32)
     weights = np.empty(features.shape[0] + 1, np.float64)
@@ -260,10 +268,12 @@ def solve_children(
         if some:
             if loss == SQUARED_HINGE:
                 squared_hinge(
-                    pointers, local, copied, squares, signs, costs, bias, tolerance, rounds, seed + child, weights
+                    begins, stops, local, copied, squares, signs, costs, bias, tolerance, rounds, seed + child, weights
                 )
             else:
-                logistic(pointers, local, copied, squares, signs, costs, bias, tolerance, rounds, seed + child, weights)
+                logistic(
+                    begins, stops, local, copied, squares, signs, costs, bias, tolerance, rounds, seed + child, weights
+                )
             for number in range(features.shape[0]):
                 if abs(weights[number]) >= threshold and weights[number] != 0.0:
                     if used == found.shape[0]:

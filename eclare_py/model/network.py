@@ -19,7 +19,8 @@ from eclare_py.model.document_encoder import DocumentEncoder
 from eclare_py.model.hops import HopVectors, hop_vectors
 from eclare_py.model.inputs import Inputs
 from eclare_py.model.label_encoder import LabelEncoder, LabelParts, rarity_features
-from eclare_py.types import Csr, FloatArray, IntArray
+from eclare_py.storage.spool import empty
+from eclare_py.types import Csr, FloatArray, IntArray, row_blocks
 
 _BLOCK = 8192  # labels or documents encoded at once without gradients
 
@@ -187,9 +188,8 @@ class EclareNetwork(torch.nn.Module):
     def encode_documents(self, inputs: Inputs) -> FloatArray:
         """N texts -> (N, d) unit vectors."""
         was_training, _ = self.training, self.eval()
-        out = np.empty((len(inputs), self.bag.weight.shape[1]), dtype=np.float32)
-        for start in range(0, len(out), _BLOCK):
-            part = slice(start, start + _BLOCK)
+        out = empty((len(inputs), self.bag.weight.shape[1]), np.float32)
+        for part in row_blocks(inputs.rows, _BLOCK):
             out[part] = self.documents(inputs[part]).cpu().numpy()
         self.train(was_training)
         return out

@@ -3,19 +3,21 @@
     with spooled(folder):
         rows = features.transform(texts)   # as ever, but its values are mapped from a file
 
-Code that makes large arrays piece by piece collects them in a `Collector`, which is in memory unless the call is
-inside of `spooled`. The numbers are the same; only where they lie is not. Mapped pages are given back by the system
-when memory is short, which memory that was allocated is not.
+Code that makes large arrays piece by piece collects them in a `Collector`, code that fills them asks for `empty` ones,
+and texts are collected by `texts.TextCollector`. All are in memory unless the call is inside of `spooled`. The numbers
+are the same; only where they lie is not. Mapped pages are given back by the system when memory is short, which memory
+that was allocated is not.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +40,40 @@ def spooled(folder: str | Path | None) -> Iterator[None]:
         _folder.reset(token)
 
 
+def spooling() -> bool:
+    """Whether what is made here lies on disk."""
+    return _folder.get() is not None
+
+
+def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """An array to be filled, as `np.empty`; a mapped one holds zeros.
+
+    Raises:
+        OSError: The disk has no room for it. It is asked for all of it at once: a page that finds none when it is
+            written to would end the process.
+    """
+    file, size = _open(), int(np.prod(shape)) * np.dtype(dtype).itemsize
+    if file is None:
+        return np.empty(shape, dtype)
+    with file:
+        if not size:
+            return np.empty(shape, dtype)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:  # macOS
+            file.truncate(size)
+        return _mapped(file, shape, np.dtype(dtype))
+
+
+def _open() -> IO[bytes] | None:
+    folder = _folder.get()
+    return None if folder is None else tempfile.TemporaryFile(dir=folder)
+
+
+def _mapped(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    return np.asarray(np.memmap(file, dtype=dtype, mode="r+", shape=shape))
+
+
 class Collector:
     """Pieces of one flat array.
 
@@ -48,8 +84,7 @@ class Collector:
     def __init__(self, dtype: npt.DTypeLike) -> None:
         self._dtype = np.dtype(dtype)
         self._pieces: list[npt.NDArray[Any]] = []
-        folder = _folder.get()
-        self._file = None if folder is None else tempfile.TemporaryFile(dir=folder)
+        self._file = _open()
         self._size = 0
 
     def add(self, piece: npt.NDArray[Any]) -> None:
@@ -76,4 +111,4 @@ class Collector:
             file.flush()
             if not size:
                 return np.empty(0, self._dtype)
-            return np.asarray(np.memmap(file, dtype=self._dtype, mode="r+", shape=(size,)))
+            return _mapped(file, (size,), self._dtype)

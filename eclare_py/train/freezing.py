@@ -10,8 +10,9 @@ from eclare_py.features.text_transformer import TextTransformer
 from eclare_py.model.document_encoder import DocumentEncoder
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.model.network import EclareNetwork
+from eclare_py.storage.spool import empty
 from eclare_py.train.prepare import Prepared
-from eclare_py.types import FloatArray
+from eclare_py.types import FloatArray, row_blocks
 
 _BLOCK = 8192  # documents encoded at once
 
@@ -38,15 +39,15 @@ def freeze_documents(encoder: DocumentEncoder) -> FrozenEncoder:
 def encode_all(encoder: FrozenEncoder, prepared: Prepared, tuned: TextTransformer | None) -> FloatArray:
     """(N + H, d) vectors of train and held-out documents, made in blocks: whole they would take four times the room."""
     parts = (prepared.inputs, prepared.held_out_inputs)
-    out = np.empty((sum(map(len, parts)), encoder.dim), dtype=np.float32)
+    out: FloatArray = empty((sum(map(len, parts)), encoder.dim), np.float32)
     seen = len(parts[0])
     for part, target in zip(parts, (out[:seen], out[seen:]), strict=True):
-        for start in range(0, len(part), _BLOCK):
-            block = part[start : start + _BLOCK]
+        for rows in row_blocks(part.rows, _BLOCK):
+            block = part[rows]
             vectors = block.embeddings
             if tuned is not None and block.tokens is not None:
                 vectors = tuned.encode(block.tokens)
-            target[start : start + _BLOCK] = encoder.encode(block.rows, vectors)
+            target[rows] = encoder.encode(block.rows, vectors)
     return out
 
 

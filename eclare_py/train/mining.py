@@ -7,6 +7,7 @@ import scipy.sparse as sp
 
 from eclare_py.index import search
 from eclare_py.rank.ranker import LabelScorer
+from eclare_py.storage.spool import empty
 from eclare_py.types import PADDING, Csr, FloatArray, IntArray, as_csr
 
 _BLOCK = 8192
@@ -29,9 +30,10 @@ def mine(
         (N, count) label ids, `PADDING` where a document has fewer.
     """
     n_labels, known = labels.shape[1], known_labels(labels, filter_pairs)
-    out = np.full((len(documents), count), PADDING, dtype=np.int64)
+    out: IntArray = empty((len(documents), count), np.int64)
     for start in range(0, len(documents), _BLOCK):
         rows = slice(start, start + _BLOCK)
+        out[rows] = PADDING
         found = search(
             scorer.tree, documents[rows], beam=beam, label_vectors=scorer.vectors, label_bias=scorer.bias,
             k=min(count + 20, n_labels),

@@ -127,7 +127,7 @@ def all_documents(prepared: Prepared) -> Dataset:
 
 
 def read_by_transformer(
-    known: list[Inputs], texts: Sequence[list[str]], recipe: Recipe, folder: Path | None
+    known: list[Inputs], texts: Sequence[Sequence[str]], recipe: Recipe, folder: Path | None
 ) -> list[Inputs]:
     """Add what the transformer reads: tokens where it learns, vectors where it is frozen.
 

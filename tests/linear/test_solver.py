@@ -23,7 +23,8 @@ def problem(seed: int) -> tuple[Csr, np.ndarray, np.ndarray]:
 def solve(kind: str, documents: Csr, signs: np.ndarray, costs: np.ndarray, bias: float) -> np.ndarray:
     weights = np.zeros(documents.shape[1] + 1)
     squares = (documents.multiply(documents).sum(axis=1) + bias**2).astype(np.float32)
-    arrays = (documents.indptr.astype(np.int64), documents.indices.astype(np.int32), documents.data)
+    pointers = documents.indptr.astype(np.int64)
+    arrays = (pointers[:-1], pointers[1:], documents.indices.astype(np.int32), documents.data)
     getattr(solver, kind)(*arrays, squares, signs, costs, bias, 1e-7, 5000, 3, weights)
     return weights
 
