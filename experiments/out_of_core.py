@@ -4,7 +4,7 @@
     python experiments/out_of_core.py --work build/out-of-core --limit 1200      # MB of memory a process may allocate
 
 Documents are of 600 words, some of them of their labels, the others drawn by a power law; labels and training steps are
-the same however many documents there are. Each training is a process of its own (`eclare train`), watched every tenth of
+the same however many documents there are. Each training is a process of its own (`eclare train`), watched ten times
 a second. "Anonymous" is what counts (RssAnon of Linux): the system cannot take it back. RSS has the pages of mapped
 files too, which stay while there is room for them.
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -72,6 +72,14 @@ def _open() -> IO[bytes] | None:
 
 def _mapped(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     return np.asarray(np.memmap(file, dtype=dtype, mode="r+", shape=shape))
+
+
+def stacked(blocks: Iterable[npt.NDArray[Any]], width: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Blocks (n_i, width) below each other, as they come."""
+    collector = Collector(dtype)
+    for block in blocks:
+        collector.add(block.reshape(-1))
+    return collector.finish().reshape(-1, width)
 
 
 class Collector:

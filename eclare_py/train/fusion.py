@@ -11,6 +11,7 @@ import torch
 from eclare_py.errors import TrainingError
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork
+from eclare_py.storage.spool import empty
 from eclare_py.types import FloatArray
 
 # A flag that the held-out pairs (almost) never show must not become an input of a million where it shows up later.
@@ -18,6 +19,7 @@ _LEAST_SCALE = np.float32(0.1)
 # One pair in fifty is relevant. Drawn more often, and weighted down for it, these say the same with less noise: as good
 # after half as many draws.
 _RELEVANT_SHARE = 0.1
+_BLOCK = 65536  # pairs worked on at once
 
 
 def fit_fusion(
@@ -41,9 +43,13 @@ def fit_fusion(
         raise TrainingError(
             "no candidate of the held-out documents is relevant: hold out more (training.validation) or train longer"
         )
-    mean, scale = columns.mean(axis=0), columns.std(axis=0)
+    mean, scale = mean_and_deviation(columns)
     scale = np.maximum(scale, _LEAST_SCALE)
-    inputs = torch.from_numpy(((columns - mean) / scale).astype(np.float32))
+    scaled: FloatArray = empty(columns.shape, np.float32)
+    for first in range(0, len(columns), _BLOCK):
+        rows = slice(first, first + _BLOCK)
+        scaled[rows] = (columns[rows] - mean) / scale
+    inputs = torch.from_numpy(scaled)
     targets = torch.from_numpy(relevant.astype(np.float32))
     torch.manual_seed(seed)
     sizes = (columns.shape[1], config.hidden, config.hidden, 1)
@@ -68,6 +74,22 @@ def fit_fusion(
         (weights[0], weights[1], weights[2]),
         (biases[0], biases[1], biases[2]),
     )
+
+
+def mean_and_deviation(columns: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """`columns.mean(axis=0)` and `.std(axis=0)` of (P, F > 1), to the bit, without (P, F) numbers in between."""
+    blocks = [columns[start : start + _BLOCK] for start in range(0, len(columns), _BLOCK)]
+    count = np.float32(len(columns))
+    mean = _row_sum(iter(blocks)) / count
+    return mean, np.sqrt(_row_sum(np.square(block - mean) for block in blocks) / count)
+
+
+def _row_sum(blocks: Iterator[FloatArray]) -> FloatArray:
+    """Sum of all rows, added one after the other as numpy does it."""
+    total: FloatArray = next(blocks).sum(axis=0)
+    for block in blocks:
+        total = np.concatenate([total[None], block]).sum(axis=0)
+    return total
 
 
 def _descend(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -22,6 +22,7 @@ from eclare_py.rank.held_out import HeldOut
 from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import LabelScorer, Ranker, query_blocks
+from eclare_py.storage.spool import stacked
 from eclare_py.train.calibration import fit_calibration, keep_best
 from eclare_py.train.events import EventLog
 from eclare_py.train.fusion import fit_fusion
@@ -35,32 +36,62 @@ _BLOCK = 512
 
 @dataclass(frozen=True)
 class _Half:
-    """Every other held-out document: in blocks with their filter pairs, and the labels of all."""
+    """Every other of the held-out documents, from number `side` on."""
 
-    blocks: list[tuple[Query, IntArray | None]]
-    labels: Csr
+    query: Query
+    held_out: Dataset
+    side: int
 
-    @classmethod
-    def of(cls, query: Query, held_out: Dataset, side: int) -> _Half:
-        pairs = held_out.filter_pairs[held_out.filter_pairs[:, 0] % 2 == side]
+    @property
+    def labels(self) -> Csr:
+        """Their labels."""
+        return self.held_out.labels[self.side :: 2]
+
+    @property
+    def blocks(self) -> Iterator[tuple[Query, IntArray | None]]:
+        """The documents in blocks, with their filter pairs; one block at a time is copied."""
+        pairs, side = self.held_out.filter_pairs, self.side
+        pairs = pairs[pairs[:, 0] % 2 == side]
         pairs = np.stack([pairs[:, 0] // 2, pairs[:, 1]], axis=1)
-        own = Query(query.vectors[side::2], query.terms[side::2])
-        blocks = [(own.part(rows), some) for rows, some in query_blocks(len(own), pairs, _BLOCK)]
-        return cls(blocks, held_out.labels[side::2])
+        for rows, some in query_blocks((len(self.query) - side + 1) // 2, pairs, _BLOCK):
+            chosen = slice(side + 2 * rows.start, side + 2 * rows.stop, 2)
+            yield Query(self.query.vectors[chosen], self.query.terms[chosen]), some
 
 
 @dataclass(frozen=True)
 class _Pairs:
-    """What a fusion is shown of some documents, by block: candidates, their (P, F) evidence, which are relevant."""
+    """What a fusion is shown of some documents: candidates by block, their (P, F) evidence, (P,) which are relevant."""
 
     found: list[Candidates]
-    columns: list[FloatArray]
-    relevant: list[FloatArray]
+    evidence: FloatArray
+    relevance: FloatArray
+
+    @classmethod
+    def of(cls, blocks: Iterator[tuple[Candidates, FloatArray]], names: tuple[str, ...], labels: Csr) -> _Pairs:
+        """From candidates and their evidence, block after block of documents with these labels."""
+        found: list[Candidates] = []
+
+        def columns() -> Iterator[FloatArray]:
+            for these, own in blocks:
+                found.append(these)
+                yield own
+
+        evidence = stacked(columns(), len(names), np.float32)
+        return cls(found, evidence, np.concatenate(_relevant(found, labels)))
 
     @property
-    def stacked(self) -> tuple[FloatArray, FloatArray]:
-        """Evidence (P, F) and relevance (P,) of all blocks."""
-        return np.concatenate(self.columns), np.concatenate(self.relevant)
+    def columns(self) -> list[FloatArray]:
+        """The evidence by block."""
+        return np.split(self.evidence, self._cuts)
+
+    @property
+    def relevant(self) -> list[FloatArray]:
+        """Which are relevant, by block."""
+        return np.split(self.relevance, self._cuts)
+
+    @property
+    def _cuts(self) -> IntArray:
+        return np.cumsum([len(part.labels) for part in self.found])[:-1]
 
 
 def fit_ranker(
@@ -100,7 +131,7 @@ def fit_ranker(
         neighbours=neighbours,
     )  # fmt: skip
     log("stage", name="fusion", epochs=1, steps=2)
-    halves = [_Half.of(query, prepared.held_out, side) for side in (0, 1)]
+    halves = [_Half(query, prepared.held_out, side) for side in (0, 1)]
     shown = [_first_pairs(ranker, half) for half in halves]
     fit = partial(fit_fusion, names=ranker.first_columns, config=config, seed=seed)
     first, others = _crosswise(fit, shown)
@@ -124,10 +155,12 @@ def fit_ranker(
 
 def _crosswise(fit: Callable[..., FusionNetwork], shown: list[_Pairs]) -> tuple[FusionNetwork, list[FusionNetwork]]:
     """A fusion of both halves, and for each half one fitted on the other; that of both where a half cannot teach."""
-    whole = fit(*(np.concatenate(parts) for parts in zip(*(side.stacked for side in shown), strict=True)))
-    if not all(any(part.any() for part in side.relevant) for side in shown):
+    every = stacked((side.evidence for side in shown), shown[0].evidence.shape[1], np.float32)
+    whole = fit(every, np.concatenate([side.relevance for side in shown]))
+    del every
+    if not all(side.relevance.any() for side in shown):
         return whole, [whole, whole]
-    return whole, [fit(*side.stacked) for side in reversed(shown)]
+    return whole, [fit(side.evidence, side.relevance) for side in reversed(shown)]
 
 
 def complete(ranker: Ranker, documents: FloatArray, prepared: Prepared, recipe: Recipe) -> Ranker:
@@ -164,16 +197,16 @@ def _support(documents: Dataset, recipe: Recipe) -> Csr:
 
 def _first_pairs(ranker: Ranker, half: _Half) -> _Pairs:
     """The shortlists of some documents."""
-    found = [ranker.shortlist(part, pairs) for part, pairs in half.blocks]
-    columns = [ranker.first_pass(part, these) for (part, _), these in zip(half.blocks, found, strict=True)]
-    return _Pairs(found, columns, _relevant(found, half.labels))
+    found = ((part, ranker.shortlist(part, pairs)) for part, pairs in half.blocks)
+    blocks = ((these, ranker.first_pass(part, these)) for part, these in found)
+    return _Pairs.of(blocks, ranker.first_columns, half.labels)
 
 
 def _final_pairs(ranker: Ranker, half: _Half) -> _Pairs:
     """All candidates, with the evidence of the graph."""
-    evidence = [ranker.weigh(part, pairs) for part, pairs in half.blocks]
-    found = [part.found for part in evidence]
-    return _Pairs(found, [part.columns for part in evidence], _relevant(found, half.labels))
+    evidence = (ranker.weigh(part, pairs) for part, pairs in half.blocks)
+    blocks = ((part.found, part.columns) for part in evidence)
+    return _Pairs.of(blocks, ranker.final_columns, half.labels)
 
 
 def validate(ranker: Ranker, query: Query, prepared: Prepared) -> Evaluation:

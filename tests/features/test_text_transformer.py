@@ -88,3 +88,13 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ModelError, match=r"a Dropout behind its pooling; set transformer\.pooling"):
         TextTransformer(network, TransformerConfig())
     assert TextTransformer(network, TransformerConfig(pooling="cls")).pooling == "cls"
+
+
+def test_texts_cut_in_blocks_have_the_same_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load()
+    whole = model.tokens(TEXTS)
+    monkeypatch.setattr("eclare_py.features.text_transformer._BLOCK", 4)
+    pieces = model.tokens(TEXTS)
+    np.testing.assert_array_equal(pieces.ids, whole.ids)
+    np.testing.assert_array_equal(pieces.pointers, whole.pointers)
+    assert len(model.tokens([])) == 0

@@ -75,3 +75,23 @@ def test_gather_numbers_features_in_order_and_leaves_the_scratch_clean() -> None
     assert columns.tolist() == [0, 1, 1, 2]
     assert values.tolist() == [2, 1, 5, 4]
     assert (numbers == -1).all()
+
+
+@pytest.mark.parametrize("loss", [solver.SQUARED_HINGE, solver.LOGISTIC])
+def test_a_node_too_large_to_copy_has_the_same_classifiers(loss: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    documents, _, costs = problem(5)
+    seen = np.flatnonzero(np.arange(37) % 4)
+    arrays = (documents.indptr.astype(np.int64), documents.indices.astype(np.int32), documents.data)
+    positives = np.array([1, 5, 9, 2, 3, 6, 30], dtype=np.int64)
+    ignored = (np.array([0, 1, 1], dtype=np.int64), np.array([7], dtype=np.int64))
+
+    def solved(most: int) -> list[bytes]:
+        monkeypatch.setattr(solver, "_MOST_COPIED", most)
+        numbers = np.full(11, -1, dtype=np.int32)
+        found = solver.solve_children.py_func(
+            seen, *arrays, 0, 2, np.array([0, 3, 7], dtype=np.int64), positives, costs[:7], *ignored, numbers, loss,
+            1.0, 1.0, 1.0, 0.01, 30, 0.01, 4,
+        )  # fmt: skip
+        return [part.tobytes() for part in found]
+
+    assert solved(0) == solved(10**6)

@@ -6,7 +6,7 @@ import pytest
 from eclare_py.errors import TrainingError
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.fusion import FIRST_LOGIT, probability
-from eclare_py.train import ranking
+from eclare_py.train import fusion, ranking
 from eclare_py.train.fit import train
 from eclare_py.train.fusion import fit_fusion
 
@@ -159,3 +159,14 @@ def test_a_loss_that_is_not_finite_stops_with_a_reason():
     columns[7, 1] = np.nan
     with pytest.raises(TrainingError, match=r"loss of the fusion became nan in step 1: lower rank\.fusion_rate"):
         fit_fusion(columns, relevant, names=NAMES, config=CONFIG, seed=1)
+
+
+@pytest.mark.parametrize("shape", [(5, 2), (1000, 3), (5003, 24)])
+def test_mean_and_deviation_in_blocks_are_those_of_numpy_to_the_bit(
+    shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fusion, "_BLOCK", 1000)
+    columns = np.random.default_rng(0).normal(3, 5, size=shape).astype(np.float32)
+    mean, deviation = fusion.mean_and_deviation(columns)
+    assert mean.dtype == deviation.dtype == np.float32
+    assert np.array_equal(mean, columns.mean(axis=0)) and np.array_equal(deviation, columns.std(axis=0))
