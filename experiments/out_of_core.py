@@ -25,13 +25,13 @@ from typing import Any
 
 import numpy as np
 
-LABELS, WORDS, VOCABULARY = 1000, 600, 200_000
+LABELS, WORDS, VOCABULARY = 300, 600, 200_000
 STEPS = 100  # of the training, however many documents there are
 KINDS = ("RssAnon", "VmRSS", "VmData")  # of /proc/PID/status
 PERIOD = 0.1  # seconds between two looks
 SETTINGS = (
     "features.characters=false", "features.max_features=100000", "document.dim=128", f"training.max_steps={STEPS}",
-    "training.surrogate_epochs=1000", "training.max_validation=1000",
+    "training.surrogate_epochs=1000", "training.max_validation=1000", "rank.steps=300",
 )  # fmt: skip
 
 

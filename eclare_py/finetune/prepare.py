@@ -19,6 +19,7 @@ from eclare_py.finetune.together import Together
 from eclare_py.graph.build import build_label_graph
 from eclare_py.model.inputs import Inputs
 from eclare_py.rank.pipeline import Pipeline
+from eclare_py.storage.texts import join_texts
 from eclare_py.train.prepare import Prepared, fingerprint, held_out_size, read_by_transformer
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import IntArray
@@ -86,7 +87,7 @@ def prepare_tuning(
 
 def _features(model: Pipeline, data: Together, new: Dataset) -> TfidfFeatures:
     added = data.new.label_texts[data.new.n_labels - data.n_added :]
-    return grown(model.features, [*new.texts, *added], n_known=model.n_documents + model.n_labels)
+    return grown(model.features, join_texts(new.texts, added), n_known=model.n_documents + model.n_labels)
 
 
 def _inputs(features: TfidfFeatures, parts: list[Dataset], recipe: Recipe, folder: Path | None) -> list[Inputs]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from eclare_py.features.tokens import Tokens
-from eclare_py.storage.spool import Collector, empty
-from eclare_py.types import Csr, FloatArray, IntArray, narrow, row_blocks
+from eclare_py.storage.spool import empty, stacked_rows
+from eclare_py.types import Csr, FloatArray, IntArray, row_blocks
 
 _BLOCK = 8192  # rows copied at once
 
@@ -48,17 +47,6 @@ class Inputs:
             np.concatenate([self.embeddings, other.embeddings], out=embeddings)
         if self.tokens is not None and other.tokens is not None:
             tokens = self.tokens.followed_by(other.tokens)
-        return Inputs(stacked([self.rows, other.rows]), embeddings, tokens)
-
-
-def stacked(parts: Sequence[Csr]) -> Csr:
-    """Rows (n_i, V) below each other; in blocks, as they may be too large for memory."""
-    counts, columns, values = [np.zeros(1, np.int64)], Collector(np.int32), Collector(np.float32)
-    for part in parts:
-        for rows in row_blocks(part, _BLOCK):
-            block = part[rows]
-            counts.append(np.diff(block.indptr).astype(np.int64))
-            columns.add(block.indices.astype(np.int32, copy=False))
-            values.add(block.data)
-    pointers, indices = narrow(np.cumsum(np.concatenate(counts))), columns.finish()
-    return Csr((values.finish(), indices, pointers), shape=(sum(part.shape[0] for part in parts), parts[0].shape[1]))
+        # In blocks, as the rows may be too large for memory.
+        blocks = (part[rows] for part in (self.rows, other.rows) for rows in row_blocks(part, _BLOCK))
+        return Inputs(stacked_rows(blocks, self.rows.shape[1]), embeddings, tokens)

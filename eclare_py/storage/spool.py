@@ -22,6 +22,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from eclare_py.types import Csr, narrow
+
 _folder: ContextVar[Path | None] = ContextVar("folder", default=None)
 
 
@@ -80,6 +82,17 @@ def stacked(blocks: Iterable[npt.NDArray[Any]], width: int, dtype: npt.DTypeLike
     for block in blocks:
         collector.add(block.reshape(-1))
     return collector.finish().reshape(-1, width)
+
+
+def stacked_rows(blocks: Iterable[Csr], columns: int) -> Csr:
+    """Sparse rows (n_i, columns) below each other, as they come."""
+    counts, indices, values = [np.zeros(1, np.int64)], Collector(np.int32), Collector(np.float32)
+    for block in blocks:
+        counts.append(np.diff(block.indptr).astype(np.int64))
+        indices.add(block.indices.astype(np.int32, copy=False))
+        values.add(block.data)
+    pointers = narrow(np.cumsum(np.concatenate(counts)))
+    return Csr((values.finish(), indices.finish(), pointers), shape=(len(pointers) - 1, columns))
 
 
 class Collector:

@@ -23,10 +23,10 @@ from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.query import leading_columns
 from eclare_py.rank.ranker import LabelScorer
-from eclare_py.storage.spool import Collector
+from eclare_py.storage.spool import stacked_rows
 from eclare_py.train.prepare import Prepared
 from eclare_py.train.recipe import Recipe
-from eclare_py.types import Csr, FloatArray, as_csr, narrow
+from eclare_py.types import Csr, FloatArray, as_csr, row_blocks
 
 _BLOCK = 8192  # rows copied at once
 
@@ -126,15 +126,8 @@ def _leading(parts: Sequence[Csr], width: int) -> Csr:
     """(n, width) the first columns of all parts, part after part; in blocks, as they may be too large for memory."""
     if len(parts) == 1 and width == parts[0].shape[1]:
         return parts[0]
-    counts, columns, values = [np.zeros(1, np.int64)], Collector(np.int32), Collector(np.float32)
-    for part in parts:
-        for start in range(0, part.shape[0], _BLOCK):
-            block = leading_columns(part[start : start + _BLOCK], width)
-            counts.append(np.diff(block.indptr).astype(np.int64))
-            columns.add(block.indices.astype(np.int32, copy=False))
-            values.add(block.data)
-    pointers, indices = narrow(np.cumsum(np.concatenate(counts))), columns.finish()
-    return Csr((values.finish(), indices, pointers), shape=(sum(part.shape[0] for part in parts), width))
+    blocks = (leading_columns(part[rows], width) for part in parts for rows in row_blocks(part, _BLOCK))
+    return stacked_rows(blocks, width)
 
 
 def build_neighbours(documents: FloatArray, train: Dataset, recipe: Recipe) -> Neighbours | None:
