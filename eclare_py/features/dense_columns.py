@@ -11,10 +11,14 @@ import numpy as np
 from eclare_py.errors import ModelError, UsageError
 from eclare_py.features.transformer import SentenceEncoder
 from eclare_py.features.transformer_config import TransformerConfig
-from eclare_py.types import Csr, FloatArray
+from eclare_py.storage.spool import stacked_rows
+from eclare_py.types import Csr, FloatArray, row_blocks
 
 if TYPE_CHECKING:
     from eclare_py.features.text_transformer import TextTransformer
+
+
+_BLOCK = 8192  # rows joined at once
 
 
 def append_dense(rows: Csr, vectors: FloatArray, weight: float = 1.0) -> Csr:
@@ -31,9 +35,14 @@ def append_dense(rows: Csr, vectors: FloatArray, weight: float = 1.0) -> Csr:
     Raises:
         UsageError: Row counts differ.
     """
+    if len(vectors) != rows.shape[0]:
+        raise UsageError(f"{len(vectors)} vectors for {rows.shape[0]} rows")
+    blocks = (_side_by_side(rows[part], vectors[part], weight) for part in row_blocks(rows, _BLOCK))
+    return stacked_rows(blocks, rows.shape[1] + vectors.shape[1])
+
+
+def _side_by_side(rows: Csr, vectors: FloatArray, weight: float) -> Csr:
     (n, v), dim = rows.shape, vectors.shape[1]
-    if len(vectors) != n:
-        raise UsageError(f"{len(vectors)} vectors for {n} rows")
     counts = np.diff(rows.indptr)
     indptr = np.concatenate([[0], np.cumsum(counts + dim)]).astype(rows.indptr.dtype)
     indices, data = np.empty(indptr[-1], rows.indices.dtype), np.empty(indptr[-1], np.float32)

@@ -15,10 +15,12 @@ from eclare_py.quantize import Rows, codes_of, from_arrays, quantize, rounded, t
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.votes import Votes, cast_votes
 from eclare_py.storage import State
+from eclare_py.storage.spool import empty
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking, check_csr
 
 MAX_LEAF = 32  # most documents of a leaf, which is read as a whole
 _BITS = 4
+_BLOCK = 65536  # documents put in order at once
 _CLUSTERING = IndexConfig(branching=16, max_leaf=MAX_LEAF, score="last", max_iter=8, tolerance=1e-3, exact_below=0)
 _POINTERS = ("level_ptr", "child_ptr", "leaf_ptr")
 
@@ -49,7 +51,7 @@ class Neighbours:
         tree = build_tree(documents, _CLUSTERING, seed=seed)
         order = tree.label_order
         tree = replace(tree, routers=rounded(tree.routers, _BITS), label_order=np.arange(len(order)))
-        return cls(tree, quantize(documents[order], _BITS), labels[order])
+        return cls(tree, _stored(documents, order), labels[order])
 
     def __len__(self) -> int:
         """N."""
@@ -117,6 +119,15 @@ class Neighbours:
         parts["label_order"] = np.arange(len(vectors.values))
         tree = LabelTree.from_state(State(parts, {"score": _CLUSTERING.score, "exact_below": _CLUSTERING.exact_below}))
         return cls(tree, vectors, labels)
+
+
+def _stored(documents: FloatArray, order: IntArray) -> Rows:
+    """Codes of the documents in another order; in blocks, as there may be more documents than memory holds."""
+    codes = Rows(empty(documents.shape, np.int8), np.empty(len(order), dtype=np.float32))
+    for start in range(0, len(order), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        codes.values[rows], codes.scale[rows] = quantize(documents[order[rows]], _BITS)
+    return codes
 
 
 def _labels(state: State, n_documents: int, n_labels: int) -> Csr:
