@@ -46,8 +46,8 @@ def train(tiny: Any, out: Path, *more: str) -> list[str]:
     return ["train", str(tiny.recipe), "--data", str(tiny.data), "--out", str(out), "--device", "cpu", *more]
 
 
-def resume(tiny: Any, out: Path) -> str:
-    result = CliRunner().invoke(app, train(tiny, out, "--resume"))
+def resume(tiny: Any, out: Path, *more: str) -> str:
+    result = CliRunner().invoke(app, train(tiny, out, "--resume", *more))
     assert result.exit_code == 0, result.output
     return result.stderr
 
@@ -74,21 +74,23 @@ def test_ctrl_c_leaves_a_checkpoint_and_resuming_gives_the_same_model(
 
 
 @pytest.mark.parametrize(
-    ("event", "stage", "epoch", "step", "resumed"),
+    ("place", "spooled", "resumed"),
     [
-        ("step", "surrogate", 2, 3, "resumed in stage surrogate, epoch 2, after step 2"),
-        ("stage", "index", 0, 0, "resumed in stage ranker, epoch 3, after step 0"),
+        (("step", "surrogate", "2", "3"), False, "resumed in stage surrogate, epoch 2, after step 2"),
+        (("stage", "index", "0", "0"), True, "resumed in stage ranker, epoch 3, after step 0"),
     ],
 )
 def test_a_killed_run_is_resumed_to_the_same_model(
-    event: str, stage: str, epoch: int, step: int, resumed: str, tiny: Any, reference: dict[str, str], tmp_path: Path
-) -> None:
-    out = tmp_path / "model"
-    place = (event, stage, str(epoch), str(step))
-    killed = python("-c", STOP_AT, "SIGKILL", *place, *train(tiny, out), cwd=tmp_path)
+    place: tuple[str, ...], spooled: bool, resumed: str, tiny: Any, reference: dict[str, str], tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:  # fmt: skip
+    out, spool = tmp_path / "model", tmp_path_factory.mktemp("spool")
+    more = ("--spool", str(spool)) if spooled else ()
+    killed = python("-c", STOP_AT, "SIGKILL", *place, *train(tiny, out, *more), cwd=tmp_path)
     assert killed.returncode == -9
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.lock", "model.train"]
-    assert resumed in resume(tiny, out)
+    assert list(spool.iterdir()) == []
+    assert resumed in resume(tiny, out, *more)
     assert arrays_of(out) == reference
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
