@@ -23,7 +23,9 @@ SOFT = ("training.soft_targets=0.3",)
 CLUSTERS = ("training.batches=clustered", "training.batch_clusters=4")
 PROPENSITY = ("training.positive_weight=propensity",)
 VOTES = ("rank.neighbours=30",)
-OFF = ("training.soft_targets=0", "training.batches=random", "training.positive_weight=uniform")
+OFF = (
+    "training.soft_targets=0", "training.batches=random", "training.batch_clusters=1", "training.positive_weight=uniform",
+)  # fmt: skip
 VARIANTS = {
     BASE: (),
     "soft targets": SOFT,
