@@ -24,8 +24,11 @@ CLUSTERS = ("training.batches=clustered", "training.batch_clusters=4")
 PROPENSITY = ("training.positive_weight=propensity",)
 VOTES = ("rank.neighbours=30",)
 OFF = (
-    "training.soft_targets=0", "training.batches=random", "training.batch_clusters=1", "training.positive_weight=uniform",
-)  # fmt: skip
+    "training.soft_targets=0",
+    "training.batches=random",
+    "training.batch_clusters=1",
+    "training.positive_weight=uniform",
+)
 VARIANTS = {
     BASE: (),
     "soft targets": SOFT,
