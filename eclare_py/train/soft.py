@@ -17,6 +17,7 @@ from eclare_py.types import Csr, IntArray, as_csr
 RARE = 5  # most train documents of a rare label
 NEAR = 5  # labels that grade a rare one, and soft labels of a document
 _TERMS = 16  # heaviest terms of a text that are compared: rare ones, so that the products stay small
+_COMPARED = 8192  # labels that a rare one is compared with by its text, about
 _LEAST = 0.3  # smallest similarity that counts
 _BLOCK = 4096
 
@@ -36,11 +37,12 @@ def near_labels(label_rows: Csr, adjacency: Csr, frequencies: IntArray) -> Csr:
     rare = np.flatnonzero(frequencies <= RARE)
     texts = _unit(strongest(label_rows, _TERMS))
     other, n_labels = texts.T.tocsr(), texts.shape[0]
+    labels_of = np.diff(other.indptr)
     weights = as_csr(adjacency / np.float32(max(1.0, adjacency.data.max(initial=0.0))))
     parts = []
     for start in range(0, len(rare), _BLOCK):
         rows = rare[start : start + _BLOCK]
-        both = as_csr((texts[rows] @ other).maximum(weights[rows]))
+        both = as_csr((_telling(as_csr(texts[rows]), labels_of) @ other).maximum(weights[rows]))
         both = select_entries(both, (both.indices != rows[row_ids(both)]) & (both.data >= _LEAST))
         parts.append(strongest(both, NEAR))
     found = sp.vstack(parts, format="coo") if parts else sp.coo_array((0, n_labels))
@@ -73,6 +75,16 @@ def soft_labels(labels: Csr, filter_pairs: IntArray, near: Csr, weight: float) -
     found = as_csr(sp.vstack(parts))
     found.data = np.float32(weight) * np.minimum(found.data, 1).astype(np.float32)
     return found
+
+
+def _telling(rows: Csr, labels_of: IntArray) -> Csr:
+    """The heaviest terms of each text, those that bring `_COMPARED` labels at most: the cost grows like L, not L^2."""
+    order = np.lexsort((-rows.data, row_ids(rows)))
+    brought = np.cumsum(labels_of[rows.indices[order]])
+    before = np.concatenate(([0], brought))[rows.indptr[:-1]]
+    kept = np.zeros(rows.nnz, dtype=bool)
+    kept[order] = brought - before[row_ids(rows)[order]] <= _COMPARED
+    return select_entries(rows, kept)
 
 
 def _unit(rows: Csr) -> Csr:

@@ -44,6 +44,16 @@ def test_near_labels_equal_the_naive_loop(scale, block, monkeypatch):
     np.testing.assert_allclose(near_labels(texts, adjacency, frequencies).toarray(), expected, rtol=1e-5)
 
 
+def test_terms_of_many_labels_are_left_out(monkeypatch):
+    # Label 0 shares its heaviest term with label 1, and a lighter one with all others: these are too many.
+    texts = as_csr(np.array([[0.8, 0.6], [1, 0], [0, 1], [0, 1], [0, 1]]))
+    nothing = as_csr(sp.csr_array((5, 5)))
+    frequencies = np.array([1, 9, 9, 9, 9])
+    np.testing.assert_allclose(near_labels(texts, nothing, frequencies).toarray()[:, 0], [0, 0.8, 0.6, 0.6, 0.6])
+    monkeypatch.setattr(soft, "_COMPARED", 5)
+    np.testing.assert_allclose(near_labels(texts, nothing, frequencies).toarray()[:, 0], [0, 0.8, 0, 0, 0])
+
+
 def test_golden_targets():
     # Document 0 has labels 0 and 1, document 1 has 2. Label 3 is rare, 0.6 near to 0 and 0.7 near to 1: 1.3, capped.
     labels = as_csr(np.array([[1, 1, 0, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0]]))
