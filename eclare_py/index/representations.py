@@ -74,7 +74,7 @@ def label_representations(
         known = partial(label_centroids, documents, labels, pifa=config.pifa)
         parts.append(_Part(labels.shape[1], documents.shape[1], config.centroid_weight, known))
     if texts is not None and config.text_weight > 0:
-        parts.append(_Part(*texts.shape, config.text_weight, partial(unit_rows, texts)))
+        parts.append(_Part(len(texts), texts.shape[1], config.text_weight, partial(unit_rows, texts)))
     if not parts:
         raise UsageError("label representations need documents with labels, or texts, with a weight above 0")
     if len({part.n_labels for part in parts}) > 1:

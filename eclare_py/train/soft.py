@@ -68,8 +68,9 @@ def soft_labels(labels: Csr, filter_pairs: IntArray, near: Csr, weight: float) -
     relevant = as_csr(labels != 0)
     known = as_csr(relevant + sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
     parts = []
-    for start in range(0, labels.shape[0], _BLOCK):
-        rows = slice(start, start + _BLOCK)
+    block = max(_BLOCK, labels.shape[0] // 64)  # a product takes L steps beside its own
+    for start in range(0, labels.shape[0], block):
+        rows = slice(start, start + block)
         spread = as_csr(relevant[rows] @ near)
         spread = as_csr(spread - spread.multiply(known[rows] != 0))
         parts.append(strongest(select_entries(spread, spread.data > 0), NEAR))

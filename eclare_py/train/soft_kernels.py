@@ -31,7 +31,7 @@ def nearest_labels(texts: Csr, postings: Csr, graph: Csr, own: IntArray, *, coun
     parts = [part for matrix in (texts, postings, graph) for part in (matrix.indptr, matrix.indices, matrix.data)]
     _nearest(*parts, own, np.float32(least), postings.shape[1], columns, values)
     order = np.argsort(np.where(columns < 0, postings.shape[1], columns), axis=1, kind="stable")
-    columns, values = (np.take_along_axis(part, order, axis=1) for part in (columns, values))
+    columns, values = np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)
     filled = columns >= 0
     pointers = np.concatenate([[0], np.cumsum(filled.sum(axis=1))])
     return Csr((values[filled], columns[filled], pointers), shape=graph.shape)
