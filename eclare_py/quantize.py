@@ -8,7 +8,7 @@ float32, from codes and from disk.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from eclare_py.types import Csr, FloatArray
 _LARGEST = {8: np.float32(127), 4: np.float32(7)}  # code by bits
 _KEPT_BITS = 16
 _MOST = 1e36  # of a scale: the largest code times it is still a number
+_BLOCK = 16384  # rows coded at once
 
 
 class Rows(NamedTuple):
@@ -50,18 +51,18 @@ def quantize(matrix: FloatArray, bits: int = 8) -> Rows:
     Raises:
         ValueError: A value is not finite.
     """
-    largest = np.abs(matrix).max(axis=1, initial=0).astype(np.float32)
-    if not np.isfinite(largest).all():
-        raise ValueError(f"row {int(np.argmin(np.isfinite(largest)))} holds NaN or infinity and cannot be quantised")
-    fraction, exponent = np.frexp(largest / _LARGEST[bits])
-    scale = np.ldexp(np.ceil(np.ldexp(fraction, _KEPT_BITS)), exponent - _KEPT_BITS).astype(np.float32)
-    codes = np.rint(matrix / np.where(scale > 0, scale, 1)[:, None]).astype(np.int8)
+    codes, scale = np.empty(matrix.shape, dtype=np.int8), np.empty(len(matrix), dtype=np.float32)
+    for rows in _blocks(matrix):
+        codes[rows], scale[rows] = _coded(matrix, rows, bits)
     return Rows(codes, scale)
 
 
 def rounded(matrix: FloatArray, bits: int = 8) -> FloatArray:
     """The matrix as its codes give it back."""
-    return quantize(matrix, bits).dense()
+    out = np.empty(matrix.shape, dtype=np.float32)
+    for rows in _blocks(matrix):
+        out[rows] = _coded(matrix, rows, bits).dense()
+    return out
 
 
 def codes_of(matrix: FloatArray) -> Rows:
@@ -70,8 +71,30 @@ def codes_of(matrix: FloatArray) -> Rows:
     Raises:
         ValueError: A value is not finite.
     """
-    small = quantize(matrix, 4)
-    return small if np.array_equal(small.dense(), matrix) else quantize(matrix)
+    small = Rows(np.empty(matrix.shape, dtype=np.int8), np.empty(len(matrix), dtype=np.float32))
+    for rows in _blocks(matrix):
+        part = _coded(matrix, rows, 4)
+        if not np.array_equal(part.dense(), matrix[rows]):
+            return quantize(matrix)
+        small.values[rows], small.scale[rows] = part
+    return small
+
+
+def _blocks(matrix: FloatArray) -> Iterator[slice]:
+    """Rows at hand together: what is made on the way takes several times their room, and there may be millions."""
+    return (slice(start, start + _BLOCK) for start in range(0, len(matrix), _BLOCK))
+
+
+def _coded(matrix: FloatArray, rows: slice, bits: int) -> Rows:
+    """The codes of some rows."""
+    part = matrix[rows]
+    largest = np.abs(part).max(axis=1, initial=0).astype(np.float32)
+    if not np.isfinite(largest).all():
+        row = rows.start + int(np.argmin(np.isfinite(largest)))
+        raise ValueError(f"row {row} holds NaN or infinity and cannot be quantised")
+    fraction, exponent = np.frexp(largest / _LARGEST[bits])
+    scale = np.ldexp(np.ceil(np.ldexp(fraction, _KEPT_BITS)), exponent - _KEPT_BITS).astype(np.float32)
+    return Rows(np.rint(part / np.where(scale > 0, scale, 1)[:, None]).astype(np.int8), scale)
 
 
 def to_arrays(name: str, rows: Rows) -> dict[str, npt.NDArray[Any]]:

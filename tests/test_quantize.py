@@ -29,6 +29,34 @@ def test_the_error_is_half_a_step_and_a_second_time_changes_nothing(seed, size, 
 
 
 @pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("rows", [0, 1, 5, 11])
+def test_blocks_of_rows_change_nothing(bits, rows, monkeypatch):
+    matrix = np.random.default_rng(rows).normal(size=(rows, 3)).astype(np.float32)
+    codes, once, again = quantize(matrix, bits), rounded(matrix, bits), codes_of(rounded(matrix, bits))
+    monkeypatch.setattr("eclare_py.quantize._BLOCK", 5)
+    for ours, theirs in ((quantize(matrix, bits), codes), (codes_of(once), again)):
+        np.testing.assert_array_equal(ours.values, theirs.values)
+        np.testing.assert_array_equal(ours.scale, theirs.scale)
+    np.testing.assert_array_equal(rounded(matrix, bits), once)
+
+
+def test_codes_of_eight_bits_where_a_later_block_needs_them(monkeypatch):
+    """Rows that four bits give back come first; one that they do not decides for all."""
+    monkeypatch.setattr("eclare_py.quantize._BLOCK", 2)
+    matrix = np.array([[7, 1], [-3, 7], [2, 7], [0, 0], [127, 64]], dtype=np.float32)
+    np.testing.assert_array_equal(codes_of(matrix[:4]).values, quantize(matrix[:4], 4).values)
+    np.testing.assert_array_equal(codes_of(matrix).values, quantize(matrix, 8).values)
+
+
+def test_the_row_that_is_no_number_is_named_in_any_block(monkeypatch):
+    monkeypatch.setattr("eclare_py.quantize._BLOCK", 2)
+    matrix = np.ones((5, 2), dtype=np.float32)
+    matrix[3, 1] = np.inf
+    with pytest.raises(ValueError, match="row 3 holds"):
+        quantize(matrix)
+
+
+@pytest.mark.parametrize("bits", [8, 4])
 @pytest.mark.parametrize("shape", [(3, 5), (4, 6), (2, 1), (0, 3)])
 def test_codes_come_back_from_the_disk(bits, shape):
     matrix = np.random.default_rng(1).normal(size=shape).astype(np.float32)

@@ -1,8 +1,13 @@
-"""What a training will take: a formula over counts of the data, with constants measured on two processor cores."""
+"""What a training will take: formulas over counts of the data, stage by stage, with constants that were measured.
+
+Memory follows what each stage holds. Time is that of a processor, with constants from one machine; `pace` times a
+little work of the same kinds and says how much faster or slower this machine is as it stands.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,19 +16,71 @@ from eclare_py.errors import UsageError
 
 if TYPE_CHECKING:
     from eclare_py.data.dataset import Dataset
+    from eclare_py.features.tfidf import TfidfFeatures
     from eclare_py.train.recipe import Recipe
 
 _FLOAT = 4
-_ENTRY = 12  # bytes of a CSR entry with 64-bit columns
-_PAIR = 6  # the same on disk: a column and half a float
+_ENTRY = 8  # bytes of an entry of a sparse matrix
+_PAIR = 6  # on disk: a column and half a float
 _LINEAR_PER_WORD = 105  # bytes of linear weights on disk for each word feature, as on debian-related
-_PROGRAM_MB = 620  # interpreter, torch, compiled kernels
-# Of training, set by hand against a few runs on debian-related and yso-en on two idle cores: rough.
-_SECONDS_PER_PRODUCT = 3.6e-11  # of one dimension of one document and one label
-_SECONDS_PER_VALUE = 3.3e-10  # of one dimension of one term of a text in a step
-_SECONDS_PER_TERM = 1e-6  # of one term of a text, before the first step
-_SECONDS_AT_LEAST = 35.0  # start, index, fusion
+_LINEAR_PER_LABEL = 1400  # in memory, with what its training leaves behind
+_PER_HELD_OUT = 45_000  # bytes of candidates and evidence of a document while the fusion is fitted
+_PROGRAM = 620e6  # interpreter, torch, compiled kernels
+_STRING, _TERM = 57, 100  # of a text beside its letters; of a term in the vocabulary
+_JUDGED = 2000  # held-out documents that pick the best epoch
 _SAMPLE = 20_000  # texts whose terms are counted for the mean
+# Processor seconds at pace 1.
+_START = 8.0
+_PER_TEXT = 8e-6  # read
+_PER_TERM = 4.2e-7  # of a text: count, choose, look up
+_PER_PAIR = 5e-6  # of document and label: both graphs, twice the support graph
+_PER_CELL = 4e-8  # of a step: a document and a label at hand
+_PER_PRODUCT = 2e-10  # of a step: a dimension of such a cell
+_PER_VALUE = 4.6e-9  # of a step: a dimension of a term
+_PER_ENCODED = 2.8e-9  # the same without learning
+_PER_JUDGED = 8e-9, 1.9e-10  # a document and a label, and each dimension of them
+_PER_SPLIT = 4.5e-8  # a dimension of a row on a level of balanced clustering
+_PER_RARE = 6.4e-5  # a rare label whose nearest are sought
+_PER_CHILD = 1.33e-7  # a word of a document of a label, for each child it is told from
+_PER_CANDIDATES = 7.6e-3  # a held-out document: candidates and evidence, three times, and a ranking
+_PER_FUSION_STEP = 3.9e-3  # six fits
+_WALL = 0.65  # of processor seconds, on two idle cores
+_PROBE = 0.033  # seconds of the work of `pace` at pace 1
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the formulas are over.
+
+    Attributes:
+        documents: N, train documents with held-out ones.
+        held_out: Of these.
+        labels: L.
+        rare: Labels with at most five documents.
+        pairs: Of document and label.
+        terms: V.
+        text_terms: Mean terms of a document.
+        words: Word features among them.
+        label_terms: Mean terms of a label text.
+        hop_terms: Entries of the hops' bags, all labels together.
+        edges: Of the label graph.
+        support: Of the support graph, at most.
+        text_bytes: Texts and ids in memory.
+    """
+
+    documents: int
+    held_out: int
+    labels: int
+    rare: int
+    pairs: int
+    terms: int
+    text_terms: float
+    words: float
+    label_terms: float
+    hop_terms: float
+    edges: int
+    support: float
+    text_bytes: float
 
 
 def estimate_training(train: Dataset, recipe: Recipe) -> dict[str, Any]:
@@ -38,59 +95,154 @@ def estimate_training(train: Dataset, recipe: Recipe) -> dict[str, Any]:
     if recipe.method != "fusion":
         raise UsageError(f"there is no estimate for the method {recipe.method}: try it on a part of the documents")
     features = TfidfFeatures.fit(train.texts, train.label_texts, config=recipe.features)
-    terms_per_text = _mean_terms(features, train.texts)
-    terms_per_label = _mean_terms(features, train.label_texts)
-    n_documents, n_labels, n_terms, dim = len(train), train.n_labels, features.n_features, recipe.document.dim
-    hops = recipe.label.propagation.hops
-    kept = recipe.training.hop_features or terms_per_label * recipe.graph.top_k
-    table = n_terms * (dim + 1) * _FLOAT if recipe.document.kind != "transformer" else 0
-    free = n_labels * (dim + 1) * _FLOAT if recipe.label.free else 0
-    vectors = (n_documents + n_labels) * dim * _FLOAT
-    rows = (n_documents * terms_per_text + n_labels * (terms_per_label + hops * kept)) * _ENTRY
-    given = 2 * len(train.label_edges) if recipe.graph.given_weight else 0
-    edges = n_labels * recipe.graph.top_k + min(given, n_labels * recipe.graph.top_k)
-    graphs = (3 * edges + n_labels * recipe.rank.support.top_k) * _ENTRY
-    texts = sum(len(text) + 60 for part in (train.texts, train.label_texts) for text in part)
-    # Parameters once in use, once as the best epoch, once on their way into a checkpoint; a tree is built over
-    # two or three vectors a label, and the ranker holds three more.
-    memory = 3 * (table + free) + vectors + 6 * n_labels * dim * _FLOAT + rows + graphs + 3 * texts
-    # Terms in half a byte a number, label vectors and centroids in one, the tree in a quarter of that.
-    model = table // 8 + 2 * free + 2.25 * n_labels * dim + n_labels * min(terms_per_label, 32) * _PAIR
-    model += graphs // 3 + texts // 2 + (_LINEAR_PER_WORD * features.n_words if recipe.rank.linear else 0)
+    counts = count(train, recipe, features)
+    memory = memory_by_stage(counts, recipe)
+    largest = max(memory, key=lambda name: memory[name])
+    seconds = sum(seconds_by_stage(counts, recipe).values()) * pace()
+    table, free = _parameters(counts, recipe)
     return {
-        "train documents": n_documents,
-        "labels": n_labels,
-        "terms": n_terms,
-        "terms per text": round(terms_per_text, 1),
+        "train documents": counts.documents,
+        "labels": counts.labels,
+        "terms": counts.terms,
+        "terms per text": round(counts.text_terms, 1),
         "parameters": (table + free) // _FLOAT,
-        "peak memory": f"{_PROGRAM_MB + memory / 1e6:,.0f} MB",
-        "model on disk": f"{model / 1e6:,.0f} MB",
-        "training time": _duration(_seconds(train, recipe, terms_per_text)),
+        "peak memory": f"{memory[largest] / 1e6:,.0f} MB",
+        "most of it in": largest,
+        "model on disk": f"{_on_disk(counts, recipe, features.n_words) / 1e6:,.0f} MB",
+        "processor time": _duration(seconds),
+        "training time": _duration(_WALL * seconds),
     }
 
 
-def _mean_terms(features: Any, texts: Sequence[str]) -> float:
-    step = max(len(texts) // _SAMPLE, 1)
-    matrix = features.transform(texts[::step])
-    return float(matrix.nnz / max(matrix.shape[0], 1))
+def count(train: Dataset, recipe: Recipe, features: TfidfFeatures) -> Counts:
+    """Count what the formulas are over."""
+    from eclare_py.graph.build import build_label_graph
+    from eclare_py.train.prepare import held_out_size
+
+    text_terms, words = _mean_terms(features, train.texts)
+    label_terms, _ = _mean_terms(features, train.label_texts)
+    each = np.diff(train.labels.indptr).astype(np.float64)
+    together = float((each * (each - 1)).sum())
+    graph = recipe.graph
+    if graph.kind.startswith("walk"):  # these take long to make
+        neighbours = np.full(train.n_labels, graph.top_k)
+    else:
+        made = build_label_graph(train.labels, replace(graph, prune_below=None), given=train.label_edges)
+        neighbours = np.diff(made.adjacency.indptr)
+    most = recipe.training.hop_features or features.n_features
+    hop_terms = recipe.label.propagation.hops * np.minimum(neighbours * label_terms, most).sum()
+    letters = sum(len(text) + _STRING for part in (train.texts, train.label_texts) for text in part)
+    return Counts(
+        documents=len(train), held_out=held_out_size(len(train), recipe), labels=train.n_labels,
+        rare=int((train.label_frequencies <= 5).sum()), pairs=int(train.labels.nnz), terms=features.n_features,
+        text_terms=text_terms, words=words, label_terms=label_terms, hop_terms=float(hop_terms),
+        edges=int(neighbours.sum()), support=min(together, train.n_labels * recipe.rank.support.top_k),
+        text_bytes=letters + (2 * _STRING * len(train) if train.ids is None else 0),
+    )  # fmt: skip
 
 
-def _seconds(train: Dataset, recipe: Recipe, terms_per_text: float) -> float:
-    """Time in seconds: products of documents and labels at hand, and rows of the tables that are touched."""
+def memory_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
+    """Bytes at the most in each of the stages that hold much."""
+    dim, (table, free) = recipe.document.dim, _parameters(counts, recipe)
+    documents, vectors = counts.documents * dim * _FLOAT, counts.labels * dim * _FLOAT
+    rows = (counts.documents * counts.text_terms + counts.labels * counts.label_terms) * _ENTRY
+    kept = _PROGRAM + counts.text_bytes + rows + 3 * counts.pairs * _ENTRY + counts.terms * _TERM
+    kept += 2 * (counts.edges + counts.labels) * _ENTRY + table + free
+    hops = counts.hop_terms * _ENTRY
+    # Parameters once more as the best epoch; vectors of all labels to judge it, of all documents for clustered batches.
+    clustered = 2 * documents if recipe.training.batches == "clustered" else 0
+    near = 4 * counts.rare * min(counts.label_terms, 16) * _ENTRY if recipe.training.soft_targets else 0
+    network = kept + hops + table + free + max(vectors, clustered, near)
+    # What is clustered, before and after it was smoothed over the graph, beside the vectors.
+    both = 2 if recipe.index.combine == "concat" else 1
+    index = kept + hops + documents + vectors * (1 + 2 * both)
+    # Vectors, centroids, and the smoothed of one of them on their way into codes; codes of all four.
+    fusion = kept + documents + vectors * 5 + counts.labels * min(counts.label_terms, recipe.rank.label_terms) * _ENTRY
+    fusion += 2 * counts.support * _ENTRY + counts.held_out * _PER_HELD_OUT
+    fusion += counts.labels * _LINEAR_PER_LABEL if recipe.rank.linear else 0
+    return {"network": network, "index": index, "fusion": fusion}
+
+
+def seconds_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
+    """Processor seconds of each stage at pace 1."""
+    dim, train = recipe.document.dim, counts.documents - counts.held_out
+    texts = counts.documents * counts.text_terms + counts.labels * counts.label_terms
+    seconds = {
+        "start": _START + _PER_TEXT * (counts.documents + counts.labels),
+        "prepare": _PER_TERM * texts + _PER_PAIR * counts.pairs,
+        "network": _network_seconds(counts, recipe),
+    }
+    width = dim * (2 if recipe.index.combine == "concat" else 1)
+    levels = np.log2(max(counts.labels / recipe.index.max_leaf, 2))
+    seconds["index"] = _PER_SPLIT * counts.labels * width * levels + _PER_ENCODED * texts * dim
+    if recipe.rank.linear:
+        above = np.log(max(counts.labels / recipe.linear.max_leaf, 2)) / np.log(recipe.index.branching)
+        told_from = recipe.index.branching * above + recipe.linear.max_leaf / 2
+        seconds["linear"] = 2 * _PER_CHILD * counts.pairs * counts.words * told_from
+    seconds["fusion"] = _PER_CANDIDATES * counts.held_out + _PER_FUSION_STEP * recipe.rank.steps * 6
+    return {**seconds, "documents": train * 1e-5}
+
+
+def _network_seconds(counts: Counts, recipe: Recipe) -> float:
+    """Processor seconds of the steps, and of what comes between epochs."""
     settings, dim = recipe.training, recipe.document.dim
-    batch = min(settings.batch_size, len(train))
-    relevant = float(train.labels.nnz) / max(len(train), 1)
-    stages = ((settings.surrogate_epochs, 0), (settings.ranker_epochs, settings.hard_negatives))
-    total = _SECONDS_AT_LEAST + _SECONDS_PER_TERM * terms_per_text * (len(train) + train.n_labels)
-    steps = float(np.ceil(len(train) / batch))
-    for wanted, drawn in stages:
-        epochs = min(wanted, max(1, settings.max_steps // steps))
-        at_hand = min(batch * (0.6 * relevant + 0.7 * drawn), train.n_labels)
-        per_step = batch * at_hand * dim * _SECONDS_PER_PRODUCT
-        per_step += (batch * terms_per_text + at_hand * 3 * terms_per_text) * dim * _SECONDS_PER_VALUE
-        total += epochs * steps * per_step
+    train = counts.documents - counts.held_out
+    batch = min(settings.batch_size, train)
+    steps = float(np.ceil(train / batch))
+    relevant = counts.pairs / max(counts.documents, 1)
+    label_terms = counts.label_terms + counts.hop_terms / max(counts.labels, 1)
+    total = _PER_RARE * counts.rare if settings.soft_targets else 0.0
+    for wanted, drawn in ((settings.surrogate_epochs, 0), (settings.ranker_epochs, settings.hard_negatives)):
+        epochs = min(wanted, max(1, int(settings.max_steps // steps)))
+        soft = 1 if settings.soft_targets else 0
+        at_hand = min(batch * (0.65 * relevant + 0.7 * (drawn + soft)), counts.labels)
+        values = (batch * counts.text_terms + at_hand * label_terms) * (1 - recipe.document.term_dropout)
+        step = batch * at_hand * (_PER_CELL + _PER_PRODUCT * dim) + values * dim * _PER_VALUE
+        cell, product = _PER_JUDGED
+        judged = min(counts.held_out, _JUDGED) * counts.labels * (cell + product * dim)
+        judged += _PER_ENCODED * counts.labels * label_terms * dim
+        if settings.batches == "clustered":
+            levels = np.log2(max(train / settings.batch_clusters, 2))
+            judged += _PER_SPLIT * train * dim * levels + _PER_ENCODED * train * counts.text_terms * dim
+        total += epochs * (steps * step + judged)
     return total
 
 
+def pace() -> float:
+    """How long this machine, as it stands, takes for work of a training's kinds, against the one of the constants."""
+    random = np.random.default_rng(0)
+    table = random.random((65_536, 256), dtype=np.float32)
+    rows, seconds = random.integers(0, len(table), 20_000), []
+    for _ in range(7):
+        begun = time.process_time()
+        picked = table[rows]
+        np.add.reduceat(picked, np.arange(0, len(rows), 100))
+        np.exp(picked[:4096]).sum()
+        seconds.append(time.process_time() - begun)
+    return float(np.median(seconds)) / _PROBE
+
+
+def _parameters(counts: Counts, recipe: Recipe) -> tuple[int, int]:
+    """Bytes of the embedding table and of free vectors, each with its accumulator."""
+    each = (recipe.document.dim + 1) * _FLOAT
+    return counts.terms * each if recipe.document.kind != "transformer" else 0, counts.labels * each * recipe.label.free
+
+
+def _on_disk(counts: Counts, recipe: Recipe, n_words: int) -> float:
+    # Terms in half a byte a number, label vectors and centroids in one, the tree in a quarter of that.
+    table, free = _parameters(counts, recipe)
+    size = table // 8 + 2 * free + 2.25 * counts.labels * recipe.document.dim
+    size += counts.labels * min(counts.label_terms, recipe.rank.label_terms) * _PAIR
+    size += (counts.edges + counts.support) * _PAIR + counts.text_bytes // 2
+    return size + (_LINEAR_PER_WORD * n_words if recipe.rank.linear else 0)
+
+
+def _mean_terms(features: TfidfFeatures, texts: list[str]) -> tuple[float, float]:
+    """Mean terms of a text, and words among them."""
+    matrix = features.transform(texts[:: max(len(texts) // _SAMPLE, 1)])
+    words = (matrix.indices < features.n_words).sum() if features.n_words else matrix.nnz
+    return matrix.nnz / max(matrix.shape[0], 1), float(words) / max(matrix.shape[0], 1)
+
+
 def _duration(seconds: float) -> str:
-    return f"{seconds:,.0f} seconds" if seconds < 120 else f"{seconds / 60:,.0f} minutes"
+    return f"{seconds:,.0f} seconds" if seconds < 600 else f"{seconds / 60:,.0f} minutes"

@@ -37,6 +37,7 @@ def _pmi(both: _Values, left: _Values, right: _Values, n: float) -> _Values:
     return np.log(both * n / (left * right))
 
 
+_BLOCK_ROWS, _BLOCKS = 4096, 64
 _SERIES_ROWS = 256  # rows of the power series fill up more than rows of counts
 
 # (c(l, m), f(l), f(m), n) -> weight; weights of 0 or less are no edge.
@@ -65,7 +66,7 @@ def cooccurrence_graph(
     weighting: str = "conditional",
     top_k: int | None = 10,
     min_count: float = 1,
-    block_rows: int = 4096,
+    block_rows: int | None = None,
     head_threshold: int | None = None,
     head_mode: str = "isolate",
     hub_documents: int | None = None,
@@ -80,7 +81,8 @@ def cooccurrence_graph(
         weighting: "conditional", "lift", "jaccard", "cosine", "pmi" or "walk".
         top_k: Neighbours kept per label besides itself, by weight, ties by lower id; None keeps all.
         min_count: Pairs seen together less often are no edge (not used by "walk").
-        block_rows: Labels counted at once at most; blocks shrink where labels have many co-occurrences.
+        block_rows: Labels counted at once at most; blocks shrink where labels have many co-occurrences. None: 4096, or
+            a 64th of the labels where that is more, as the product of every block takes L steps beside its own.
         head_threshold: Labels with more documents are head labels; None: no label is.
         head_mode: "isolate", "source" or "keep", as in `walk_counts`.
         hub_documents: Documents with more labels are hubs; None: no document is.
@@ -98,6 +100,8 @@ def cooccurrence_graph(
         raise UsageError(f"weighting={weighting!r} is unknown: choose one of {', '.join(['walk', *WEIGHTINGS])}")
     if top_k is not None and top_k < 1:
         raise UsageError(f"top_k={top_k} must be at least 1, or None to keep every neighbour")
+    if block_rows is None:
+        block_rows = max(_BLOCK_ROWS, labels.shape[1] // _BLOCKS)
     if block_rows < 1:
         raise UsageError(f"block_rows={block_rows} must be at least 1")
     if weighting == "walk":

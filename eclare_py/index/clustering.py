@@ -104,8 +104,12 @@ def balanced_order(
     return order
 
 
-def unit_rows(matrix: FloatArray) -> FloatArray:
+def unit_rows(matrix: FloatArray, *, own: bool = False) -> FloatArray:
     """Rows scaled to length one (zero rows stay); the matrix itself when they already are.
+
+    Args:
+        matrix: The rows.
+        own: The matrix is the caller's own and may be changed in place, which saves a second one of its size.
 
     Raises:
         UsageError: NaN or infinity in it.
@@ -116,4 +120,4 @@ def unit_rows(matrix: FloatArray) -> FloatArray:
         raise UsageError(f"row {int(np.argmin(np.isfinite(norms)))} of the vectors holds NaN, infinity or is too long")
     if np.all((np.abs(norms - 1) < 1e-6) | (norms == 0)):
         return matrix
-    return matrix / np.where(norms > 0, norms, 1).astype(np.float32)[:, None]
+    return np.divide(matrix, np.where(norms > 0, norms, 1).astype(np.float32)[:, None], out=matrix if own else None)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -9,6 +13,8 @@ from eclare_py.errors import UsageError
 from eclare_py.index.clustering import unit_rows
 from eclare_py.index.config import IndexConfig
 from eclare_py.types import Csr, FloatArray
+
+_BLOCK = 16384  # labels at hand together where a copy is made
 
 
 def label_centroids(documents: FloatArray, labels: Csr, *, pifa: bool = True) -> FloatArray:
@@ -32,7 +38,7 @@ def label_centroids(documents: FloatArray, labels: Csr, *, pifa: bool = True) ->
         counts = np.diff(labels.indptr)
         votes /= np.sqrt(np.repeat(np.maximum(counts, 1), counts)).astype(np.float32)
     weighted = sp.csr_array((votes, labels.indices, labels.indptr), shape=labels.shape)
-    return unit_rows(weighted.T.tocsr() @ np.asarray(documents, dtype=np.float32))
+    return unit_rows(weighted.T.tocsr() @ np.asarray(documents, dtype=np.float32), own=True)
 
 
 def label_representations(
@@ -63,25 +69,47 @@ def label_representations(
         UsageError: No part with a weight above zero, or shapes that do not fit.
     """
     config = config or IndexConfig()
-    parts: list[FloatArray] = []
+    parts: list[_Part] = []
     if documents is not None and labels is not None and config.centroid_weight > 0:
-        parts.append(np.float32(config.centroid_weight) * label_centroids(documents, labels, pifa=config.pifa))
+        known = partial(label_centroids, documents, labels, pifa=config.pifa)
+        parts.append(_Part(labels.shape[1], documents.shape[1], config.centroid_weight, known))
     if texts is not None and config.text_weight > 0:
-        parts.append(np.float32(config.text_weight) * unit_rows(texts))
+        parts.append(_Part(len(texts), texts.shape[1], config.text_weight, partial(unit_rows, texts)))
     if not parts:
         raise UsageError("label representations need documents with labels, or texts, with a weight above 0")
-    if len({len(part) for part in parts}) > 1:
-        raise UsageError(f"{len(parts[0])} labels in the label matrix, {len(parts[1])} label texts")
-    if config.combine == "concat":
-        joint = np.concatenate(parts, axis=1)
-    elif len({part.shape[1] for part in parts}) > 1:
-        raise UsageError(f"combine='mix' needs one dimension, got {parts[0].shape[1]} and {parts[1].shape[1]}")
-    else:
-        joint = parts[0] if len(parts) == 1 else parts[0] + parts[1]
-    joint = unit_rows(joint)
+    if len({part.n_labels for part in parts}) > 1:
+        raise UsageError(f"{parts[0].n_labels} labels in the label matrix, {parts[1].n_labels} label texts")
+    if config.combine == "mix" and len({part.dim for part in parts}) > 1:
+        raise UsageError(f"combine='mix' needs one dimension, got {parts[0].dim} and {parts[1].dim}")
+    joint = _joined(parts, config.combine)
     if graph is None or config.graph_weight == 0:
         return joint
     if graph.shape != (len(joint), len(joint)):
         raise UsageError(f"label graph {graph.shape} does not fit {len(joint)} labels")
-    smooth = unit_rows(np.asarray(graph @ joint, dtype=np.float32))
-    return unit_rows(joint + np.float32(config.graph_weight) * smooth)
+    smooth = unit_rows(np.asarray(graph @ joint, dtype=np.float32), own=True)
+    smooth *= np.float32(config.graph_weight)
+    smooth += joint
+    return unit_rows(smooth, own=True)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of the representation, made where it is wanted: of millions of labels each takes gigabytes."""
+
+    n_labels: int
+    dim: int
+    weight: float
+    make: Callable[[], FloatArray]
+
+
+def _joined(parts: list[_Part], combine: str) -> FloatArray:
+    """Unit rows of all parts side by side (`concat`) or added up (`mix`); one part is there at a time."""
+    width = sum(part.dim for part in parts) if combine == "concat" else parts[0].dim
+    joint, start = np.zeros((parts[0].n_labels, width), dtype=np.float32), 0
+    for part in parts:
+        target, vectors, weight = joint[:, start : start + part.dim], part.make(), np.float32(part.weight)
+        for first in range(0, len(vectors), _BLOCK):
+            target[first : first + _BLOCK] += weight * vectors[first : first + _BLOCK]
+        start += part.dim if combine == "concat" else 0
+        del vectors
+    return unit_rows(joint, own=True)

@@ -81,16 +81,15 @@ class Chunks:
         entries, rows = len(values), np.zeros(len(child_ptr), dtype=np.int64)
         order, starts = np.empty(entries, np.int64), np.zeros(entries, np.bool_)
         _sort_chunks(pointers, features, child_ptr, order, starts, rows)
-        columns = np.repeat(np.arange(len(pointers) - 1), np.diff(pointers))[order]
-        parents = np.repeat(np.arange(len(child_ptr) - 1), np.diff(child_ptr))
+        inside = (np.arange(len(pointers) - 1) - np.repeat(child_ptr[:-1], np.diff(child_ptr))).astype(np.uint16)
         first = np.flatnonzero(starts)
         return cls(
             child_ptr=child_ptr,
             row_ptr=np.cumsum(rows),
-            features=features[order[first]].astype(np.int32),
+            features=features[order[first]].astype(np.int32, copy=False),
             entry_ptr=np.concatenate([first, [entries]]).astype(np.int64),
-            offsets=(columns - child_ptr[parents[columns]]).astype(np.uint16),
-            values=values[order].astype(np.float32),
+            offsets=np.repeat(inside, np.diff(pointers))[order],
+            values=values[order].astype(np.float32, copy=False),
             bias=np.asarray(bias, dtype=np.float32),
             n_features=n_features,
         )

@@ -151,31 +151,28 @@ def _train_level(documents: Csr, level: _Level, config: LinearConfig, seed: int)
     )  # fmt: skip
     numbers = [np.full(documents.shape[1], -1, dtype=np.int32) for _ in range(get_num_threads())]
 
-    def run(task: tuple[int, int, int]) -> tuple[IntArray, np.ndarray, FloatArray, FloatArray]:
+    def run(task: tuple[int, int, int]) -> tuple[IntArray, np.ndarray, np.ndarray, FloatArray]:
         parent, first, last = task
         scratch = numbers.pop()
         seen = level.nodes[1][level.nodes[0][parent] : level.nodes[0][parent + 1]]
-        found: tuple[IntArray, np.ndarray, FloatArray, FloatArray] = solver.solve_children(
+        ends, features, weights, intercepts = solver.solve_children(
             seen, *rows, first, last, *level.positives, *level.ignored, scratch, loss,
             config.cost * config.positive_cost, config.cost, config.bias, config.tolerance, config.rounds,
             config.threshold, seed,
         )  # fmt: skip
         numbers.append(scratch)
-        return found
+        # Half precision is a thousandth of a weight, and half the disk.
+        return np.diff(ends), features, weights.astype(np.float16), intercepts
 
     order = np.argsort([-cost for _, _, _, cost in tasks], kind="stable")
     with ThreadPoolExecutor(get_num_threads()) as pool:
         done = dict(zip(order.tolist(), pool.map(run, [tasks[i][:3] for i in order]), strict=True))
-    parts = [done[i] for i in range(len(tasks))]
-    lengths = np.concatenate([np.diff(ends) for ends, _, _, _ in parts])
+    parts = [done.pop(i) for i in range(len(tasks))]
+    counts, features, weights, bias = (np.concatenate(some) for some in zip(*parts, strict=True))
+    parts.clear()
+    pointers = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return Chunks.of_columns(
-        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        np.concatenate([features for _, features, _, _ in parts]),
-        # Half precision is a thousandth of a weight, and half the disk.
-        np.concatenate([weights for _, _, weights, _ in parts]).astype(np.float16).astype(np.float32),
-        np.concatenate([bias for _, _, _, bias in parts]),
-        level.child_ptr,
-        documents.shape[1],
+        pointers, features, weights.astype(np.float32), bias, level.child_ptr, documents.shape[1]
     )
 
 

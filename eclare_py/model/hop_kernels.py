@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from eclare_py.types import Csr, FloatArray, IntArray
+from eclare_py.storage.spool import Collector
+from eclare_py.types import Csr, FloatArray, IntArray, narrow
+
+_BLOCK = 65536  # labels whose slots are held at once
 
 
 @njit(cache=True)
@@ -59,13 +62,20 @@ def spread_bags(graph: Csr, bags: Csr, width: int) -> Csr:
         graph: (L, L) normalised label graph.
         bags: (L, V) bags of words.
         width: Entries kept per row.
+
+    Returns:
+        (L, V) CSR; where the training is `spooled`, its entries are on disk.
     """
     counts = np.zeros(graph.shape[0], dtype=np.int64)
-    columns = np.zeros((graph.shape[0], width), dtype=np.int64)
-    values = np.zeros((graph.shape[0], width), dtype=np.float32)
-    parts = [np.asarray(part) for part in (graph.indptr, graph.indices, graph.data)]
+    columns, values = Collector(np.int32), Collector(np.float32)
     rows = [np.asarray(part) for part in (bags.indptr, bags.indices, bags.data)]
-    _spread(*parts, *rows, counts, columns, values)
-    filled = np.arange(width) < counts[:, None]
-    indptr = np.concatenate([[0], np.cumsum(counts)])
-    return Csr((values[filled], columns[filled], indptr), shape=bags.shape)
+    for start in range(0, len(counts), _BLOCK):
+        some = counts[start : start + _BLOCK]
+        pointers = np.asarray(graph.indptr[start : start + len(some) + 1])
+        slots = np.zeros((len(some), width), dtype=np.int32), np.zeros((len(some), width), dtype=np.float32)
+        _spread(pointers, np.asarray(graph.indices), np.asarray(graph.data), *rows, some, *slots)
+        filled = np.arange(width) < some[:, None]
+        columns.add(slots[0][filled])
+        values.add(slots[1][filled])
+    pointers, indices = narrow(np.concatenate([[0], np.cumsum(counts)])), columns.finish()
+    return Csr((values.finish(), indices, pointers), shape=bags.shape)

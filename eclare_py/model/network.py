@@ -119,6 +119,11 @@ class EclareNetwork(torch.nn.Module):
             self._renew = False
         return self._hops
 
+    def forget_hops(self) -> None:
+        """Free the hops, which are as large as the label texts; they are made again once they are asked for."""
+        self._hops = None
+        self._renew = self.transformer is not None
+
     def refresh_labels(self) -> None:
         """Encode all label texts with the transformer as it stands, where it learns.
 

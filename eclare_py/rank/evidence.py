@@ -103,7 +103,12 @@ class Neighbourhood:
     def of(cls, graph: Csr, vectors: FloatArray, centroids: FloatArray) -> Neighbourhood:
         """Smooth both over the (L, L) label graph; a label without neighbours gets zeros, its self loop is not one."""
         graph = set_self_loops(graph, "none")
-        return cls(*(rounded(unit_rows(np.asarray(graph @ rows))) for rows in (vectors, centroids)))
+        return cls(*(smoothed(graph, rows) for rows in (vectors, centroids)))
+
+
+def smoothed(graph: Csr, rows: FloatArray) -> FloatArray:
+    """(L, d) unit means of the neighbours' rows, over an (L, L) label graph without self loops."""
+    return rounded(unit_rows(np.asarray(graph @ rows), own=True))
 
 
 def graph_evidence(

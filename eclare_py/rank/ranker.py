@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from eclare_py.graph.normalize import set_self_loops
 from eclare_py.index import LabelTree, search
 from eclare_py.linear import LinearRanker
 from eclare_py.metrics.propensity import inverse_propensities
@@ -28,6 +29,7 @@ from eclare_py.rank.evidence import (
     first_evidence,
     graph_evidence,
     linear_evidence,
+    smoothed,
 )
 from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork, probability
 from eclare_py.rank.kernels import mutual_weights
@@ -317,9 +319,12 @@ class Ranker:
 
     @cached_property
     def _labels(self) -> LabelArrays:
-        profile = self.profile
-        sides = (profile.centroids, self.around.vectors, self.around.centroids)
-        vectors, centroids, near_vectors, near_centroids = (self.codes, *map(sound_codes, sides))
+        # One side after the other, and not `around`: of millions of labels each takes gigabytes until it is in codes.
+        profile, graph = self.profile, set_self_loops(self.graph, "none")
+        near_vectors, near_centroids = (
+            sound_codes(smoothed(graph, rows)) for rows in (self.scorer.vectors, profile.centroids)
+        )
+        vectors, centroids = self.codes, sound_codes(profile.centroids)
         return LabelArrays(
             *vectors,
             self.scorer.bias,

@@ -15,7 +15,7 @@ from eclare_py.rank.query import Query
 from eclare_py.train.exemplars import train_documents
 from eclare_py.train.freezing import encode_all, freeze_documents, label_side
 from eclare_py.train.indexing import build_linear, build_neighbours, build_scorer, label_profile, label_terms
-from eclare_py.train.ranking import complete, fit_ranker, validate
+from eclare_py.train.ranking import complete, fit_ranker, uncounted, validate
 from eclare_py.train.recipe import Recipe
 from eclare_py.train.session import Session
 from eclare_py.types import FloatArray
@@ -40,6 +40,7 @@ def assemble(
     documents, held_out = np.split(everything, [prepared.train.n_documents])
     query = Query(held_out, prepared.held_out_rows)
     scorer = build_scorer(network, documents, prepared, recipe, current(), place=place)
+    network.forget_hops()
     if recipe.rank.linear:
         session.log("stage", name="linear", epochs=1, steps=1)
     linear = build_linear(scorer.tree, [prepared.rows], prepared.train, prepared.features, recipe)
@@ -50,6 +51,8 @@ def assemble(
     evaluation = validate(ranker, query, prepared)
     session.log("validation", stage="fusion", epoch=1, metrics=evaluation.metrics)
     session.log("stage", name="completion", epochs=1, steps=1)
+    del linear, profile, neighbours
+    ranker = uncounted(ranker)
     ranker = complete(ranker, everything, prepared, recipe)
     facts = {
         "documents": prepared.train.n_documents + prepared.held_out.n_documents,

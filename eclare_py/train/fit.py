@@ -147,7 +147,7 @@ def train_network(
     Of several processes, process 0 has the whole network at the end, the others their part of it.
     """
     log("stage", name="prepare", epochs=1, steps=1)
-    prepared = prepare(dataset, recipe, folder=folder)
+    prepared = prepare(dataset, recipe, folder=folder, log=log)
     return train_prepared(prepared, recipe, log=log, folder=folder, resume=resume, device=device)
 
 

@@ -16,6 +16,7 @@ from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.graph.build import build_label_graph
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.model.inputs import Inputs
+from eclare_py.train.events import EventLog
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import Csr, FloatArray, IntArray
 
@@ -71,13 +72,14 @@ class Prepared:
         return None if parts[0] is None or parts[1] is None or parts[2] is None else (parts[0], parts[1], parts[2])
 
 
-def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepared:
+def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None, log: EventLog | None = None) -> Prepared:
     """Split, fit features, build the graph.
 
     Args:
         dataset: The train split.
         recipe: Settings.
         folder: Where sentence embeddings are cached, if any.
+        log: Told when the features are there and the graph begins.
 
     Raises:
         TrainingError: Too few documents to hold some out.
@@ -99,6 +101,8 @@ def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None) -> Prepare
     ]  # fmt: skip
     if recipe.document.kind != "bag":
         known = read_by_transformer(known, [own, held_out.texts, dataset.label_texts], recipe, folder)
+    if log is not None:
+        log("note", graph=recipe.graph.kind)
     return Prepared(
         train=train,
         held_out=held_out,

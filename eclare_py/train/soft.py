@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from eclare_py.graph.edges import row_ids, select_entries
 from eclare_py.rank.candidates import strongest
+from eclare_py.train.soft_kernels import nearest_labels
 from eclare_py.types import Csr, IntArray, as_csr
 
 RARE = 5  # most train documents of a rare label
@@ -19,7 +20,8 @@ NEAR = 5  # labels that grade a rare one, and soft labels of a document
 _TERMS = 16  # heaviest terms of a text that are compared: rare ones, so that the products stay small
 _COMPARED = 8192  # labels that a rare one is compared with by its text, about
 _LEAST = 0.3  # smallest similarity that counts
-_BLOCK = 4096
+_BLOCK = 4096  # documents at hand together
+_LABELS = 131_072  # rare labels at hand together
 
 
 def near_labels(label_rows: Csr, adjacency: Csr, frequencies: IntArray) -> Csr:
@@ -40,11 +42,10 @@ def near_labels(label_rows: Csr, adjacency: Csr, frequencies: IntArray) -> Csr:
     labels_of = np.diff(other.indptr)
     weights = as_csr(adjacency / np.float32(max(1.0, adjacency.data.max(initial=0.0))))
     parts = []
-    for start in range(0, len(rare), _BLOCK):
-        rows = rare[start : start + _BLOCK]
-        both = as_csr((_telling(as_csr(texts[rows]), labels_of) @ other).maximum(weights[rows]))
-        both = select_entries(both, (both.indices != rows[row_ids(both)]) & (both.data >= _LEAST))
-        parts.append(strongest(both, NEAR))
+    for start in range(0, len(rare), _LABELS):
+        rows = rare[start : start + _LABELS]
+        telling = _telling(as_csr(texts[rows]), labels_of)
+        parts.append(nearest_labels(telling, other, weights[rows], rows, count=NEAR, least=_LEAST))
     found = sp.vstack(parts, format="coo") if parts else sp.coo_array((0, n_labels))
     values = np.minimum(found.data, 1).astype(np.float32)
     return as_csr(sp.coo_array((values, (found.col, rare[found.row])), shape=(n_labels, n_labels)))
@@ -67,8 +68,9 @@ def soft_labels(labels: Csr, filter_pairs: IntArray, near: Csr, weight: float) -
     relevant = as_csr(labels != 0)
     known = as_csr(relevant + sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
     parts = []
-    for start in range(0, labels.shape[0], _BLOCK):
-        rows = slice(start, start + _BLOCK)
+    block = max(_BLOCK, labels.shape[0] // 64)  # a product takes L steps beside its own
+    for start in range(0, labels.shape[0], block):
+        rows = slice(start, start + block)
         spread = as_csr(relevant[rows] @ near)
         spread = as_csr(spread - spread.multiply(known[rows] != 0))
         parts.append(strongest(select_entries(spread, spread.data > 0), NEAR))

@@ -3,6 +3,7 @@ import pytest
 
 from eclare_py.errors import UsageError
 from eclare_py.index import IndexConfig, label_centroids, label_representations
+from eclare_py.index.clustering import unit_rows
 from eclare_py.types import as_csr
 
 DOCUMENTS = np.array([[1, 0], [0, 1], [0, 1]], dtype=np.float32)
@@ -49,6 +50,38 @@ def test_a_weight_of_zero_leaves_a_part_out():
     config = IndexConfig(text_weight=0.0)
     only = label_representations(documents=DOCUMENTS, labels=LABELS, texts=texts, config=config)
     assert np.allclose(only, label_centroids(DOCUMENTS, LABELS))
+
+
+@pytest.mark.parametrize("combine", ["concat", "mix"])
+@pytest.mark.parametrize("shape", [(1, 3, 4), (17, 5, 3), (40, 23, 6)])
+def test_blocks_change_nothing_and_no_argument_is_changed(combine, shape, monkeypatch):
+    n_documents, n_labels, dim = shape
+    rng = np.random.default_rng(sum(shape))
+    documents, texts = (rng.normal(size=(n, dim)).astype(np.float32) for n in (n_documents, n_labels))
+    labels = as_csr(rng.random((n_documents, n_labels)) < 0.3)
+    graph = as_csr(rng.random((n_labels, n_labels)) * (rng.random((n_labels, n_labels)) < 0.4))
+    config = IndexConfig(combine=combine, centroid_weight=0.7, text_weight=1.3, graph_weight=0.5)
+    before = documents.copy(), texts.copy(), graph.data.copy()
+
+    parts = [np.float32(0.7) * label_centroids(documents, labels), np.float32(1.3) * unit_rows(texts)]
+    joint = unit_rows(np.concatenate(parts, axis=1) if combine == "concat" else parts[0] + parts[1])
+    expected = unit_rows(joint + np.float32(0.5) * unit_rows(graph @ joint))
+
+    monkeypatch.setattr("eclare_py.index.representations._BLOCK", 7)
+    found = label_representations(documents=documents, labels=labels, texts=texts, graph=graph, config=config)
+    np.testing.assert_array_equal(found, expected)
+    for kept, now in zip(before, (documents, texts, graph.data), strict=True):
+        np.testing.assert_array_equal(kept, now)
+
+
+def test_unit_rows_in_place():
+    rows = np.array([[3, 4], [0, 0], [0, -2]], dtype=np.float32)
+    kept = rows.copy()
+    plain = unit_rows(rows)
+    assert plain.tolist() == [[np.float32(0.6), np.float32(0.8)], [0, 0], [0, -1]]
+    np.testing.assert_array_equal(rows, kept)
+    assert unit_rows(rows, own=True) is rows
+    np.testing.assert_array_equal(rows, plain)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from eclare_py.graph import LabelGraph
 from eclare_py.graph.propagate import Propagation, PropagationConfig
 from eclare_py.model.bag import BagOfEmbeddings
 from eclare_py.model.document_encoder import DocumentEncoder
+from eclare_py.model.hop_kernels import spread_bags
 from eclare_py.model.hops import ClosureHops, FoldedHops, hop_vectors
 from eclare_py.model.inputs import Inputs
+from eclare_py.storage.spool import spooled
 from eclare_py.types import as_csr
 
 L, V, D, T = 17, 23, 5, 4
@@ -89,6 +91,17 @@ def test_truncation_keeps_the_heaviest_terms(graph, features):
         assert np.diff(bag.indptr).max() <= width and bag.has_sorted_indices
         dense = expected
     assert cut > 5
+
+
+@pytest.mark.parametrize("spool", [False, True])
+def test_blocks_of_labels_spread_the_same_bags(graph, features, spool, monkeypatch, tmp_path):
+    whole = spread_bags(graph.normalized, features, 4)
+    monkeypatch.setattr("eclare_py.model.hop_kernels._BLOCK", 5)
+    with spooled(tmp_path if spool else None):
+        parts = spread_bags(graph.normalized, features, 4)
+    assert parts.indices.dtype == np.int32
+    for name in ("indptr", "indices", "data"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
 
 
 def test_wide_enough_truncation_changes_nothing(graph, features):

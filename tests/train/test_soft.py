@@ -4,11 +4,14 @@ import scipy.sparse as sp
 import torch
 
 from eclare_py.errors import ConfigError
+from eclare_py.graph.edges import row_ids, select_entries
+from eclare_py.rank.candidates import strongest
 from eclare_py.train import soft
 from eclare_py.train.batches import BatchSource
 from eclare_py.train.fit import train
 from eclare_py.train.objective import Objective
 from eclare_py.train.soft import near_labels, soft_labels
+from eclare_py.train.soft_kernels import nearest_labels
 from eclare_py.types import as_csr
 
 N, L, V = 17, 13, 9
@@ -26,7 +29,7 @@ def setting(seed=0):
 @pytest.mark.parametrize("scale", [1.0, 40.0])
 @pytest.mark.parametrize("block", [4, 4096])
 def test_near_labels_equal_the_naive_loop(scale, block, monkeypatch):
-    monkeypatch.setattr(soft, "_BLOCK", block)
+    monkeypatch.setattr(soft, "_LABELS", block)
     monkeypatch.setattr(soft, "NEAR", 3)
     texts, adjacency, frequencies, _ = setting()
     adjacency.data *= np.float32(scale)
@@ -42,6 +45,23 @@ def test_near_labels_equal_the_naive_loop(scale, block, monkeypatch):
                 expected[other, label] = nearness[other]
     assert np.count_nonzero(expected) > 8
     np.testing.assert_allclose(near_labels(texts, adjacency, frequencies).toarray(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (70, 5, 40), (130, 11, 23)])
+def test_the_kernel_equals_sparse_products_bit_by_bit(sizes):
+    rows, terms, labels = sizes
+    rng = np.random.default_rng(rows)
+    texts = as_csr(sp.random_array((rows, terms), density=0.5, rng=rng))
+    postings = as_csr(sp.random_array((terms, labels), density=0.6, rng=rng))
+    graph = as_csr(sp.random_array((rows, labels), density=0.2, rng=rng))
+    postings.data[:] = np.ceil(4 * postings.data) / 4  # equal entries, so that ties are there
+    texts.data[:] = np.ceil(2 * texts.data) / 2
+    own = rng.integers(0, labels, rows)
+    both = as_csr((texts @ postings).maximum(graph))
+    expected = strongest(select_entries(both, (both.indices != own[row_ids(both)]) & (both.data >= 0.3)), 4)
+    found = nearest_labels(texts, postings, graph, own, count=4, least=0.3)
+    for name in ("indptr", "indices", "data"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
 
 def test_terms_of_many_labels_are_left_out(monkeypatch):
