@@ -31,7 +31,7 @@ KINDS = ("RssAnon", "VmRSS", "VmData")  # of /proc/PID/status
 PERIOD = 0.1  # seconds between two looks
 SETTINGS = (
     "features.characters=false", "features.max_features=100000", "document.dim=128", f"training.max_steps={STEPS}",
-    "training.surrogate_epochs=1000", "training.max_validation=1000", "rank.steps=300",
+    "training.surrogate_epochs=1000", "training.max_validation=500", "rank.steps=300", "linear.rounds=3",
 )  # fmt: skip
 
 
