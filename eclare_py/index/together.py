@@ -12,6 +12,7 @@ from eclare_py.quantize import Rows
 from eclare_py.types import FloatArray, IntArray
 
 _TOGETHER = 32  # documents: their scores and vectors stay in the second-level cache
+_SCORES = 1 << 20  # of these documents together, where a beam is wide: some 4 MB, and as much again for their nodes
 _ROWS = 16  # nodes whose vectors lie ready as float32, in the first-level cache
 
 
@@ -187,8 +188,8 @@ def descend_rows(
     ordered: bool, leaves: IntArray, scores: FloatArray,
 ) -> None:  # fmt: skip
     """`descend` for (B, d) documents, a few in each thread at a time."""
-    size = max(1, min(_TOGETHER, -(-len(x) // get_num_threads())))
     widest = int(np.diff(child_ptr).max(initial=1))
     widths = np.diff(level_ptr)
     room = max(int(widths[0]), int(np.minimum(widths[1:], beam * widest).max(initial=1)))
+    size = max(1, min(_TOGETHER, _SCORES // max(room, beam), -(-len(x) // get_num_threads())))
     _descend_rows(level_ptr, child_ptr, routers, bias, mode, x, beam, size, room, ordered, leaves, scores)
