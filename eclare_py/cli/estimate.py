@@ -7,6 +7,7 @@ little work of the same kinds and says how much faster or slower this machine is
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -237,7 +238,7 @@ def _on_disk(counts: Counts, recipe: Recipe, n_words: int) -> float:
     return size + (_LINEAR_PER_WORD * n_words if recipe.rank.linear else 0)
 
 
-def _mean_terms(features: TfidfFeatures, texts: list[str]) -> tuple[float, float]:
+def _mean_terms(features: TfidfFeatures, texts: Sequence[str]) -> tuple[float, float]:
     """Mean terms of a text, and words among them."""
     matrix = features.transform(texts[:: max(len(texts) // _SAMPLE, 1)])
     words = (matrix.indices < features.n_words).sum() if features.n_words else matrix.nnz
