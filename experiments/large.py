@@ -32,6 +32,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line has i
 MB = 1e6
 _STATUS = re.compile(r"^(VmRSS|RssAnon):\s+(\d+) kB$", re.MULTILINE)
 _ALSO = {"graph": "graph", "documents": "network"}  # parts of a stage that begin with a note of this name
+# What `inspect` calls the stages; what is done again after the fusion counts where it was done first.
+_STAGE_OF = {
+    "load": "start", "prepare": "prepare", "surrogate": "network", "ranker": "network", "index": "index",
+    "linear": "linear", "fusion": "fusion",
+}  # fmt: skip
 
 
 class StageMeter(threading.Thread):
@@ -162,23 +167,26 @@ def memory() -> tuple[int, int]:
 
 
 def estimate(options: argparse.Namespace, figures: dict[str, Any]) -> dict[str, Any]:
-    """What `eclare inspect --estimate` says, and how far that is from what was measured.
-
-    Seconds of a processor over the number of cores stand for the time on an idle machine.
-    """
+    """What `eclare inspect --estimate` says, and its share of what was measured, over the stages that were."""
     words = [sys.executable, "-m", "eclare_py.cli", "inspect", str(options.data), "--estimate", "--json"]
     words += ["--recipe", options.recipe, *(word for one in options.settings for word in ("--set", one))]
     tables = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
     (said,) = (values for title, values in tables.items() if title.startswith("Training"))
-    memory_mb = float(said["peak memory"].split()[0].replace(",", ""))
-    amount, unit = said["training time"].split()
-    seconds = float(amount.replace(",", "")) * (60 if unit == "minutes" else 1)
-    idle = figures["cpu_seconds"] / (os.cpu_count() or 1)
+    done = {_STAGE_OF[stage["stage"]] for stage in figures["stages"] if stage["stage"] in _STAGE_OF}
+    foretold = {stage: text for stage, text in tables["Stage by stage"].items() if stage in done}
+    memory_mb = max(number(text) for text in foretold.values() if " MB" in text)
+    seconds = sum(number(text.split(" MB, ")[-1]) for text in foretold.values())
     return {
         **said,
-        "peak memory, of measured": round(memory_mb / figures["peak_mb"], 3),
-        "training time, of measured CPU seconds / cores": round(seconds / idle, 3),
+        "stages": tables["Stage by stage"],
+        "memory, of measured": round(memory_mb / figures["peak_mb"], 2),
+        "processor time, of measured": round(seconds / figures["cpu_seconds"], 2),
     }
+
+
+def number(text: str) -> float:
+    """The number that a text begins with."""
+    return float(text.split()[0].replace(",", ""))
 
 
 if __name__ == "__main__":

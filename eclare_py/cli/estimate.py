@@ -40,7 +40,7 @@ _PER_PRODUCT = 2e-10  # of a step: a dimension of such a cell
 _PER_VALUE = 4.6e-9  # of a step: a dimension of a term
 _PER_ENCODED = 2.8e-9  # the same without learning
 _PER_JUDGED = 8e-9, 1.9e-10  # a document and a label, and each dimension of them
-_PER_SPLIT = 4.5e-8  # a dimension of a row on a level of balanced clustering
+_PER_SPLIT = 1.8e-8  # a dimension of a row on a level of balanced clustering
 _PER_RARE = 6.4e-5  # a rare label whose nearest are sought
 _PER_CHILD = 1.33e-7  # a word of a document of a label, for each child it is told from
 _PER_CANDIDATES = 7.6e-3  # a held-out document: candidates and evidence, three times, and a ranking
@@ -84,12 +84,15 @@ class Counts:
     text_bytes: float
 
 
-def estimate_training(train: Dataset, recipe: Recipe) -> dict[str, Any]:
+def estimate_training(train: Dataset, recipe: Recipe) -> tuple[dict[str, Any], dict[str, str]]:
     """Counts, memory and time.
 
     Args:
         train: The train split.
         recipe: The settings.
+
+    Returns:
+        Of the whole, and of each stage.
     """
     from eclare_py.features.tfidf import TfidfFeatures
 
@@ -98,8 +101,12 @@ def estimate_training(train: Dataset, recipe: Recipe) -> dict[str, Any]:
     features = TfidfFeatures.fit(train.texts, train.label_texts, config=recipe.features)
     counts = count(train, recipe, features)
     memory = memory_by_stage(counts, recipe)
-    largest = max(memory, key=lambda name: memory[name])
-    seconds = sum(seconds_by_stage(counts, recipe).values()) * pace()
+    rate = pace()
+    times = {stage: rate * seconds for stage, seconds in seconds_by_stage(counts, recipe).items()}
+    stages = {
+        stage: (f"{memory[stage] / 1e6:,.0f} MB, " if stage in memory else "") + f"{seconds:,.0f} processor seconds"
+        for stage, seconds in times.items()
+    }
     table, free = _parameters(counts, recipe)
     return {
         "train documents": counts.documents,
@@ -107,12 +114,11 @@ def estimate_training(train: Dataset, recipe: Recipe) -> dict[str, Any]:
         "terms": counts.terms,
         "terms per text": round(counts.text_terms, 1),
         "parameters": (table + free) // _FLOAT,
-        "peak memory": f"{memory[largest] / 1e6:,.0f} MB",
-        "most of it in": largest,
+        "peak memory": f"{max(memory.values()) / 1e6:,.0f} MB",
         "model on disk": f"{_on_disk(counts, recipe, features.n_words) / 1e6:,.0f} MB",
-        "processor time": _duration(seconds),
-        "training time": _duration(_WALL * seconds),
-    }
+        "processor time": _duration(sum(times.values())),
+        "training time": _duration(_WALL * sum(times.values())),
+    }, stages
 
 
 def count(train: Dataset, recipe: Recipe, features: TfidfFeatures) -> Counts:
@@ -166,7 +172,7 @@ def memory_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
 
 def seconds_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
     """Processor seconds of each stage at pace 1."""
-    dim, train = recipe.document.dim, counts.documents - counts.held_out
+    dim = recipe.document.dim
     texts = counts.documents * counts.text_terms + counts.labels * counts.label_terms
     seconds = {
         "start": _START + _PER_TEXT * (counts.documents + counts.labels),
@@ -181,7 +187,7 @@ def seconds_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
         told_from = recipe.index.branching * above + recipe.linear.max_leaf / 2
         seconds["linear"] = 2 * _PER_CHILD * counts.pairs * counts.words * told_from
     seconds["fusion"] = _PER_CANDIDATES * counts.held_out + _PER_FUSION_STEP * recipe.rank.steps * 6
-    return {**seconds, "documents": train * 1e-5}
+    return seconds
 
 
 def _network_seconds(counts: Counts, recipe: Recipe) -> float:

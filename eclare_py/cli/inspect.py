@@ -41,7 +41,7 @@ def inspect(
     for title, values in tables.items():
         show_pairs(title, values)
     if estimate:
-        say("An estimate for two idle processor cores; other machines and settings differ.")
+        say("An estimate for two processor cores at the pace they have now; other machines and settings differ.")
 
 
 def _model(path: Path, estimate: bool) -> dict[str, dict[str, Any]]:
@@ -122,5 +122,6 @@ def _data(path: Path, recipe: str | None, overrides: list[str] | None) -> dict[s
         from eclare_py.estimator import EclareClassifier
 
         settings = EclareClassifier.from_recipe(recipe, overrides or ()).settings()
-        tables[f"Training with {settings.name}"] = estimate_training(folder.train, settings)
+        whole, stages = estimate_training(folder.train, settings)
+        tables |= {f"Training with {settings.name}": whole, "Stage by stage": stages}
     return tables
