@@ -97,10 +97,11 @@ def test_training_sees_groups_and_says_what_it_does(grouped: Path, tiny: Any, tm
 
 def test_the_default_network_trains_on_groups_too(grouped: Path, tiny: Any) -> None:
     told: list[tuple[str, dict[str, Any]]] = []
-    classifier = EclareClassifier(tiny.recipe, device="cpu")
+    # Whatever the processor has in hardware: so few documents are learned to another level in float32.
+    classifier = EclareClassifier(tiny.recipe, overrides={"training.precision": "bfloat16"}, device="cpu")
     classifier.fit(load_dataset(grouped), listener=lambda event, values: told.append((event, values)))
     assert [values["name"] for event, values in told if event == "stage"][:2] == ["imputation", "prepare"]
-    assert classifier.evaluate(tiny.folder).metrics["P@1"] > 10  # 4 by chance
+    assert classifier.evaluate(tiny.folder).metrics["P@1"] > 15
 
 
 def test_self_training_trains_the_recipe_on_the_way(grouped: Path, tiny: Any) -> None:
