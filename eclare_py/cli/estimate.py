@@ -57,7 +57,7 @@ class Counts:
         documents: N, train documents with held-out ones.
         held_out: Of these.
         labels: L.
-        rare: Labels with at most five documents.
+        rare: Labels that soft targets are for.
         pairs: Of document and label.
         terms: V.
         text_terms: Mean terms of a document.
@@ -125,6 +125,7 @@ def count(train: Dataset, recipe: Recipe, features: TfidfFeatures) -> Counts:
     """Count what the formulas are over."""
     from eclare_py.graph.build import build_label_graph
     from eclare_py.train.prepare import held_out_size
+    from eclare_py.train.soft import RARE
 
     text_terms, words = _mean_terms(features, train.texts)
     label_terms, _ = _mean_terms(features, train.label_texts)
@@ -141,7 +142,7 @@ def count(train: Dataset, recipe: Recipe, features: TfidfFeatures) -> Counts:
     letters = sum(len(text) + _STRING for part in (train.texts, train.label_texts) for text in part)
     return Counts(
         documents=len(train), held_out=held_out_size(len(train), recipe), labels=train.n_labels,
-        rare=int((train.label_frequencies <= 5).sum()), pairs=int(train.labels.nnz), terms=features.n_features,
+        rare=int((train.label_frequencies <= RARE).sum()), pairs=int(train.labels.nnz), terms=features.n_features,
         text_terms=text_terms, words=words, label_terms=label_terms, hop_terms=float(hop_terms),
         edges=int(neighbours.sum()), support=min(together, train.n_labels * recipe.rank.support.top_k),
         text_bytes=letters + (2 * _STRING * len(train) if train.ids is None else 0),
