@@ -7,6 +7,7 @@ import numpy as np
 from eclare_py.errors import UsageError
 from eclare_py.index import kernels, selection
 from eclare_py.index.gated import GATES, gated_beam, gated_search
+from eclare_py.index.together import descend_rows
 from eclare_py.index.tree import SUMS, LabelTree
 from eclare_py.quantize import Rows, plain
 from eclare_py.types import FloatArray, IntArray, Ranking
@@ -40,14 +41,19 @@ def beam_search(tree: LabelTree, x: FloatArray, *, beam: int, quantized: bool = 
     beam = min(beam, tree.n_leaves)
     if tree.score in GATES:
         return gated_beam(tree, x, beam=beam)
+    return _beam(tree, x, beam, quantized=quantized, ordered=True)
+
+
+def _beam(tree: LabelTree, x: FloatArray, beam: int, *, quantized: bool, ordered: bool) -> tuple[IntArray, FloatArray]:
+    """`beam_search` without a gate, the leaves in no order where order is not asked for."""
     leaves = np.empty((len(x), beam), dtype=np.int64)
     scores = np.empty((len(x), beam), dtype=np.float32)
     routers = tree.router_codes if quantized else plain(tree.routers)
     arrays = (tree.level_ptr, tree.child_ptr, routers, tree.bias, SUMS.index(tree.score))
     if len(x) == 1:  # no threads: less overhead, and safe to call from several Python threads
-        kernels.descend(*arrays, x[0], beam, leaves[0], scores[0])
+        kernels.descend(*arrays, x[0], beam, ordered, leaves[0], scores[0])
     else:
-        kernels.descend_rows(*arrays, x, beam, leaves, scores)
+        descend_rows(*arrays, x, beam, ordered, leaves, scores)
     return leaves, scores
 
 
@@ -128,7 +134,7 @@ def search_counted(
     if tree.n_labels < tree.exact_below or beam >= tree.n_leaves:
         ranking = exact_search(x, label_vectors=vectors, label_bias=bias, k=k)
         return ranking, np.full(len(x), tree.n_labels, dtype=np.int64)
-    leaves, _ = beam_search(tree, x, beam=beam, quantized=codes is not None)
+    leaves, _ = _beam(tree, x, beam, quantized=codes is not None, ordered=False)
     ranking = Ranking.empty(len(x), k)
     scored = np.zeros(len(x), dtype=np.int64)
     arrays = (tree.leaf_ptr, tree.label_order, plain(vectors) if codes is None else codes, bias)

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit, prange
 
 from eclare_py.index.selection import keep_best, sort_best
+from eclare_py.prefetch import AHEAD, prefetch_row
 from eclare_py.quantize import Rows, dot_row
 from eclare_py.types import FloatArray, IntArray
 
@@ -22,7 +23,8 @@ LOG_SIGMOID, DOT, LAST = 0, 1, 2  # how a node's product enters the score of its
 
 
 @njit(cache=True, nogil=True)
-def _path_score(parent: float, product: float, mode: int) -> np.float32:
+def path_score(parent: float, product: float, mode: int) -> np.float32:
+    """Score of a path with one node more: of its parent's and the node's product."""
     if mode == LAST:
         return np.float32(product)
     if mode == DOT:
@@ -41,6 +43,7 @@ def descend(
     mode: int,
     x: FloatArray,
     beam: int,
+    ordered: bool,
     leaves: IntArray,
     scores: FloatArray,
 ) -> None:
@@ -54,7 +57,8 @@ def descend(
         mode: `LOG_SIGMOID` or `DOT`: summed along the path; `LAST`: the last node's product alone.
         x: (d,) document.
         beam: Nodes kept on each level.
-        leaves: (b,) receives the best leaves, b = min(beam, C); ties by leaf id.
+        ordered: Best leaf first, ties by leaf id; else in no order, which saves a fifth of the time.
+        leaves: (b,) receives the best leaves, b = min(beam, C).
         scores: (b,) receives their path scores.
     """
     widest = level_ptr[1] - level_ptr[0]
@@ -64,7 +68,7 @@ def descend(
     kept_scores, kept_ids = np.empty(beam, np.float32), np.empty(beam, np.int64)
     found = 0
     for node in range(level_ptr[0], level_ptr[1]):
-        found_scores[found] = _path_score(0.0, dot_row(routers.values, routers.scale, node, x) + bias[node], mode)
+        found_scores[found] = path_score(0.0, dot_row(routers.values, routers.scale, node, x) + bias[node], mode)
         found_ids[found] = node
         found += 1
     kept = keep_best(found_scores[:found], found_ids[:found], kept_scores, kept_ids)
@@ -77,33 +81,17 @@ def descend(
                 found += 1
                 continue
             for node in range(first, last):
-                found_scores[found] = _path_score(
+                found_scores[found] = path_score(
                     kept_scores[slot], dot_row(routers.values, routers.scale, node, x) + bias[node], mode
                 )
                 found_ids[found] = node
                 found += 1
         kept = keep_best(found_scores[:found], found_ids[:found], kept_scores, kept_ids)
-    sort_best(kept_scores, kept_ids, kept)
+    if ordered:
+        sort_best(kept_scores, kept_ids, kept)
     for slot in range(leaves.shape[0]):
         leaves[slot] = kept_ids[slot] - level_ptr[-2]
         scores[slot] = kept_scores[slot]
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def descend_rows(
-    level_ptr: IntArray,
-    child_ptr: IntArray,
-    routers: Rows,
-    bias: FloatArray,
-    mode: int,
-    x: FloatArray,
-    beam: int,
-    leaves: IntArray,
-    scores: FloatArray,
-) -> None:
-    """`descend` for (B, d) documents, one thread each."""
-    for row in prange(x.shape[0]):
-        descend(level_ptr, child_ptr, routers, bias, mode, x[row], beam, leaves[row], scores[row])
 
 
 @njit(cache=True, nogil=True)
@@ -135,14 +123,22 @@ def rank_leaves(
     total = 0
     for leaf in leaves:
         total += leaf_ptr[leaf + 1] - leaf_ptr[leaf]
-    found_scores, found_ids, found = np.empty(total, np.float32), np.empty(total, np.int64), 0
+    found_scores, found_ids, read = np.empty(total, np.float32), np.empty(total, np.int64), 0
     for leaf in leaves:
         for position in range(leaf_ptr[leaf], leaf_ptr[leaf + 1]):
-            label = label_order[position]
-            score = dot_row(vectors.values, vectors.scale, label, x) + label_bias[label]
-            if score > -np.inf:
-                found_scores[found], found_ids[found] = score, label
-                found += 1
+            found_ids[read] = label_order[position]
+            read += 1
+    for ahead in range(min(AHEAD, total)):
+        prefetch_row(vectors.values, found_ids[ahead])
+    found = 0
+    for read in range(total):
+        if read + AHEAD < total:
+            prefetch_row(vectors.values, found_ids[read + AHEAD])
+        label = found_ids[read]
+        score = dot_row(vectors.values, vectors.scale, label, x) + label_bias[label]
+        if score > -np.inf:
+            found_scores[found], found_ids[found] = score, label
+            found += 1
     kept_scores, kept_ids = np.empty_like(scores), np.empty_like(ids)
     size = keep_best(found_scores[:found], found_ids[:found], kept_scores, kept_ids)
     sort_best(kept_scores, kept_ids, size)

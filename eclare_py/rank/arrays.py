@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eclare_py.rank.fusion import FusionNetwork
 from eclare_py.types import FloatArray, IntArray
 
 
@@ -49,30 +48,6 @@ class SupportArrays(NamedTuple):
     labels: np.ndarray
     weights: FloatArray
     mutual: FloatArray
-
-
-class Layers(NamedTuple):
-    """A fusion network with its standardisation folded into the first layer."""
-
-    w0: FloatArray
-    b0: FloatArray
-    w1: FloatArray
-    b1: FloatArray
-    w2: FloatArray
-    b2: float
-
-    @classmethod
-    def of(cls, network: FusionNetwork) -> Layers:
-        """Fold (x - mean) / scale."""
-        folded = network.weights[0] / network.scale[:, None]
-        return cls(
-            np.ascontiguousarray(folded, dtype=np.float32),
-            (network.biases[0] - network.mean @ folded).astype(np.float32),
-            np.ascontiguousarray(network.weights[1]),
-            network.biases[1],
-            np.ascontiguousarray(network.weights[2][:, 0]),
-            float(network.biases[2][0]),
-        )
 
 
 class Limits(NamedTuple):

@@ -15,7 +15,7 @@ from eclare_py.linear import LinearRanker
 from eclare_py.metrics.propensity import inverse_propensities
 from eclare_py.quantize import Rows
 from eclare_py.rank import one_pass
-from eclare_py.rank.arrays import Documents, LabelArrays, Layers, Limits, SupportArrays
+from eclare_py.rank.arrays import Documents, LabelArrays, Limits, SupportArrays
 from eclare_py.rank.calibration import Calibration
 from eclare_py.rank.candidates import Candidates, add_paths, from_evidence, from_shortlist, grow, spread, strongest
 from eclare_py.rank.config import RankConfig
@@ -33,6 +33,7 @@ from eclare_py.rank.evidence import (
 )
 from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork, probability
 from eclare_py.rank.kernels import mutual_weights
+from eclare_py.rank.layers import Layers
 from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.query import Query
 from eclare_py.rank.sound import sound_codes
