@@ -16,7 +16,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 
 LADDER = (
-    ("errors", "types", "kernel_flags", "prefetch"),
+    ("errors", "types", "kernel_flags", "prefetch", "threads"),
     ("quantize", "codebook"),
     ("storage", "distributed"),
     ("config", "recipes"),

@@ -50,7 +50,7 @@ def _beam(tree: LabelTree, x: FloatArray, beam: int, *, quantized: bool, ordered
     scores = np.empty((len(x), beam), dtype=np.float32)
     routers = tree.router_codes if quantized else plain(tree.routers)
     arrays = (tree.level_ptr, tree.child_ptr, routers, tree.bias, SUMS.index(tree.score))
-    if len(x) == 1:  # no threads: less overhead, and safe to call from several Python threads
+    if len(x) == 1:
         kernels.descend(*arrays, x[0], beam, ordered, leaves[0], scores[0])
     else:
         descend_rows(*arrays, x, beam, ordered, leaves, scores)
@@ -136,13 +136,8 @@ def search_counted(
         return ranking, np.full(len(x), tree.n_labels, dtype=np.int64)
     leaves, _ = _beam(tree, x, beam, quantized=codes is not None, ordered=False)
     ranking = Ranking.empty(len(x), k)
-    scored = np.zeros(len(x), dtype=np.int64)
     arrays = (tree.leaf_ptr, tree.label_order, plain(vectors) if codes is None else codes, bias)
-    if len(x) == 1:
-        scored[0] = kernels.rank_leaves(leaves[0], *arrays, x[0], ranking.indices[0], ranking.scores[0])
-    else:
-        kernels.rank_leaves_rows(leaves, *arrays, x, ranking.indices, ranking.scores, scored)
-    return ranking, scored
+    return ranking, kernels.rank_leaves(leaves, *arrays, x, ranking.indices, ranking.scores)
 
 
 def exact_search(x: FloatArray, *, label_vectors: FloatArray, label_bias: FloatArray, k: int) -> Ranking:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from eclare_py.index.selection import keep_best, sort_best
 from eclare_py.prefetch import AHEAD, prefetch_row
 from eclare_py.quantize import Rows, dot_row
+from eclare_py.threads import in_parts
 from eclare_py.types import FloatArray, IntArray
+
+_TOGETHER = 64  # documents handed to a thread
 
 # --- beam search --------------------------------------------------------------------------------------------------
 
@@ -95,72 +98,64 @@ def descend(
 
 
 @njit(cache=True, nogil=True)
+def _rank_leaves(
+    leaves: IntArray, leaf_ptr: IntArray, label_order: IntArray, vectors: Rows, label_bias: FloatArray, x: FloatArray,
+    ids: IntArray, scores: FloatArray, scored: IntArray,
+) -> None:  # fmt: skip
+    """`rank_leaves` for some documents."""
+    for row in range(x.shape[0]):
+        total = 0
+        for leaf in leaves[row]:
+            total += leaf_ptr[leaf + 1] - leaf_ptr[leaf]
+        found_scores, found_ids, read = np.empty(total, np.float32), np.empty(total, np.int64), 0
+        for leaf in leaves[row]:
+            for position in range(leaf_ptr[leaf], leaf_ptr[leaf + 1]):
+                found_ids[read] = label_order[position]
+                read += 1
+        for ahead in range(min(AHEAD, total)):
+            prefetch_row(vectors.values, found_ids[ahead])
+        found = 0
+        for read in range(total):
+            if read + AHEAD < total:
+                prefetch_row(vectors.values, found_ids[read + AHEAD])
+            label = found_ids[read]
+            score = dot_row(vectors.values, vectors.scale, label, x[row]) + label_bias[label]
+            if score > -np.inf:
+                found_scores[found], found_ids[found] = score, label
+                found += 1
+        kept_scores, kept_ids = np.empty(scores.shape[1], np.float32), np.empty(ids.shape[1], np.int64)
+        size = keep_best(found_scores[:found], found_ids[:found], kept_scores, kept_ids)
+        sort_best(kept_scores, kept_ids, size)
+        ids[row, :size], scores[row, :size] = kept_ids[:size], kept_scores[:size]
+        scored[row] = total
+
+
 def rank_leaves(
-    leaves: IntArray,
-    leaf_ptr: IntArray,
-    label_order: IntArray,
-    vectors: Rows,
-    label_bias: FloatArray,
-    x: FloatArray,
-    ids: IntArray,
-    scores: FloatArray,
-) -> int:
-    """Score all labels of a document's leaves, keep the best.
+    leaves: IntArray, leaf_ptr: IntArray, label_order: IntArray, vectors: Rows, label_bias: FloatArray, x: FloatArray,
+    ids: IntArray, scores: FloatArray,
+) -> IntArray:  # fmt: skip
+    """Score all labels of the documents' leaves, keep the best.
 
     Args:
-        leaves: (b,) leaves.
+        leaves: (B, b) leaves.
         leaf_ptr: (C+1,) labels of the leaves.
         label_order: (L,) labels in leaf order.
         vectors: (L, d) label vectors.
         label_bias: (L,) added to the products; -inf hides a label.
-        x: (d,) document.
-        ids: (k,) receives labels; holds padding before.
-        scores: (k,) receives scores; holds -inf before.
+        x: (B, d) documents.
+        ids: (B, k) receives labels; holds padding before.
+        scores: (B, k) receives scores; holds -inf before.
 
     Returns:
-        Number of labels scored.
+        (B,) number of labels scored.
     """
-    total = 0
-    for leaf in leaves:
-        total += leaf_ptr[leaf + 1] - leaf_ptr[leaf]
-    found_scores, found_ids, read = np.empty(total, np.float32), np.empty(total, np.int64), 0
-    for leaf in leaves:
-        for position in range(leaf_ptr[leaf], leaf_ptr[leaf + 1]):
-            found_ids[read] = label_order[position]
-            read += 1
-    for ahead in range(min(AHEAD, total)):
-        prefetch_row(vectors.values, found_ids[ahead])
-    found = 0
-    for read in range(total):
-        if read + AHEAD < total:
-            prefetch_row(vectors.values, found_ids[read + AHEAD])
-        label = found_ids[read]
-        score = dot_row(vectors.values, vectors.scale, label, x) + label_bias[label]
-        if score > -np.inf:
-            found_scores[found], found_ids[found] = score, label
-            found += 1
-    kept_scores, kept_ids = np.empty_like(scores), np.empty_like(ids)
-    size = keep_best(found_scores[:found], found_ids[:found], kept_scores, kept_ids)
-    sort_best(kept_scores, kept_ids, size)
-    ids[:size] = kept_ids[:size]
-    scores[:size] = kept_scores[:size]
-    return total
+    scored = np.zeros(len(x), dtype=np.int64)
 
-
-@njit(cache=True, nogil=True, parallel=True)
-def rank_leaves_rows(
-    leaves: IntArray,
-    leaf_ptr: IntArray,
-    label_order: IntArray,
-    vectors: Rows,
-    label_bias: FloatArray,
-    x: FloatArray,
-    ids: IntArray,
-    scores: FloatArray,
-    scored: IntArray,
-) -> None:
-    """`rank_leaves` for (B, d) documents, one thread each; `scored` (B,) receives the labels scored."""
-    for row in prange(x.shape[0]):
-        scored[row] = rank_leaves(
-            leaves[row], leaf_ptr, label_order, vectors, label_bias, x[row], ids[row], scores[row]
+    def rank(start: int, stop: int) -> None:
+        part = slice(start, stop)
+        _rank_leaves(
+            leaves[part], leaf_ptr, label_order, vectors, label_bias, x[part], ids[part], scores[part], scored[part]
         )
+
+    in_parts(len(x), _TOGETHER, rank)
+    return scored

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import njit
 
 from eclare_py.index.kernels import LAST, path_score
 from eclare_py.index.selection import keep_best, sort_best
 from eclare_py.kernel_flags import SUM_FLAGS
 from eclare_py.quantize import Rows
+from eclare_py.threads import in_parts
 from eclare_py.types import FloatArray, IntArray
 
 _TOGETHER = 32  # documents: their scores and vectors stay in the second-level cache
@@ -173,16 +174,6 @@ def _descend_some(
             scores[row, slot] = kept_scores[row, slot]
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def _descend_rows(
-    level_ptr: IntArray, child_ptr: IntArray, routers: Rows, bias: FloatArray, mode: int, x: FloatArray, beam: int,
-    size: int, room: int, ordered: bool, leaves: IntArray, scores: FloatArray,
-) -> None:  # fmt: skip
-    for part in prange(-(-x.shape[0] // size)):
-        own = slice(part * size, min((part + 1) * size, x.shape[0]))
-        _descend_some(level_ptr, child_ptr, routers, bias, mode, x[own], beam, room, ordered, leaves[own], scores[own])
-
-
 def descend_rows(
     level_ptr: IntArray, child_ptr: IntArray, routers: Rows, bias: FloatArray, mode: int, x: FloatArray, beam: int,
     ordered: bool, leaves: IntArray, scores: FloatArray,
@@ -191,5 +182,10 @@ def descend_rows(
     widest = int(np.diff(child_ptr).max(initial=1))
     widths = np.diff(level_ptr)
     room = max(int(widths[0]), int(np.minimum(widths[1:], beam * widest).max(initial=1)))
-    size = max(1, min(_TOGETHER, _SCORES // max(room, beam), -(-len(x) // get_num_threads())))
-    _descend_rows(level_ptr, child_ptr, routers, bias, mode, x, beam, size, room, ordered, leaves, scores)
+    tree = (level_ptr, child_ptr, routers, bias, mode)
+
+    def descend_some(start: int, stop: int) -> None:
+        part = slice(start, stop)
+        _descend_some(*tree, x[part], beam, room, ordered, leaves[part], scores[part])
+
+    in_parts(len(x), min(_TOGETHER, _SCORES // max(room, beam)), descend_some)

@@ -1,4 +1,8 @@
-"""A ranker and its documents as compiled code takes them: tuples of plain arrays."""
+"""A ranker and its documents as compiled code takes them: tuples of plain arrays.
+
+Each array has one type and lies in one piece, whatever it was made from: compiled code is made anew for each
+combination of types that it meets, which takes seconds a function.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eclare_py.types import FloatArray, IntArray
+from eclare_py.rank.votes import Votes
+from eclare_py.types import Csr, FloatArray, IntArray, Ranking
+
+
+def pointers(matrix: Csr) -> tuple[np.ndarray, np.ndarray]:
+    """Row pointers as int64; columns as int32, half the memory to wait for."""
+    return matrix.indptr.astype(np.int64, copy=False), matrix.indices.astype(np.int32, copy=False)
 
 
 class LabelArrays(NamedTuple):
@@ -97,3 +107,14 @@ class Documents(NamedTuple):
     nearest: FloatArray
     hidden_ptr: IntArray
     hidden: IntArray
+
+    @classmethod
+    def of(
+        cls, vectors: FloatArray, terms: Csr, nearest: Ranking, reached: Ranking, votes: Votes, hidden_ptr: IntArray,
+        hidden: IntArray,
+    ) -> Documents:  # fmt: skip
+        """What was found for documents: by their vectors, by the linear ranker, by their neighbours."""
+        return cls(
+            np.ascontiguousarray(vectors), *pointers(terms), terms.data, nearest.indices, nearest.scores,
+            reached.indices, reached.scores, votes.labels, votes.shares, votes.nearest, hidden_ptr, hidden,
+        )  # fmt: skip

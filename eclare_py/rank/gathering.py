@@ -143,7 +143,7 @@ def gather(row: int, documents: Documents, text: Text, labels: LabelArrays, limi
             slot = slot_of(slots, reached[j])
             slots[slot] = reached[j]
             paths[slot] = max(documents.paths[row, j], np.float32(OUTSIDE))
-    size = 0
+    begin = size = np.int64(0)
     for j in range(documents.shortlist.shape[1]):
         label = documents.shortlist[row, j]
         if label >= 0 and size < limits.shortlist and settle(pairs.known, label):
@@ -155,8 +155,8 @@ def gather(row: int, documents: Documents, text: Text, labels: LabelArrays, limi
             if label >= 0 and settle(pairs.known, label):
                 note(size, label, np.float32(0.0), limits.shortlist, paths[slot_of(slots, label)], pairs, limits)
                 size += 1
-    look(0, size, outside, text, labels, limits, pairs)
-    return size
+    look(begin, size, outside, text, labels, limits, pairs)
+    return int(size)
 
 
 @njit(cache=True, nogil=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from eclare_py.errors import ModelError
 from eclare_py.index import IndexConfig, LabelTree, beam_search, build_tree
-from eclare_py.index.kernels import rank_leaves, rank_leaves_rows
+from eclare_py.index.kernels import rank_leaves
 from eclare_py.quantize import Rows, codes_of, from_arrays, quantize, rounded, to_arrays
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.votes import Votes, cast_votes
@@ -76,10 +76,7 @@ class Neighbours:
         leaves, _ = beam_search(tree, x, beam=probe, quantized=True)
         found = Ranking.empty(len(x), n)
         arrays = (tree.leaf_ptr, tree.label_order, self.vectors, self._no_bias)
-        if len(x) == 1:
-            rank_leaves(leaves[0], *arrays, x[0], found.indices[0], found.scores[0])
-        else:
-            rank_leaves_rows(leaves, *arrays, x, found.indices, found.scores, np.empty(len(x), dtype=np.int64))
+        rank_leaves(leaves, *arrays, x, found.indices, found.scores)
         return found
 
     def vote(self, x: FloatArray, config: RankConfig) -> Votes:

@@ -2,12 +2,15 @@
 
 A document goes from its shortlist to its ranking, or to the evidence of its candidates, while all about it stays in the
 processor's cache. Labels are looked up in small hash tables, so that nothing is as large as the number of labels.
+
+These functions take seconds to compile, once for each combination of types that they meet. A plain 0 has a type of its
+own, so that it is made an int64 here.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from eclare_py.index.selection import keep_best, sort_best
 from eclare_py.prefetch import AHEAD, prefetch, prefetch_row
@@ -197,61 +200,45 @@ def _weigh(
     for label in hidden:
         settle(pairs.known, label)
     logits = np.empty(room, np.float32)
-    size = gather(row, documents, text, labels, limits, pairs)
-    compare(pairs.columns, 0, size)
-    judge(first, pairs.columns, 0, size, first_width(limits), logits)
+    begin, size = np.int64(0), gather(row, documents, text, labels, limits, pairs)
+    compare(pairs.columns, begin, size)
+    judge(first, pairs.columns, begin, size, first_width(limits), logits)
     if limits.graph:
         size = _add_graph(size, text, labels, support, first, limits, pairs, logits)
     return size, pairs, logits
 
 
 @njit(cache=True, nogil=True)
-def _rank_document(
-    row: int, documents: Documents, labels: LabelArrays, support: SupportArrays, first: Layers, final: Layers,
-    limits: Limits, ids: IntArray, scores: FloatArray,
+def rank_documents(
+    start: int, stop: int, documents: Documents, labels: LabelArrays, support: SupportArrays, first: Layers,
+    final: Layers, limits: Limits, ids: IntArray, scores: FloatArray,
 ) -> None:  # fmt: skip
-    """Best labels of one document into `ids` and `scores` (k,), which hold padding before."""
-    size, pairs, logits = _weigh(row, documents, labels, support, first, limits)
-    if limits.graph:
-        width = first_width(limits)
-        judge(final, pairs.columns, 0, size, width + 1 + _GRAPH * limits.graph_features, logits)
-        logits[:size] += pairs.columns[:size, width]
-    for pair in range(size):
-        lifted = logits[pair] + labels.boost[pairs.found[pair]]
-        logits[pair] = _chance(np.float32(limits.slope) * lifted + np.float32(limits.offset))
-    kept_scores, kept = np.empty_like(scores), np.empty_like(ids)
-    size = keep_best(logits[:size], pairs.found[:size], kept_scores, kept)
-    sort_best(kept_scores, kept, size)
-    ids[:size], scores[:size] = kept[:size], kept_scores[:size]
+    """Best labels of the documents start..stop-1 into `ids` and `scores` (B, k), which hold padding before."""
+    width = first_width(limits)
+    for row in range(start, stop):
+        size, pairs, logits = _weigh(row, documents, labels, support, first, limits)
+        if limits.graph:
+            judge(final, pairs.columns, np.int64(0), size, width + 1 + _GRAPH * limits.graph_features, logits)
+            logits[:size] += pairs.columns[:size, width]
+        for pair in range(size):
+            lifted = logits[pair] + labels.boost[pairs.found[pair]]
+            logits[pair] = _chance(np.float32(limits.slope) * lifted + np.float32(limits.offset))
+        kept_scores, kept = np.empty(scores.shape[1], np.float32), np.empty(ids.shape[1], np.int64)
+        size = keep_best(logits[:size], pairs.found[:size], kept_scores, kept)
+        sort_best(kept_scores, kept, size)
+        ids[row, :size], scores[row, :size] = kept[:size], kept_scores[:size]
 
 
 @njit(cache=True, nogil=True)
-def rank_document(
-    documents: Documents, labels: LabelArrays, support: SupportArrays, first: Layers, final: Layers, limits: Limits,
-    ids: IntArray, scores: FloatArray,
-) -> None:  # fmt: skip
-    """One document, B = 1; starts no threads."""
-    _rank_document(0, documents, labels, support, first, final, limits, ids[0], scores[0])
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def rank_documents(
-    documents: Documents, labels: LabelArrays, support: SupportArrays, first: Layers, final: Layers, limits: Limits,
-    ids: IntArray, scores: FloatArray,
-) -> None:  # fmt: skip
-    """Many documents, one thread each; `ids` (B, k) and `scores` (B, k) hold padding before."""
-    for row in prange(ids.shape[0]):
-        _rank_document(row, documents, labels, support, first, final, limits, ids[row], scores[row])
-
-
-@njit(cache=True, nogil=True, parallel=True)
 def weigh_documents(
-    documents: Documents, labels: LabelArrays, support: SupportArrays, first: Layers, limits: Limits, counts: IntArray,
-    found: IntArray, columns: FloatArray,
+    start: int, stop: int, documents: Documents, labels: LabelArrays, support: SupportArrays, first: Layers,
+    limits: Limits, counts: IntArray, found: IntArray, columns: FloatArray,
 ) -> None:  # fmt: skip
-    """The evidence that the final fusion sees of many documents, one thread each.
+    """The evidence that the final fusion sees of some documents.
 
     Args:
+        start: First of them.
+        stop: Behind the last one.
         documents: B documents.
         labels: The labels.
         support: The support graph.
@@ -261,7 +248,7 @@ def weigh_documents(
         found: (B, m) receives them, ascending.
         columns: (B, m, F) receives their evidence.
     """
-    for row in prange(counts.shape[0]):
+    for row in range(start, stop):
         size, pairs, _ = _weigh(row, documents, labels, support, first, limits)
         counts[row] = size
         for new, old in enumerate(np.argsort(pairs.found[:size])):

@@ -15,7 +15,7 @@ from eclare_py.linear import LinearRanker
 from eclare_py.metrics.propensity import inverse_propensities
 from eclare_py.quantize import Rows
 from eclare_py.rank import one_pass
-from eclare_py.rank.arrays import Documents, LabelArrays, Limits, SupportArrays
+from eclare_py.rank.arrays import Documents, LabelArrays, Limits, SupportArrays, pointers
 from eclare_py.rank.calibration import Calibration
 from eclare_py.rank.candidates import Candidates, add_paths, from_evidence, from_shortlist, grow, spread, strongest
 from eclare_py.rank.config import RankConfig
@@ -38,9 +38,11 @@ from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.query import Query
 from eclare_py.rank.sound import sound_codes
 from eclare_py.rank.votes import Votes, vote_evidence, voted
+from eclare_py.threads import in_parts
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking
 
 _BLOCK = 1024  # documents ranked at once
+_TOGETHER = 32  # of them handed to a thread
 _DERIVED = ("codes", "around", "mutual", "rarity", "boost", "_labels")  # of all but the fusions
 
 
@@ -242,7 +244,8 @@ class Ranker:
         counts = np.empty(len(query), dtype=np.int64)
         found = np.empty((len(query), most), dtype=np.int64)
         columns = np.empty((*found.shape, len(self.final_columns)), dtype=np.float32)
-        one_pass.weigh_documents(documents, labels, edges, first, limits, counts, found, columns)
+        arrays = (documents, labels, edges, first, limits, counts, found, columns)
+        in_parts(len(query), _TOGETHER, lambda start, stop: one_pass.weigh_documents(start, stop, *arrays))
         there = np.arange(most) < counts[:, None]
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         kept = columns[there]
@@ -292,16 +295,15 @@ class Ranker:
         if self.uses_graph and self.final is None:
             raise ValueError("the fusion is not fitted yet")
         found = Ranking.empty(len(query), k)
-        rank = one_pass.rank_document if len(query) == 1 else one_pass.rank_documents
-        rank(self._documents(query, hidden), *self._compiled, found.indices, found.scores)
+        arrays = (self._documents(query, hidden), *self._compiled, found.indices, found.scores)
+        in_parts(len(query), _TOGETHER, lambda start, stop: one_pass.rank_documents(start, stop, *arrays))
         return found
 
     def _documents(self, query: Query, hidden: IntArray | None) -> Documents:
         nearest, reached, terms = self._nearest(query, hidden), self._reached(query), query.terms
-        return Documents(
-            query.vectors, terms.indptr, terms.indices, terms.data, nearest.indices, nearest.scores, reached.indices,
-            reached.scores, *self._votes(query), *_grouped(hidden, len(query)),
-        )  # fmt: skip
+        return Documents.of(
+            query.vectors, terms, nearest, reached, self._votes(query), *_grouped(hidden, len(query))
+        )
 
     @cached_property
     def _compiled(self) -> tuple[Any, ...]:
@@ -309,7 +311,7 @@ class Ranker:
         if self.first is None:
             raise ValueError("the fusion is not fitted yet")
         config, support = self.config, self.support
-        edges = SupportArrays(support.indptr, support.indices.astype(np.int32), support.data, self.mutual)
+        edges = SupportArrays(*pointers(support), support.data, self.mutual)
         layers = [Layers.of(network) for network in (self.first, self.final or self.first)]
         limits = Limits(
             config.shortlist, config.graph_candidates, config.seeds, config.finalists, self.linear is not None,
@@ -326,6 +328,7 @@ class Ranker:
             sound_codes(smoothed(graph, rows)) for rows in (self.scorer.vectors, profile.centroids)
         )
         vectors, centroids = self.codes, sound_codes(profile.centroids)
+        term_ptr, terms = pointers(profile.terms)
         return LabelArrays(
             *vectors,
             self.scorer.bias,
@@ -334,8 +337,8 @@ class Ranker:
             *near_centroids,
             frequencies=profile.priors,
             boost=self.boost,
-            term_ptr=profile.terms.indptr,
-            terms=profile.terms.indices.astype(np.int32),  # half the memory to wait for
+            term_ptr=term_ptr,
+            terms=terms,
             weights=profile.terms.data,
         )
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from eclare_py.index.selection import keep_best, sort_best
 from eclare_py.rank.candidates import Candidates, look_up
 from eclare_py.rank.tables import empty_table, slot_of
+from eclare_py.threads import in_parts
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking
 
+_TOGETHER = 64  # documents handed to a thread
 LEAST_VOTE = np.float32(1e-3)  # added before the logarithm: a vote as small as this is as good as none
 
 
@@ -53,8 +55,12 @@ def cast_votes(neighbours: Ranking, label_ptr: IntArray, labels: np.ndarray, *, 
         np.zeros((n_documents, most), dtype=np.float32),
         np.zeros((n_documents, most), dtype=np.float32),
     )
-    cast = _cast_one if n_documents == 1 else _cast_rows
-    cast(neighbours.indices, neighbours.scores, label_ptr, labels, np.float32(1 / temperature), *votes)
+
+    def cast(start: int, stop: int) -> None:
+        found, cosines, *out = (rows[start:stop] for rows in (neighbours.indices, neighbours.scores, *votes))
+        _cast(found, cosines, label_ptr, labels, np.float32(1 / temperature), *out)
+
+    in_parts(n_documents, _TOGETHER, cast)
     return votes
 
 
@@ -80,44 +86,25 @@ def _cast(
     documents: IntArray, cosines: FloatArray, label_ptr: IntArray, labels: np.ndarray, sharpness: float,
     best: IntArray, best_shares: FloatArray, best_nearest: FloatArray,
 ) -> None:  # fmt: skip
-    """Votes for one document: `documents` and `cosines` (n,), best first; the rest (J,) as `Votes` starts."""
-    size, total, entries = 0, np.float32(0.0), 0
-    while size < documents.shape[0] and documents[size] >= 0:
-        total += np.exp((cosines[size] - cosines[0]) * sharpness)
-        entries += label_ptr[documents[size] + 1] - label_ptr[documents[size]]
-        size += 1
-    keys = empty_table(entries)
-    shares, nearest = np.zeros(keys.shape[0], np.float32), np.zeros(keys.shape[0], np.float32)
-    for i in range(size):
-        share = np.exp((cosines[i] - cosines[0]) * sharpness) / total
-        for position in range(label_ptr[documents[i]], label_ptr[documents[i] + 1]):
-            slot = slot_of(keys, labels[position])
-            if keys[slot] < 0:  # the nearest neighbour that has it comes first
-                keys[slot], nearest[slot] = labels[position], cosines[i]
-            shares[slot] += share
-    filled = keys >= 0
-    kept = keep_best(shares[filled], keys[filled], best_shares, best)
-    sort_best(best_shares, best, kept)
-    for j in range(kept):
-        best_nearest[j] = nearest[slot_of(keys, best[j])]
-
-
-@njit(cache=True, nogil=True)
-def _cast_one(
-    documents: IntArray, cosines: FloatArray, label_ptr: IntArray, labels: np.ndarray, sharpness: float,
-    best: IntArray, best_shares: FloatArray, best_nearest: FloatArray,
-) -> None:  # fmt: skip
-    """One document, B = 1; starts no threads."""
-    _cast(documents[0], cosines[0], label_ptr, labels, sharpness, best[0], best_shares[0], best_nearest[0])
-
-
-@njit(cache=True, parallel=True)
-def _cast_rows(
-    documents: IntArray, cosines: FloatArray, label_ptr: IntArray, labels: np.ndarray, sharpness: float,
-    best: IntArray, best_shares: FloatArray, best_nearest: FloatArray,
-) -> None:  # fmt: skip
-    """Many documents, one thread each."""
-    for row in prange(documents.shape[0]):
-        _cast(
-            documents[row], cosines[row], label_ptr, labels, sharpness, best[row], best_shares[row], best_nearest[row]
-        )
+    """Votes for some documents: `documents` and `cosines` (B, n), best first; the rest (B, J) as `Votes` starts."""
+    for row in range(documents.shape[0]):
+        size, total, entries, first = 0, np.float32(0.0), 0, cosines[row, 0]
+        while size < documents.shape[1] and documents[row, size] >= 0:
+            total += np.exp((cosines[row, size] - first) * sharpness)
+            entries += label_ptr[documents[row, size] + 1] - label_ptr[documents[row, size]]
+            size += 1
+        keys = empty_table(entries)
+        shares, nearest = np.zeros(keys.shape[0], np.float32), np.zeros(keys.shape[0], np.float32)
+        for i in range(size):
+            document, cosine = documents[row, i], cosines[row, i]
+            share = np.exp((cosine - first) * sharpness) / total
+            for position in range(label_ptr[document], label_ptr[document + 1]):
+                slot = slot_of(keys, labels[position])
+                if keys[slot] < 0:  # the nearest neighbour that has it comes first
+                    keys[slot], nearest[slot] = labels[position], cosine
+                shares[slot] += share
+        filled = keys >= 0
+        kept = keep_best(shares[filled], keys[filled], best_shares[row], best[row])
+        sort_best(best_shares[row], best[row], kept)
+        for j in range(kept):
+            best_nearest[row, j] = nearest[slot_of(keys, best[row, j])]
