@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,11 +50,21 @@ class Tiny:
     classifier: EclareClassifier
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _compiled(request: pytest.FixtureRequest, attempts: Path) -> None:
+    """One of several workers compiles what a training needs, and not each and all the processes that they start."""
+    if hasattr(request.config, "workerinput"):
+        request.getfixturevalue("tiny")
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     root = tmp_path_factory.mktemp("tiny")
     data, recipe = build_folder(root / "data"), write_recipe(root)
     folder = load_dataset(data)
-    classifier = EclareClassifier.from_recipe(recipe, device="cpu").fit(folder)
+    with (tmp_path_factory.getbasetemp().parent / "compiling").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # who comes second finds the kernels compiled
+        classifier = EclareClassifier.from_recipe(recipe, device="cpu").fit(folder)
+        classifier.predict(folder.test.texts[:1])
     classifier.save(root / "model")
     return Tiny(data, recipe, root / "model", folder, classifier)

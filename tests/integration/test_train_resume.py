@@ -185,16 +185,6 @@ def test_resume_without_a_checkpoint_just_trains(tiny: Any, reference: dict[str,
     assert arrays_of(tmp_path / "model") == reference
 
 
-def test_just_compiled_kernels_give_the_same_model_as_cached_ones(
-    tiny: Any, reference: dict[str, str], tmp_path: Path
-) -> None:
-    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
-    for name in ("compiled", "cached"):
-        done = python("-m", "eclare_py.cli", *train(tiny, tmp_path / name), cwd=tmp_path, **cache)
-        assert done.returncode == 0, done.stderr
-        assert arrays_of(tmp_path / name) == reference, name
-
-
 def test_files_of_others_beside_the_model_are_left_alone(tiny: Any, tmp_path: Path) -> None:
     work = tmp_path / "model.train"
     work.mkdir()

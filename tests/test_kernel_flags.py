@@ -1,0 +1,62 @@
+"""Kernels that were just compiled and the same from numba's cache give the same bits: one seed, one model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.tiny import python
+
+# Sums, products, a step of Adagrad and a fusion network: what `SUM_FLAGS` lets the compiler put in another order.
+RUN = """
+import hashlib
+import numpy as np
+from eclare_py.model.bag_kernels import dot_rows, sum_rows, update_rows
+from eclare_py.model.pair_scores import pair_products
+from eclare_py.quantize import Rows, dot_row
+from eclare_py.rank.layers import Layers, judge
+
+random, done = np.random.default_rng(0), hashlib.sha256()
+
+def floats(*shape):
+    return random.normal(size=shape).astype(np.float32)
+
+def note(array):
+    assert np.isfinite(array).all() and array.std() > 0
+    done.update(array.tobytes())
+
+rows, terms, dim, entries = 211, 307, 37, 4001
+indptr = np.sort(np.append(random.integers(0, entries, rows - 1), [0, entries])).astype(np.int64)
+indices, values = random.integers(0, terms, entries), floats(entries)
+table, vectors = floats(terms, dim), floats(rows, dim)
+codes = Rows(random.integers(-127, 128, (terms, dim)).astype(np.int8), np.abs(floats(terms)))
+for kind in (Rows(table, np.ones(terms, np.float32)), codes):
+    sums, dots = np.empty((rows, dim), np.float32), np.empty(entries, np.float32)
+    sum_rows(indptr, indices, values, kind, sums)
+    dot_rows(indptr, indices, kind, vectors, dots)
+    note(sums), note(dots)
+    note(np.array([dot_row(kind.values, kind.scale, row, vectors[0]) for row in range(terms)]))
+accumulator = np.abs(floats(terms))
+touched = random.permutation(terms)[:rows].astype(np.int64)
+owners = random.integers(0, rows, entries)
+update_rows(indptr, touched, owners, values, vectors, table, accumulator, np.float32(0.3), np.float32(1e-8))
+note(table), note(accumulator)
+products = np.empty((rows, 11), np.float32)
+pair_products(vectors, table, random.integers(-1, terms, (rows, 11)), products)
+note(products)
+layers = Layers(floats(10, 8), floats(10), floats(10, 10), floats(10), floats(10), 0.25)
+logits = np.empty(rows, np.float32)
+judge(layers, floats(rows, 9), np.int64(0), rows, 7, logits)
+note(logits)
+print(done.hexdigest())
+"""
+
+
+def test_just_compiled_kernels_give_the_same_bits_as_cached_ones(tmp_path: Path) -> None:
+    cache, said, compiled = tmp_path / "cache", [], []
+    for _ in range(2):
+        done = python("-c", RUN, cwd=tmp_path, NUMBA_CACHE_DIR=str(cache))
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout)
+        compiled.append({path.name: path.stat().st_mtime_ns for path in cache.rglob("*.nbc")})
+    assert said[0] == said[1]
+    assert compiled[0] == compiled[1] and len(compiled[0]) > 10  # the second found all of them
