@@ -43,7 +43,7 @@ note(table), note(accumulator)
 products = np.empty((rows, 11), np.float32)
 pair_products(vectors, table, random.integers(-1, terms, (rows, 11)), products)
 note(products)
-layers = Layers(floats(10, 8), floats(10), floats(10, 10), floats(10), floats(10), 0.25)
+layers = Layers(floats(12, 8), floats(12), floats(12, 12), floats(12), floats(12), 0.25)
 logits = np.empty(rows, np.float32)
 judge(layers, floats(rows, 9), np.int64(0), rows, 7, logits)
 note(logits)
@@ -59,4 +59,4 @@ def test_just_compiled_kernels_give_the_same_bits_as_cached_ones(tmp_path: Path)
         said.append(done.stdout)
         compiled.append({path.name: path.stat().st_mtime_ns for path in cache.rglob("*.nbc")})
     assert said[0] == said[1]
-    assert compiled[0] == compiled[1] and len(compiled[0]) > 10  # the second found all of them
+    assert compiled[0] == compiled[1] and len(compiled[0]) >= 10  # the second found all of them

@@ -14,6 +14,11 @@ from eclare_py.cli.console import errors
 from eclare_py.cli.work import INTERRUPTED
 from eclare_py.errors import EclareError
 
+_TOO_LARGE = (
+    "`eclare inspect DATA --estimate` tells what a training takes; `--spool FOLDER` keeps texts and vectors on disk, "
+    "`--set document.dim=64` makes vectors shorter"
+)
+
 
 class ErrorGroup(TyperGroup):
     """Turns expected failures into one line on stderr and an exit code, without a traceback."""
@@ -22,7 +27,7 @@ class ErrorGroup(TyperGroup):
         """Run the sub-command."""
         try:
             return super().invoke(ctx)
-        except (EclareError, OSError, KeyboardInterrupt) as error:
+        except (EclareError, OSError, MemoryError, KeyboardInterrupt) as error:
             if ctx.params.get("debug") or os.environ.get("ECLARE_DEBUG"):
                 raise
             if isinstance(error, BrokenPipeError):
@@ -30,7 +35,8 @@ class ErrorGroup(TyperGroup):
             if isinstance(error, KeyboardInterrupt):
                 errors.print("interrupted", markup=False)
                 ctx.exit(INTERRUPTED)
-            errors.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+            said = f"{str(error) or 'out of memory'}. {_TOO_LARGE}" if isinstance(error, MemoryError) else error
+            errors.print(f"error: {said}", markup=False, highlight=False, soft_wrap=True)
             ctx.exit(getattr(error, "exit_code", 1))
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
-import torch
+import numpy.typing as npt
 
 from eclare_py.errors import TrainingError
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork
-from eclare_py.storage.spool import empty
+from eclare_py.train.perceptron import Adam, Perceptron
 from eclare_py.types import FloatArray
+
+BoolArray = npt.NDArray[np.bool_]
 
 # A flag that the held-out pairs (almost) never show must not become an input of a million where it shows up later.
 _LEAST_SCALE = np.float32(0.1)
@@ -45,35 +46,19 @@ def fit_fusion(
         )
     mean, scale = mean_and_deviation(columns)
     scale = np.maximum(scale, _LEAST_SCALE)
-    scaled: FloatArray = empty(columns.shape, np.float32)
-    for first in range(0, len(columns), _BLOCK):
-        rows = slice(first, first + _BLOCK)
-        scaled[rows] = (columns[rows] - mean) / scale
-    inputs = torch.from_numpy(scaled)
-    targets = torch.from_numpy(relevant.astype(np.float32))
-    torch.manual_seed(seed)
-    sizes = (columns.shape[1], config.hidden, config.hidden, 1)
-    layers = [torch.nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
-    start = torch.zeros(len(inputs))
+    random = np.random.default_rng(seed)
+    network = Perceptron.random((columns.shape[1], config.hidden, config.hidden), random)
+    start = None
     if FIRST_LOGIT in names:
-        start = torch.from_numpy(np.ascontiguousarray(columns[:, names.index(FIRST_LOGIT)], dtype=np.float32))
-        torch.nn.init.zeros_(layers[2].weight)
-        torch.nn.init.zeros_(layers[2].bias)
-    network = torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1], torch.nn.ReLU(), layers[2])
-    with _one_thread():
-        _descend(network, inputs, targets, start, config)
-    weights = [np.ascontiguousarray(layer.weight.detach().numpy().T) for layer in layers]
-    biases = [layer.bias.detach().numpy() for layer in layers]
+        start = columns[:, names.index(FIRST_LOGIT)]
+        for last in network.layers[4:]:
+            last[:] = 0
+    _descend(network, (columns, mean, scale), relevant > 0, start, config, random)
+    w0, b0, w1, b1, w2, b2 = (layer.copy() for layer in network.layers)
     if FIRST_LOGIT in names:
         # Half of a correction that a few thousand documents taught is better than all of it.
-        weights[2], biases[2] = (part * np.float32(config.correction) for part in (weights[2], biases[2]))
-    return FusionNetwork(
-        names,
-        mean.astype(np.float32),
-        scale.astype(np.float32),
-        (weights[0], weights[1], weights[2]),
-        (biases[0], biases[1], biases[2]),
-    )
+        w2, b2 = w2 * np.float32(config.correction), b2 * np.float32(config.correction)
+    return FusionNetwork(names, mean, scale, (w0, w1, w2[:, None]), (b0, b1, b2))
 
 
 def mean_and_deviation(columns: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -93,44 +78,30 @@ def _row_sum(blocks: Iterator[FloatArray]) -> FloatArray:
 
 
 def _descend(
-    network: torch.nn.Module, inputs: torch.Tensor, targets: torch.Tensor, start: torch.Tensor, config: RankConfig
-) -> None:
+    network: Perceptron, evidence: tuple[FloatArray, FloatArray, FloatArray], relevant: BoolArray,
+    start: FloatArray | None, config: RankConfig, random: np.random.Generator,
+) -> None:  # fmt: skip
     """Adam on draws of relevant and other pairs, weighted so that the loss is that of all pairs."""
-    pools = [targets.nonzero()[:, 0], (targets == 0).nonzero()[:, 0]]
-    if not len(pools[1]):
-        pools = pools[:1]
+    columns, mean, scale = evidence
+    pools = [pool for pool in (np.flatnonzero(relevant), np.flatnonzero(~relevant)) if len(pool)]
     sizes = [config.fusion_batch]
     if len(pools) == 2:
-        relevant = max(1, round(_RELEVANT_SHARE * config.fusion_batch))
-        sizes = [relevant, max(1, config.fusion_batch - relevant)]
-    weights = torch.cat(
-        [torch.full((size,), len(pool) / len(targets) / size) for pool, size in zip(pools, sizes, strict=True)]
-    )
-    optimizer = torch.optim.Adam(network.parameters(), config.fusion_rate)
+        drawn_relevant = max(1, round(_RELEVANT_SHARE * config.fusion_batch))
+        sizes = [drawn_relevant, max(1, config.fusion_batch - drawn_relevant)]
+    shares = [len(pool) / len(relevant) / size for pool, size in zip(pools, sizes, strict=True)]
+    weights = np.repeat(np.array(shares, dtype=np.float32), sizes)
+    targets = np.repeat(np.array([1, 0][: len(pools)], dtype=np.float32), sizes)
+    adam, draws = Adam(len(network.values)), list(zip(pools, sizes, strict=True))
     for step in range(config.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = config.fusion_rate * (1 - step / config.steps)
-        drawn = torch.cat([pool[torch.randint(len(pool), (size,))] for pool, size in zip(pools, sizes, strict=True)])
-        logits = start[drawn] + network(inputs[drawn])[:, 0]
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(
-            logits, targets[drawn], weight=weights, reduction="sum"
-        )
-        if not torch.isfinite(loss):
+        drawn = np.concatenate([pool[random.integers(len(pool), size=size)] for pool, size in draws])
+        inputs = columns[drawn]
+        inputs -= mean
+        inputs /= scale
+        with np.errstate(over="ignore", invalid="ignore"):  # told below
+            loss = network.learn(inputs, targets, weights, None if start is None else start[drawn])
+        if not np.isfinite(loss):
             raise TrainingError(
-                f"the loss of the fusion became {float(loss.detach())} in step {step + 1}: lower rank.fusion_rate and "
+                f"the loss of the fusion became {loss} in step {step + 1}: lower rank.fusion_rate and "
                 "train again; the last checkpoint is kept"
             )
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Matrices as small as these cost two threads more in waiting for each other than they gain."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+        network.values -= adam.step(network.gradient, config.fusion_rate * (1 - step / config.steps))

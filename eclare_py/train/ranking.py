@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import TrainingError
@@ -23,6 +24,7 @@ from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import LabelScorer, Ranker, query_blocks
 from eclare_py.storage.spool import stacked
+from eclare_py.threads import in_parts
 from eclare_py.train.calibration import fit_calibration, keep_best
 from eclare_py.train.events import EventLog
 from eclare_py.train.fusion import fit_fusion
@@ -156,11 +158,19 @@ def fit_ranker(
 def _crosswise(fit: Callable[..., FusionNetwork], shown: list[_Pairs]) -> tuple[FusionNetwork, list[FusionNetwork]]:
     """A fusion of both halves, and for each half one fitted on the other; that of both where a half cannot teach."""
     every = stacked((side.evidence for side in shown), shown[0].evidence.shape[1], np.float32)
-    whole = fit(every, np.concatenate([side.relevance for side in shown]))
-    del every
-    if not all(side.relevance.any() for side in shown):
-        return whole, [whole, whole]
-    return whole, [fit(side.evidence, side.relevance) for side in reversed(shown)]
+    lessons = [(every, np.concatenate([side.relevance for side in shown]))]
+    if all(side.relevance.any() for side in shown):
+        lessons += [(side.evidence, side.relevance) for side in reversed(shown)]
+    fitted: dict[int, FusionNetwork] = {}
+
+    def learn(start: int, stop: int) -> None:
+        for number in range(start, stop):
+            fitted[number] = fit(*lessons[number])
+
+    # Matrices as small as these cost two threads more in waiting for each other than they gain: one for each network.
+    with threadpool_limits(1, user_api="blas"):
+        in_parts(len(lessons), 1, learn)
+    return fitted[0], [fitted.get(1, fitted[0]), fitted.get(2, fitted[0])]
 
 
 def uncounted(ranker: Ranker) -> Ranker:

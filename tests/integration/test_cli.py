@@ -117,6 +117,17 @@ def test_debug_shows_the_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert isinstance(CliRunner().invoke(app, call).exception, DataError)
 
 
+def test_out_of_memory_is_one_line_that_says_what_takes_less(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(path: Path) -> None:
+        np.empty(1 << 62, dtype=np.uint8)
+
+    monkeypatch.setattr("eclare_py.data.dataset.load_dataset", load)
+    said = error_of(eclare("train", tiny.recipe, "--data", tiny.data, "--out", tmp_path / "model", code=1))
+    assert said.startswith("Unable to allocate") and "--spool" in said
+
+
 def test_a_place_that_cannot_be_written_is_one_line(tiny: Any) -> None:
     assert "/dev/null" in error_of(eclare("predict", tiny.model, "--output", "/dev/null/x", text="a\n", code=1))
 

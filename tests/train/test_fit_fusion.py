@@ -14,6 +14,12 @@ CONFIG = RankConfig(steps=150, fusion_batch=128, hidden=8, fusion_rate=0.03)
 NAMES = ("a", "b", "flag")
 
 
+@pytest.fixture(autouse=True)
+def _one_after_the_other(monkeypatch):
+    """Fusions are fitted side by side; here their order is looked at."""
+    monkeypatch.setattr("eclare_py.threads.get_num_threads", lambda: 1)
+
+
 def toy(count=400):
     rng = np.random.default_rng(0)
     columns = np.concatenate([rng.normal(size=(count, 2)) * [30, 0.5] + [100, 0], np.zeros((count, 1))], axis=1)
