@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _FLOAT = 4
 _ENTRY = 8  # bytes of an entry of a sparse matrix
 _PAIR = 6  # on disk: a column and half a float
-_LINEAR_PER_WORD = 105  # bytes of linear weights on disk for each word feature, as on debian-related
+_EDGE = 4  # of the support graph, where labels are fewer than 65,536
+_TERM_ON_DISK = 16
+_LINEAR_PER_WORD = 76  # bytes of linear weights on disk for each word feature, as on debian-related
 _LINEAR_PER_LABEL = 1400  # in memory, with what its training leaves behind
 _PER_HELD_OUT = 45_000  # bytes of candidates and evidence of a document while the fusion is fitted
 _PROGRAM = 620e6  # interpreter, torch, compiled kernels
@@ -31,20 +33,21 @@ _STRING, _TERM = 57, 100  # of a text beside its letters; of a term in the vocab
 _JUDGED = 2000  # held-out documents that pick the best epoch
 _SAMPLE = 20_000  # texts whose terms are counted for the mean
 # Processor seconds at pace 1.
-_START = 8.0
+_START = 3.5
 _PER_TEXT = 8e-6  # read
-_PER_TERM = 4.2e-7  # of a text: count, choose, look up
+_PER_TERM = 4.5e-7  # of a text: count, choose, look up
 _PER_PAIR = 5e-6  # of document and label: both graphs, twice the support graph
-_PER_CELL = 4e-8  # of a step: a document and a label at hand
-_PER_PRODUCT = 2e-10  # of a step: a dimension of such a cell
-_PER_VALUE = 4.6e-9  # of a step: a dimension of a term
-_PER_ENCODED = 2.8e-9  # the same without learning
-_PER_JUDGED = 8e-9, 1.9e-10  # a document and a label, and each dimension of them
-_PER_SPLIT = 1.8e-8  # a dimension of a row on a level of balanced clustering
+_PER_CELL = 5.8e-8  # of a step: a document and a label at hand
+_PER_PRODUCT = 1.1e-10  # of a step: a dimension of such a cell
+_PER_VALUE = 5.8e-9, 5e-10  # of a step: a dimension of a term, of a document and of a label
+_PER_JUDGED = 4.7e-9, 8.6e-11, 7e-10  # a document and a label, each dimension of them, and of a term of a label
+_PER_INDEXED = 5.7e-9  # a dimension of a term of all texts
+_PER_SPLIT = 6e-9  # a dimension of a row on a level of balanced clustering
+_PER_ENCODED = 2.8e-9  # a dimension of a term of the documents, where batches are clustered
 _PER_RARE = 6.4e-5  # a rare label whose nearest are sought
-_PER_CHILD = 1.33e-7  # a word of a document of a label, for each child it is told from
-_PER_CANDIDATES = 7.6e-3  # a held-out document: candidates and evidence, three times, and a ranking
-_PER_FUSION_STEP = 3.9e-3  # six fits
+_PER_CHILD = 8.7e-8  # a word of a document, or of a document of a label, for each child it is told from
+_PER_CANDIDATES = 6.3e-3  # a held-out document: candidates and evidence, three times, and a ranking
+_PER_FUSION_STEP = 1.7e-3  # six fits
 _WALL = 0.65  # of processor seconds, on two idle cores
 _PROBE = 0.033  # seconds of the work of `pace` at pace 1
 
@@ -182,11 +185,12 @@ def seconds_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
     }
     width = dim * (2 if recipe.index.combine == "concat" else 1)
     levels = np.log2(max(counts.labels / recipe.index.max_leaf, 2))
-    seconds["index"] = _PER_SPLIT * counts.labels * width * levels + _PER_ENCODED * texts * dim
+    seconds["index"] = _PER_SPLIT * counts.labels * width * levels + _PER_INDEXED * texts * dim
     if recipe.rank.linear:
         above = np.log(max(counts.labels / recipe.linear.max_leaf, 2)) / np.log(recipe.index.branching)
         told_from = recipe.index.branching * above + recipe.linear.max_leaf / 2
-        seconds["linear"] = 2 * _PER_CHILD * counts.pairs * counts.words * told_from
+        taught = (counts.documents + counts.pairs) / 2 * counts.words
+        seconds["linear"] = 2 * _PER_CHILD * taught * told_from
     seconds["fusion"] = _PER_CANDIDATES * counts.held_out + _PER_FUSION_STEP * recipe.rank.steps * 6
     return seconds
 
@@ -204,11 +208,12 @@ def _network_seconds(counts: Counts, recipe: Recipe) -> float:
         epochs = min(wanted, max(1, int(settings.max_steps // steps)))
         soft = 1 if settings.soft_targets else 0
         at_hand = min(batch * (0.65 * relevant + 0.7 * (drawn + soft)), counts.labels)
-        values = (batch * counts.text_terms + at_hand * label_terms) * (1 - recipe.document.term_dropout)
-        step = batch * at_hand * (_PER_CELL + _PER_PRODUCT * dim) + values * dim * _PER_VALUE
-        cell, product = _PER_JUDGED
+        of_document, of_label = _PER_VALUE
+        values = batch * counts.text_terms * of_document + at_hand * label_terms * of_label
+        step = batch * at_hand * (_PER_CELL + _PER_PRODUCT * dim) + values * dim * (1 - recipe.document.term_dropout)
+        cell, product, term = _PER_JUDGED
         judged = min(counts.held_out, _JUDGED) * counts.labels * (cell + product * dim)
-        judged += _PER_ENCODED * counts.labels * label_terms * dim
+        judged += term * counts.labels * label_terms * dim
         if settings.batches == "clustered":
             levels = np.log2(max(train / settings.batch_clusters, 2))
             judged += _PER_SPLIT * train * dim * levels + _PER_ENCODED * train * counts.text_terms * dim
@@ -237,11 +242,12 @@ def _parameters(counts: Counts, recipe: Recipe) -> tuple[int, int]:
 
 
 def _on_disk(counts: Counts, recipe: Recipe, n_words: int) -> float:
-    # Terms in half a byte a number, label vectors and centroids in one, the tree in a quarter of that.
+    # Terms in two bits a number, label vectors in one byte, centroids and train documents in half of that, routers in
+    # a quarter; what a term is called and how rare it is.
     table, free = _parameters(counts, recipe)
-    size = table // 8 + 2 * free + 2.25 * counts.labels * recipe.document.dim
+    size = table // 16 + 2 * free + 2.1 * counts.labels * recipe.document.dim + counts.terms * _TERM_ON_DISK
     size += counts.labels * min(counts.label_terms, recipe.rank.label_terms) * _PAIR
-    size += (counts.edges + counts.support) * _PAIR + counts.text_bytes // 2
+    size += counts.edges * _PAIR + counts.support * _EDGE + counts.text_bytes // 2
     return size + (_LINEAR_PER_WORD * n_words if recipe.rank.linear else 0)
 
 
