@@ -40,7 +40,7 @@ def bars(
         series: Name -> one value a group.
         numbers: Write each value above its bar.
     """
-    width = 0.84 / len(series)
+    width = 0.84 / max(len(series), 1)
     for place, (name, values) in enumerate(series.items()):
         left = [group - 0.42 + width * (place + 0.5) for group in range(len(groups))]
         heights = [0.0 if one is None else one.mean for one in values]

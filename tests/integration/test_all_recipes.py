@@ -32,7 +32,7 @@ SMALL: dict[str, Any] = {
     "index.beam_share": 1.0,
     "linear.max_leaf": 8,
     "linear.beam": 3,
-    "rank.steps": 40,
+    "rank.steps": 150,
     "rank.fusion_batch": 512,
     "rank.hidden": 8,
     "rank.shortlist": 30,
