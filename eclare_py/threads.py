@@ -28,5 +28,9 @@ def in_parts(n: int, most: int, work: Callable[[int, int], object]) -> None:
             work(*part)
         return
     with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(work, *part) for part in parts]:
-            done.result()
+        try:
+            for done in [pool.submit(work, *part) for part in parts]:
+                done.result()
+        except BaseException:  # Ctrl-C too: parts that have not begun are left
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -33,7 +33,16 @@ def test_one_thread_is_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == {threading.get_ident()}
 
 
-def test_what_goes_wrong_in_a_part_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_goes_wrong_in_a_part_is_told_and_the_others_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "get_num_threads", lambda: 2)
+    begun, go = [], threading.Event()
+
+    def work(start: int, stop: int) -> None:
+        begun.append(start)
+        if start == 0:
+            raise ZeroDivisionError
+        go.wait(timeout=1)
+
     with pytest.raises(ZeroDivisionError):
-        in_parts(8, 1, lambda start, stop: 1 // (start - 5))
+        in_parts(100, 1, work)
+    assert len(begun) < 100

@@ -1,8 +1,7 @@
 """Learned fusion: a small network from the evidence of a pair to the probability that the label is relevant.
 
 Fitted on documents that no earlier stage has trained on: the scores of a ranker on its own train documents are far
-too good. Trained with torch (`train/fusion.py`), applied with numpy or, in answers,
-by `one_pass.py`: neither needs torch.
+too good. Trained by `train/fusion.py`, applied with numpy or, in answers, by `one_pass.py`.
 """
 
 from __future__ import annotations
