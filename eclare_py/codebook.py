@@ -16,7 +16,7 @@ import numpy.typing as npt
 from numba import njit, prange
 
 from eclare_py.kernel_flags import SUM_FLAGS
-from eclare_py.quantize import with_zero_rows
+from eclare_py.quantize import short_scale, with_zero_rows
 from eclare_py.types import FloatArray
 
 GROUP = 4  # numbers behind one byte
@@ -103,7 +103,8 @@ def _coded(
     codes = _nearest(scaled.reshape(-1, GROUP), patterns).reshape(scaled.shape[:2])
     fitted = patterns[codes].reshape(n, codes.shape[1] * GROUP)[:, :dim]
     square = np.einsum("ij,ij->i", fitted, fitted)
-    scale = np.maximum(np.einsum("ij,ij->i", fitted, matrix) / np.where(square > 0, square, 1), 0).astype(np.float32)
+    best = np.maximum(np.einsum("ij,ij->i", fitted, matrix) / np.where(square > 0, square, 1), 0)
+    scale = short_scale(best.astype(np.float32))
     codes[scale == 0] = 0  # as they come back from the disk, which leaves such rows out
     return codes, scale
 

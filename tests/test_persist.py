@@ -119,8 +119,14 @@ WRONG = {
     "negative frequency": (with_arrays("profile", frequencies=lambda a: a - 1000), "frequencies"),
     "frequency above all documents": (with_arrays("profile", frequencies=lambda a: a + 1000), "frequencies"),
     "fewer centroids": (with_arrays("profile", centroids=lambda a: a[:-1]), "centroids"),
-    "terms beyond the vocabulary": (with_arrays("profile", **{"terms.indices": lambda a: a + 10**6}), "terms"),
-    "terms out of order": (with_arrays("profile", **{"terms.indices": lambda a: a[::-1].copy()}), "terms"),
+    "terms beyond the vocabulary": (  # gaps: the last byte of each is below 128
+        with_arrays("profile", **{"terms.indices": lambda a: np.where(a < 128, 127, a).astype(np.uint8)}),
+        "terms.* outside",
+    ),
+    "terms out of order": (
+        with_arrays("profile", **{"terms.indices": lambda a: np.arange((a < 128).sum())[::-1].copy()}),
+        "not sorted",
+    ),
     "negative support": (with_arrays("support", **{"support.data": lambda a: -a}), "above 0"),
     "no terms of the labels": (with_arrays("profile", **{"terms.indptr": None}), "terms"),
     "beam of nothing": (with_meta("scorer", beam=0), "beam is 0"),

@@ -36,7 +36,12 @@ _PART_BLOCK = 1 << 18  # hashes of a file counted at once
 
 
 def fit_vocabulary(
-    texts: Sequence[str], ngrams: NgramRange, *, min_df: int = 1, max_features: int | None = None
+    texts: Sequence[str],
+    ngrams: NgramRange,
+    *,
+    min_df: int = 1,
+    max_features: int | None = None,
+    phrase_min_df: int = 1,
 ) -> tuple[Vocabulary, Int64Array]:
     """Choose the n-grams that become features.
 
@@ -45,6 +50,7 @@ def fit_vocabulary(
         ngrams: Which n-grams.
         min_df: Texts that an n-gram must occur in.
         max_features: Keep only this many, by document frequency; of equals the first in code point order.
+        phrase_min_df: Texts that an n-gram of several words must occur in; of those that `max_features` leaves.
 
     Returns:
         The vocabulary and the (V,) number of texts that each of its terms occurs in.
@@ -60,6 +66,8 @@ def fit_vocabulary(
         terms = _collect_terms(texts, blocks, ngrams, seed, keys[kept])
         if terms is not None:
             chosen = sorted(zip((-frequencies[kept]).tolist(), terms, strict=True))[:max_features]
+            if not ngrams.characters:
+                chosen = [pair for pair in chosen if -pair[0] >= phrase_min_df or " " not in pair[1]]
             chosen.sort(key=lambda pair: pair[1])
             return Vocabulary([term for _, term in chosen], ngrams), np.array([-f for f, _ in chosen], dtype=np.int64)
     raise TrainingError(f"n-grams of these texts collide under {_MAX_SEEDS} hash seeds; look for generated text")

@@ -26,7 +26,10 @@ def grown(features: TfidfFeatures, texts: Sequence[str], *, n_known: int) -> Tfi
     """
     vocabularies, idf = {}, {}
     for name, (ngrams, limit, _) in features.config.blocks().items():
-        found, counts = fit_vocabulary(texts, ngrams, min_df=features.config.min_df, max_features=limit)
+        config = features.config
+        found, counts = fit_vocabulary(
+            texts, ngrams, min_df=config.min_df, max_features=limit, phrase_min_df=config.phrase_min_df
+        )
         new = (np.log((1 + n_known + len(texts)) / (1 + counts)) + 1).astype(np.float32)
         weights: dict[str, float] = dict(zip(found.terms, new, strict=True))
         weights |= dict(zip(features.vocabularies[name].terms, features.idf[name], strict=True))

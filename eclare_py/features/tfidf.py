@@ -36,6 +36,7 @@ class FeatureConfig:
     character_low: int = option(3, "shortest character n-gram", low=1, high=8)
     character_high: int = option(5, "longest character n-gram", low=1, high=8)
     min_df: int = option(2, "training texts (documents and labels) that a feature must occur in", low=1)
+    phrase_min_df: int = option(1, "the same of n-grams of several words, where that is more", low=1)
     max_features: int | None = option(None, "most word features, by document frequency; none is no limit", low=1)
     max_character_features: int | None = option(None, "most character features, by document frequency", low=1)
     sublinear: bool = option(True, "1 + ln(count) instead of the count")
@@ -93,7 +94,9 @@ class TfidfFeatures:
         corpus = join_texts(_checked(texts, "texts"), _checked(label_texts, "label_texts"))
         vocabularies, idf = {}, {}
         for name, (ngrams, limit, _) in config.blocks().items():
-            vocabularies[name], frequencies = fit_vocabulary(corpus, ngrams, min_df=config.min_df, max_features=limit)
+            vocabularies[name], frequencies = fit_vocabulary(
+                corpus, ngrams, min_df=config.min_df, max_features=limit, phrase_min_df=config.phrase_min_df
+            )
             idf[name] = (np.log((1 + len(corpus)) / (1 + frequencies)) + 1).astype(np.float32)
         features = cls(config, vocabularies, idf)
         if not features.n_features:
@@ -158,7 +161,8 @@ class TfidfFeatures:
         arrays: dict[str, npt.NDArray[Any]] = {}
         for name, vocabulary in self.vocabularies.items():
             arrays |= {f"{name}.{key}": array for key, array in vocabulary.to_arrays().items()}
-            arrays[f"{name}.idf"] = self.idf[name]
+            # Terms of one document frequency share a value: a file with each value once takes half the room.
+            arrays[f"{name}.idf"], arrays[f"{name}.idf_of"] = np.unique(self.idf[name], return_inverse=True)
         return State(arrays, {"config": to_mapping(self.config)})
 
     @classmethod
@@ -174,16 +178,21 @@ class TfidfFeatures:
             raise ModelError(f"settings of the features are damaged: {error}") from error
         vocabularies, idf = {}, {}
         for name, (ngrams, _, _) in config.blocks().items():
-            missing = [key for key in ("terms", "offsets", "idf") if f"{name}.{key}" not in state.arrays]
+            keys = ("terms", "lengths", "idf", "idf_of")
+            missing = [key for key in keys if f"{name}.{key}" not in state.arrays]
             if missing:
                 raise ModelError(f"features: array {name}.{missing[0]} is missing; save the model again")
-            terms, offsets, weights = (state.arrays[f"{name}.{key}"] for key in ("terms", "offsets", "idf"))
-            vocabularies[name] = Vocabulary.from_arrays(terms, offsets, ngrams)
-            if weights.dtype != np.float32 or weights.shape != (len(vocabularies[name]),):
-                raise ModelError(f"features: {name}.idf is {weights.dtype} {weights.shape}, not one float32 per term")
+            terms, lengths, weights, places = (state.arrays[f"{name}.{key}"] for key in keys)
+            vocabularies[name] = Vocabulary.from_arrays(terms, lengths, ngrams)
+            if weights.dtype != np.float32 or weights.ndim != 1:
+                raise ModelError(f"features: {name}.idf is {weights.dtype} {weights.shape}, not one row of float32")
             if not (np.isfinite(weights) & (weights > 0)).all():
                 raise ModelError(f"features: {name}.idf holds values that are not finite and positive")
-            idf[name] = weights
+            if places.dtype != np.int64 or places.shape != (len(vocabularies[name]),):
+                raise ModelError(f"features: {name}.idf_of is {places.dtype} {places.shape}, not one int64 per term")
+            if places.min(initial=0) < 0 or places.max(initial=-1) >= len(weights):
+                raise ModelError(f"features: {name}.idf_of points outside of {len(weights)} values")
+            idf[name] = weights[places]
         return cls(config, vocabularies, idf)
 
     def to_sklearn(self) -> dict[str, Any]:

@@ -62,24 +62,23 @@ class Vocabulary:
         return columns
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The terms as one array of UTF-8 bytes and the (V + 1,) offsets into it."""
+        """The terms as one array of UTF-8 bytes, and the (V,) bytes that each takes."""
         encoded = [term.encode("utf-8", "surrogatepass") for term in self.terms]
-        offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
-        np.cumsum([len(term) for term in encoded], out=offsets[1:])
-        return {"terms": np.frombuffer(b"".join(encoded), dtype=np.uint8).copy(), "offsets": offsets}
+        lengths = np.array([len(term) for term in encoded], dtype=np.int64)
+        return {"terms": np.frombuffer(b"".join(encoded), dtype=np.uint8).copy(), "lengths": lengths}
 
     @classmethod
-    def from_arrays(cls, terms: npt.NDArray[Any], offsets: npt.NDArray[Any], ngrams: NgramRange) -> Vocabulary:
+    def from_arrays(cls, terms: npt.NDArray[Any], lengths: npt.NDArray[Any], ngrams: NgramRange) -> Vocabulary:
         """Read back what `to_arrays` gave.
 
         Raises:
-            ModelError: Offsets that do not fit, bytes that are not UTF-8, terms out of order or repeated.
+            ModelError: Lengths that do not fit, bytes that are not UTF-8, terms out of order or repeated.
         """
-        if terms.dtype != np.uint8 or offsets.dtype != np.int64 or terms.ndim != 1 or offsets.ndim != 1:
-            raise ModelError("the vocabulary must be uint8 bytes and int64 offsets: the file is damaged")
-        if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != len(terms) or np.any(np.diff(offsets) <= 0):
-            raise ModelError(f"offsets of the vocabulary do not fit its {len(terms)} bytes: the file is damaged")
-        data, edges = terms.tobytes(), offsets.tolist()
+        if terms.dtype != np.uint8 or lengths.dtype != np.int64 or terms.ndim != 1 or lengths.ndim != 1:
+            raise ModelError("the vocabulary must be uint8 bytes and int64 lengths: the file is damaged")
+        if lengths.min(initial=1) < 1 or lengths.max(initial=0) > len(terms) or lengths.sum() != len(terms):
+            raise ModelError(f"lengths of the vocabulary do not fit its {len(terms)} bytes: the file is damaged")
+        data, edges = terms.tobytes(), [0, *np.cumsum(lengths).tolist()]
         try:
             words = [data[a:b].decode("utf-8", "surrogatepass") for a, b in zip(edges[:-1], edges[1:], strict=True)]
         except UnicodeDecodeError as error:

@@ -3,7 +3,9 @@
 A label's text gives its vector and its words, as for any label. All else that the fusion looks at is counted from train
 documents, of which a new label has none: how frequent it is, what its documents are like, its linear classifier, the
 labels it is seen with. Left empty, such evidence says "hardly ever right", as it does for known labels. So a new label
-borrows it from its kin, the known labels whose texts are most like its own. (Ours; no paper.)
+borrows it from its kin: the known labels whose documents are nearest to its own vector. (Ours; no paper.) Kin by words in
+common are the worse choice: where 5 % of the labels came later, R@10 of these was 21.9 and 22.2 with such kin, 25.1 and
+24.4 with those by vectors, on train documents of `debian-related` and `yso-en-60k` that were set aside.
 """
 
 from __future__ import annotations
@@ -31,10 +33,10 @@ _MOST_SUPPORTED = 50  # labels that a new label supports
 
 @dataclass(frozen=True)
 class AddConfig:
-    """What new labels borrow. The defaults were chosen on validation documents of `debian-related`."""
+    """What new labels borrow. The defaults were chosen on train documents set aside, of two data sets."""
 
     kin: int = option(20, "known labels that a new one borrows from", low=1)
-    sharpness: float = option(1.0, "power of the cosine that weighs them", low=0.0)
+    sharpness: float = option(4.0, "power of the cosine that weighs them", low=0.0)
     frequency_factor: float = option(4.0, "a label is taken to be as frequent as its kin, times this", low=0.01)
     text_weight: float = option(3.0, "of the label's own terms in its linear classifier", low=0.0)
 
@@ -62,8 +64,12 @@ def add_labels(
     config, ranker, n_old = config or AddConfig(), pipeline.ranker, pipeline.n_labels
     profile, size = ranker.profile, n_old + len(names.texts)
     rows = pipeline.features.transform(names.texts)
-    known = pipeline.features.transform(pipeline.labels.texts)
-    kin = find_kin(rows, known, count=config.kin, sharpness=config.sharpness)
+    fresh = np.arange(n_old, size)
+    bare = _bare(pipeline, names, _empty((len(names.texts), size)) if edges is None else edges)
+    vectors = encode_labels(put_in(pipeline, bare), fresh)
+    vectors[np.diff(rows.indptr) == 0] = 0  # a text without a known term is like nothing
+    known = profile.centroids if profile.centroids.any() else ranker.scorer.vectors
+    kin = find_kin(vectors, known, count=config.kin, sharpness=config.sharpness)
     graph = _widened(kin, size)
     support, supporters = _sifted(kin @ ranker.support), _sifted(ranker.support @ as_csr(kin.T))
     support = _widened(strongest(support, _MOST_SUPPORTED), size)
@@ -71,13 +77,9 @@ def add_labels(
         graph = _first_of(edges, graph)
         given = as_csr(edges * np.float32(np.median(ranker.support.data) if ranker.support.nnz else 1.0))
         support, supporters = as_csr(support.maximum(given)), as_csr(supporters.maximum(as_csr(given[:, :n_old].T)))
-    untrained = np.zeros(len(names.texts), dtype=np.int64)
-    new = Arrivals(
-        names=names,
-        vectors=np.zeros((len(names.texts), pipeline.encoder.dim), dtype=np.float32),
+    new = replace(
+        bare,
         bias=np.asarray(kin @ ranker.scorer.bias, dtype=np.float32),
-        leaves=untrained,
-        frequencies=untrained,
         assumed=_assumed(kin, profile.priors, ranker.n_documents, config),
         centroids=rounded(unit_rows(np.asarray(kin @ profile.centroids)), 4),
         terms=half(strongest(rows, ranker.config.label_terms)) if ranker.config.words else _empty(rows.shape),
@@ -87,10 +89,22 @@ def add_labels(
         classifiers=None if ranker.linear is None else _classifiers(ranker.linear, kin, rows, config),
     )
     # The label encoder reads neighbours off the grown graph.
-    vectors = rounded(encode_labels(put_in(pipeline, new), np.arange(n_old, size)))
+    vectors = rounded(encode_labels(put_in(pipeline, new), fresh))
     scorer = ranker.scorer
     leaves = beam_search(scorer.tree, vectors, beam=scorer.beam, quantized=True)[0][:, 0]
     return put_in(pipeline, replace(new, vectors=vectors, leaves=leaves))
+
+
+def _bare(pipeline: Pipeline, names: LabelTable, graph: Csr) -> Arrivals:
+    """The new labels with their texts and edges alone."""
+    n, size = len(names.texts), pipeline.n_labels + len(names.texts)
+    nothing = np.zeros(n, dtype=np.int64)
+    no_vectors = np.zeros((n, pipeline.encoder.dim), dtype=np.float32)
+    return Arrivals(
+        names=names, vectors=no_vectors, bias=np.zeros(n, dtype=np.float32), leaves=nothing, frequencies=nothing,
+        assumed=nothing, centroids=no_vectors, terms=_empty((n, pipeline.features.n_features)), graph=graph,
+        support=_empty((n, size)), supporters=_empty((pipeline.n_labels, n)), classifiers=None,
+    )  # fmt: skip
 
 
 def _assumed(kin: Csr, priors: IntArray, n_documents: int, config: AddConfig) -> IntArray:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from eclare_py.types import IntArray
 
@@ -18,18 +19,18 @@ def pack_gaps(values: npt.NDArray[np.integer], pointers: IntArray) -> npt.NDArra
 
     Args:
         values: (n,) numbers from 0 to 2 ** 35 - 1.
-        pointers: (m+1,) list i is `values[pointers[i]:pointers[i+1]]`, which must ascend.
+        pointers: (m+1,) list i is `values[pointers[i]:pointers[i+1]]`.
+
+    Raises:
+        ValueError: A list does not ascend.
     """
-    gaps = values.astype(np.int64)
-    gaps[1:] -= values[:-1]
-    starts = pointers[:-1][np.diff(pointers) > 0]
-    gaps[starts] = values[starts]
-    digits = (gaps[:, None] >> (7 * np.arange(_MOST))) & 127
-    lengths = _MOST - np.argmax(digits[:, ::-1] > 0, axis=1)
-    lengths[gaps == 0] = 1
-    used = np.arange(_MOST) < lengths[:, None]
-    more = np.arange(_MOST) < lengths[:, None] - 1
-    return np.asarray((digits | more * 128)[used], dtype=np.uint8)
+    pointers = pointers.astype(np.int64, copy=False)
+    size = _packed_size(values, pointers)
+    if size < 0:
+        raise ValueError("numbers that do not ascend cannot be told by their gaps")
+    packed = np.empty(size, dtype=np.uint8)
+    _pack(values, pointers, packed)
+    return packed
 
 
 def unpack_gaps(packed: npt.NDArray[np.uint8], pointers: IntArray) -> IntArray:
@@ -41,18 +42,60 @@ def unpack_gaps(packed: npt.NDArray[np.uint8], pointers: IntArray) -> IntArray:
     if not len(pointers) or pointers[0] != 0 or np.any(np.diff(pointers) < 0):
         raise ValueError("pointers of gaps must begin at 0 and not decrease")
     wanted = int(pointers[-1])
-    ends = np.flatnonzero(packed < 128)
-    if packed.dtype != np.uint8 or len(ends) != wanted or (len(packed) and packed[-1] >= 128):
-        raise ValueError(f"{len(ends)} gaps of {packed.dtype} for {wanted} numbers")
-    if not wanted:
-        return np.empty(0, dtype=np.int64)
-    begins = np.concatenate([[0], ends[:-1] + 1])
-    places = np.arange(len(packed)) - np.repeat(begins, ends - begins + 1)
-    if places.max() >= _MOST:
-        raise ValueError(f"a gap takes {int(places.max()) + 1} bytes, more than {_MOST}")
-    gaps = np.add.reduceat((packed & 127).astype(np.int64) << (7 * places), begins)
-    total = np.cumsum(gaps)
-    counts = np.diff(pointers)
-    starts = pointers[:-1][counts > 0]
-    before = np.concatenate([[0], total])[starts]
-    return np.asarray(total - np.repeat(before, counts[counts > 0]), dtype=np.int64)
+    if packed.dtype != np.uint8 or len(packed) < wanted:  # before room is made for as many as a file claims to hold
+        raise ValueError(f"{len(packed)} gaps of {packed.dtype} for {wanted} numbers")
+    values = np.empty(wanted, dtype=np.int64)
+    if not _unpack(np.ascontiguousarray(packed), pointers.astype(np.int64, copy=False), values):
+        raise ValueError(f"the bytes of the gaps are not those of {wanted} numbers")
+    return values
+
+
+@njit(cache=True, nogil=True)
+def _packed_size(values: npt.NDArray[np.integer], pointers: IntArray) -> int:
+    """Bytes, or -1 where a list does not ascend."""
+    size = 0
+    for row in range(len(pointers) - 1):
+        before = np.int64(0)
+        for place in range(pointers[row], pointers[row + 1]):
+            gap, before = np.int64(values[place]) - before, np.int64(values[place])
+            if gap < 0:
+                return -1
+            size += 1
+            while gap >= 128:
+                gap >>= 7
+                size += 1
+    return size
+
+
+@njit(cache=True, nogil=True)
+def _pack(values: npt.NDArray[np.integer], pointers: IntArray, packed: npt.NDArray[np.uint8]) -> None:
+    end = 0
+    for row in range(len(pointers) - 1):
+        before = np.int64(0)
+        for place in range(pointers[row], pointers[row + 1]):
+            gap, before = np.int64(values[place]) - before, np.int64(values[place])
+            while gap >= 128:
+                packed[end] = (gap & 127) | 128
+                gap >>= 7
+                end += 1
+            packed[end] = gap
+            end += 1
+
+
+@njit(cache=True, nogil=True)
+def _unpack(packed: npt.NDArray[np.uint8], pointers: IntArray, values: IntArray) -> bool:
+    """Whether the bytes are exactly as many numbers as there is room for."""
+    end = 0
+    for row in range(len(pointers) - 1):
+        number = np.int64(0)
+        for place in range(pointers[row], pointers[row + 1]):
+            for digit in range(_MOST + 1):
+                if digit == _MOST or end == len(packed):
+                    return False
+                byte = np.int64(packed[end])
+                end += 1
+                number += (byte & 127) << (7 * digit)
+                if byte < 128:
+                    break
+            values[place] = number
+    return bool(end == len(packed))

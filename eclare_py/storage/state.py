@@ -18,6 +18,7 @@ from safetensors.numpy import save_file
 from eclare_py.errors import ModelError
 from eclare_py.storage.fault import point
 from eclare_py.storage.files import read_json, write_json
+from eclare_py.storage.gaps import pack_gaps, unpack_gaps
 from eclare_py.storage.narrow import narrow, widen
 from eclare_py.types import Csr, check_csr
 
@@ -50,8 +51,15 @@ class State:
 
 
 def csr_to_arrays(prefix: str, csr: Csr) -> dict[str, npt.NDArray[Any]]:
-    """The four plain arrays `prefix.indptr`, `.indices`, `.data`, `.shape` of a CSR."""
-    parts = (csr.indptr, csr.indices, csr.data, np.asarray(csr.shape, dtype=np.int64))
+    """The four plain arrays `prefix.indptr`, `.indices`, `.data`, `.shape` of a CSR.
+
+    Columns are bytes, the gaps between those of a row, where they ascend in each row and that is smaller.
+    """
+    columns = csr.indices
+    if csr.has_sorted_indices:
+        gaps = pack_gaps(csr.indices, csr.indptr)
+        columns = gaps if len(gaps) < narrow(csr.indices).nbytes else columns
+    parts = (csr.indptr, columns, csr.data, np.asarray(csr.shape, dtype=np.int64))
     return {f"{prefix}.{part}": np.asarray(array) for part, array in zip(CSR_PARTS, parts, strict=True)}
 
 
@@ -73,6 +81,13 @@ def csr_from_arrays(
     if missing:
         raise ModelError(f"{name}: array {missing[0]} is missing")
     indptr, indices, data, declared = (arrays[f"{prefix}.{part}"] for part in CSR_PARTS)
+    if indices.dtype == np.uint8 and indices.ndim == indptr.ndim == 1 and indptr.dtype.kind == "i":
+        try:
+            indices = unpack_gaps(indices, indptr)
+        except ValueError as error:
+            raise ModelError(f"{name}: the arrays {prefix}.* are damaged: {error}") from error
+        if indices.max(initial=0) <= np.iinfo(indptr.dtype).max:
+            indices = indices.astype(indptr.dtype, copy=False)
     for part, array, kinds in (("indptr", indptr, "i"), ("indices", indices, "i"), ("data", data, "iuf")):
         if array.ndim != 1 or array.dtype.kind not in kinds or array.dtype.itemsize < 4:
             raise ModelError(f"{name}: {prefix}.{part} is {array.dtype} {array.shape}, not a plain vector for a CSR")

@@ -156,6 +156,16 @@ def test_most_features_by_frequency_then_by_term() -> None:
     assert TfidfFeatures.fit(texts[::-1], config=config).feature_names() == ["c", "d"]
 
 
+def test_phrases_may_have_to_be_more_common_than_words() -> None:
+    texts = ["a b c", "a b", "a b", "b c"]  # df: a 3, b 4, c 2; a b 3, b c 2
+    names = [
+        TfidfFeatures.fit(texts, config=FeatureConfig(phrase_min_df=least, characters=True)).feature_names()
+        for least in (1, 3, 4)
+    ]
+    assert [[name for name in one if " " in name.strip()] for one in names] == [["a b", "b c"], ["a b"], []]
+    assert all([name for name in one if " " not in name] == ["a", "b", "c"] for one in names)
+
+
 def test_vocabulary_comes_from_documents_and_labels_and_nothing_else() -> None:
     features = TfidfFeatures.fit(["shared one"], ["shared two"], config=FeatureConfig(word_ngrams=1))
     before = features.transform(["shared three"]).toarray().tolist()
@@ -216,10 +226,13 @@ def test_saved_and_loaded_is_the_same(tmp_path) -> None:
         ("word.terms", lambda a: np.full_like(a, 0xFF), "UTF-8"),
         ("word.terms", lambda a: a[::-1].copy(), "not sorted|UTF-8"),
         ("word.terms", lambda a: np.full_like(a, 97), "twice|not sorted"),
-        ("word.offsets", lambda a: a.astype(np.int32), "int64"),
-        ("word.offsets", lambda a: np.sort(a)[::-1].copy(), "do not fit"),
-        ("word.offsets", lambda a: a[:0], "do not fit"),
-        ("word.idf", lambda a: a[:-1], "one float32 per term"),
+        ("word.lengths", lambda a: a.astype(np.int32), "int64"),
+        ("word.lengths", lambda a: a + np.eye(1, len(a), dtype=np.int64)[0], "do not fit"),
+        ("word.lengths", lambda a: a - a[0] * np.eye(1, len(a), dtype=np.int64)[0], "do not fit"),
+        ("word.lengths", lambda a: a[:0], "do not fit"),
+        ("word.idf", lambda a: a[:-1], "outside"),
+        ("word.idf_of", lambda a: a[:-1], "one int64 per term"),
+        ("word.idf_of", lambda a: a - 1, "outside"),
         ("word.idf", lambda a: -a, "positive"),
         ("character.idf", lambda a: a.astype(np.float64), "float32"),
     ],

@@ -40,13 +40,15 @@ def names_of(tiny: Any, rows: Any) -> LabelTable:
 
 
 def test_kin_by_hand() -> None:
-    """Products 0.8, 0.4 and 0 with power 1: shares of two thirds and one third; nothing for a text of its own."""
-    new = as_csr(np.array([[1, 0, 0], [0, 0, 1]], dtype=np.float32))
-    known = as_csr(np.array([[0.4, 1, 0], [0.8, 0.6, 0], [0, 1, 0], [0.2, 0, 0]], dtype=np.float32))
+    """Cosines 0.8, 0.4 and 0.2 with power 1: shares of two thirds and one third; nothing where none is above 0."""
+    new = np.array([[1, 0, 0], [0, 0, 1]], dtype=np.float32)
+    known = np.array([[0.4, 1, 0], [0.8, 0.6, 0], [0, 1, 0], [0.2, 0, -1]], dtype=np.float32)
     kin = find_kin(new, known, count=2, sharpness=1.0)
     np.testing.assert_allclose(kin.toarray(), [[1 / 3, 2 / 3, 0, 0], [0, 0, 0, 0]], rtol=1e-6)
     even = find_kin(new, known, count=3, sharpness=0.0).toarray()
     np.testing.assert_allclose(even[0], [1 / 3, 1 / 3, 0, 1 / 3], rtol=1e-6)
+    many = find_kin(np.tile(new, (200, 1)), known, count=9, sharpness=2.0).toarray()
+    np.testing.assert_allclose(many[398], np.array([16, 64, 0, 4]) / 84, rtol=1e-6)
 
 
 def test_known_labels_stay_as_they_were(fewer: Pipeline, grown: Pipeline) -> None:
@@ -104,7 +106,8 @@ def test_given_edges_are_neighbours_and_give_support(fewer: Pipeline, tiny: Any)
     assert grown.ranker.support.toarray()[86, 7] >= typical * 0.99
     plain = add_labels(fewer, names)
     assert not np.array_equal(plain.ranker.scorer.vectors[86], grown.ranker.scorer.vectors[86])
-    np.testing.assert_array_equal(plain.ranker.scorer.vectors[85], grown.ranker.scorer.vectors[85])
+    # Without edges it is the same, but for the last bits of a batch of another make.
+    np.testing.assert_allclose(plain.ranker.scorer.vectors[85], grown.ranker.scorer.vectors[85], rtol=2**-10)
 
 
 def test_data_of_other_order_and_number_are_matched(grown: Pipeline, tiny: Any) -> None:

@@ -185,6 +185,20 @@ def test_csr_comes_back(tmp_path: Path) -> None:
     assert csr_from_arrays(csr_to_arrays("e", empty), "e", "empty").shape == (0, 3)
 
 
+def test_columns_far_apart_take_a_byte_or_two_each() -> None:
+    csr = as_csr(sp.random_array((30, 100_000), density=0.001, format="csr", dtype=np.float32, rng=0))
+    csr.sort_indices()
+    arrays = csr_to_arrays("g", csr)
+    assert arrays["g.indices"].dtype == np.uint8 and 1 < len(arrays["g.indices"]) / csr.nnz < 2
+    back = csr_from_arrays(arrays, "g", "graph")
+    for part in ("indptr", "indices", "data"):
+        np.testing.assert_array_equal(getattr(back, part), getattr(csr, part))
+        assert getattr(back, part).dtype == getattr(csr, part).dtype
+    for bad in (arrays["g.indices"][:-1], arrays["g.indices"] | 128):
+        with pytest.raises(ModelError, match=r"graph: the arrays g\.\* are damaged"):
+            csr_from_arrays(arrays | {"g.indices": bad}, "g", "graph")
+
+
 def changed(part: str, position: int, value: float) -> dict[str, Any]:
     arrays = {key: array.copy() for key, array in csr_to_arrays("g", sample_csr()).items()}
     arrays[f"g.{part}"][position] = value
