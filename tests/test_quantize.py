@@ -3,12 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eclare_py.quantize import codes_of, dot_row, from_arrays, half, plain, quantize, rounded, to_arrays
+from eclare_py.quantize import codes_of, dot_row, from_arrays, half, in_steps, plain, quantize, rounded, to_arrays
+from eclare_py.storage.narrow import narrow
 from eclare_py.types import as_csr
 
 
 def test_codes_by_hand():
-    """The largest number of a row becomes 127; the scale is its 127th, rounded up to 11 bits."""
+    """The largest number of a row becomes 127; the scale is its 127th, rounded to 11 bits."""
     rows = quantize(np.array([[0, 127, -63.6], [2, -254, 1], [0, 0, 0]], dtype=np.float32))
     assert rows.values.dtype == np.int8
     assert rows.values.tolist() == [[0, 127, -64], [1, -127, 0], [0, 0, 0]]
@@ -106,3 +107,11 @@ def test_empty_and_not_finite():
     assert quantize(np.empty((0, 3), np.float32)).dense().shape == (0, 3)
     with pytest.raises(ValueError, match="row 1 holds NaN"):
         quantize(np.array([[1, 2], [np.nan, 0]], dtype=np.float32))
+
+
+def test_steps_by_hand():
+    """Tenths are 26 and 77 256ths; the least is one step, the most 255."""
+    matrix = as_csr(np.array([[0.1, 0.0, 0.3], [1.0, 0.001, 0.0]], dtype=np.float32))
+    steps = in_steps(matrix)
+    assert (steps.toarray() * 256).tolist() == [[26, 0, 77], [255, 1, 0]]
+    assert steps.dtype == np.float32 and narrow(steps.data).dtype == np.uint8

@@ -3,9 +3,9 @@
 A label's text gives its vector and its words, as for any label. All else that the fusion looks at is counted from train
 documents, of which a new label has none: how frequent it is, what its documents are like, its linear classifier, the
 labels it is seen with. Left empty, such evidence says "hardly ever right", as it does for known labels. So a new label
-borrows it from its kin: the known labels whose documents are nearest to its own vector. (Ours; no paper.) Kin by words in
-common are the worse choice: where 5 % of the labels came later, R@10 of these was 21.9 and 22.2 with such kin, 25.1 and
-24.4 with those by vectors, on train documents of `debian-related` and `yso-en-60k` that were set aside.
+borrows it from its kin: the known labels whose documents are nearest to its own vector. (Ours; no paper.) Kin by words
+in common are the worse choice: where 5 % of the labels came later, R@10 of these was 21.9 and 22.2 with such kin, 25.1
+and 24.4 with those by vectors, on train documents of `debian-related` and `yso-en-60k` that were set aside.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from eclare_py.index.clustering import unit_rows
 from eclare_py.labels.kin import find_kin
 from eclare_py.labels.take import Arrivals, Classifiers, label_level, put_in
 from eclare_py.linear import LinearRanker
-from eclare_py.quantize import half, rounded
+from eclare_py.quantize import half, in_steps, rounded
 from eclare_py.rank.candidates import strongest
 from eclare_py.rank.label_network import encode_labels
 from eclare_py.rank.pipeline import LabelTable, Pipeline
@@ -82,7 +82,7 @@ def add_labels(
         bias=np.asarray(kin @ ranker.scorer.bias, dtype=np.float32),
         assumed=_assumed(kin, profile.priors, ranker.n_documents, config),
         centroids=rounded(unit_rows(np.asarray(kin @ profile.centroids)), 4),
-        terms=half(strongest(rows, ranker.config.label_terms)) if ranker.config.words else _empty(rows.shape),
+        terms=in_steps(strongest(rows, ranker.config.label_terms)) if ranker.config.words else _empty(rows.shape),
         graph=graph,
         support=half(support),
         supporters=half(supporters),

@@ -94,7 +94,7 @@ def test_meta_that_json_cannot_hold_is_refused(tmp_path: Path, meta: dict[str, A
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_arrays_that_are_not_finite_are_neither_saved_nor_loaded(tmp_path: Path, bad: float, dtype: Any) -> None:
-    array = np.zeros((2, 3), dtype=dtype)
+    array = np.full((2, 3), 0.1, dtype=dtype)
     write_state(tmp_path, "part", State({"good": array, "weights": array}, {}))
     path = tmp_path / "part.safetensors"
     array[1, 0] = bad
