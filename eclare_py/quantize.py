@@ -19,8 +19,8 @@ from eclare_py.kernel_flags import SUM_FLAGS
 from eclare_py.types import Csr, FloatArray
 
 _LARGEST = {8: np.float32(127), 4: np.float32(7)}  # code by bits
-STEPS = 256  # to 1, of weights that a byte holds
 _KEPT_BITS = 11  # as many as half precision has
+_COARSE_BITS = 5
 _MOST = 1e36  # of a scale: the largest code times it is still a number
 _BLOCK = 16384  # rows coded at once
 
@@ -99,8 +99,7 @@ def _coded(matrix: FloatArray, rows: slice, bits: int) -> Rows:
 
 def short_scale(scale: FloatArray) -> FloatArray:
     """The nearest numbers of 11 bits: those of common size are the same in half precision."""
-    fraction, exponent = np.frexp(scale)
-    return np.ldexp(np.rint(np.ldexp(fraction, _KEPT_BITS)), exponent - _KEPT_BITS).astype(np.float32)
+    return significant(scale, _KEPT_BITS)
 
 
 def to_arrays(name: str, rows: Rows) -> dict[str, npt.NDArray[Any]]:
@@ -147,15 +146,20 @@ def with_zero_rows(packed: npt.NDArray[Any], scale: FloatArray) -> npt.NDArray[A
     return whole
 
 
-def half(matrix: Csr) -> Csr:
-    """A sparse matrix of moderate values with weights of half precision, still float32: the disk holds 2 bytes each."""
-    return Csr((matrix.data.astype(np.float16).astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
+def coarse(values: FloatArray) -> FloatArray:
+    """Weights to five significant bits, a thirtieth of each: so few differ that the disk holds most in a byte."""
+    return significant(values, _COARSE_BITS)
 
 
-def in_steps(matrix: Csr) -> Csr:
-    """A sparse matrix of weights up to 1 in steps of 1/256, none 0 or 1, still float32: the disk holds a byte each."""
-    steps = np.clip(np.rint(matrix.data * np.float32(STEPS)), 1, STEPS - 1)
-    return Csr(((steps / np.float32(STEPS)).astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
+def coarse_matrix(matrix: Csr) -> Csr:
+    """A sparse matrix with such weights."""
+    return Csr((coarse(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def significant(values: FloatArray, bits: int) -> FloatArray:
+    """The nearest numbers of so many significant bits."""
+    fraction, exponent = np.frexp(values)
+    return np.ldexp(np.rint(np.ldexp(fraction, bits)), exponent - bits).astype(np.float32)
 
 
 @njit(cache=True, nogil=True, fastmath=SUM_FLAGS)

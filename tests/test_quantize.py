@@ -3,8 +3,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eclare_py.quantize import codes_of, dot_row, from_arrays, half, in_steps, plain, quantize, rounded, to_arrays
-from eclare_py.storage.narrow import narrow
+from eclare_py.quantize import (
+    coarse,
+    coarse_matrix,
+    codes_of,
+    dot_row,
+    from_arrays,
+    plain,
+    quantize,
+    rounded,
+    to_arrays,
+)
 from eclare_py.types import as_csr
 
 
@@ -88,12 +97,6 @@ def test_damaged_codes_are_refused(damage, message):
         from_arrays(arrays, "table", 4)
 
 
-def test_half_weights():
-    matrix = as_csr(np.array([[0, 0.1], [1, 0]], dtype=np.float32))
-    rounded_weights = half(matrix)
-    assert rounded_weights.data.tolist() == [float(np.float16(0.1)), 1.0] and rounded_weights.data.dtype == np.float32
-
-
 def test_products_equal_those_of_the_dense_rows():
     rng = np.random.default_rng(0)
     matrix, vector = rng.normal(size=(5, 33)).astype(np.float32), rng.normal(size=33).astype(np.float32)
@@ -109,9 +112,11 @@ def test_empty_and_not_finite():
         quantize(np.array([[1, 2], [np.nan, 0]], dtype=np.float32))
 
 
-def test_steps_by_hand():
-    """Tenths are 26 and 77 256ths; the least is one step, the most 255."""
-    matrix = as_csr(np.array([[0.1, 0.0, 0.3], [1.0, 0.001, 0.0]], dtype=np.float32))
-    steps = in_steps(matrix)
-    assert (steps.toarray() * 256).tolist() == [[26, 0, 77], [255, 1, 0]]
-    assert steps.dtype == np.float32 and narrow(steps.data).dtype == np.uint8
+def test_five_significant_bits_by_hand():
+    """1.03 lies between 1 and 1.0625, 0.7 between 22 and 23 32nds; powers of two and 0 stay."""
+    values = np.array([1.03, 1.05, 0.7, -0.7, 0.25, 0, 1e-6], dtype=np.float32)
+    np.testing.assert_allclose(coarse(values)[:6], [1, 1.0625, 0.6875, -0.6875, 0.25, 0], rtol=0)
+    many = np.random.default_rng(0).lognormal(size=1000).astype(np.float32)
+    assert np.abs(coarse(many) / many - 1).max() <= 1 / 32
+    np.testing.assert_array_equal(coarse(coarse(many)), coarse(many))
+    assert coarse_matrix(as_csr(np.array([[0, 0.7]], dtype=np.float32))).toarray().tolist() == [[0, 0.6875]]

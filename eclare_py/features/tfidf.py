@@ -20,6 +20,7 @@ from eclare_py.features.counting import fit_vocabulary
 from eclare_py.features.ngrams import TOKEN_PATTERN, Int32Array, Int64Array, NgramRange, compiled, slices, text_blocks
 from eclare_py.features.vocabulary import Vocabulary
 from eclare_py.storage import State
+from eclare_py.storage.distinct import distinct_from_arrays, distinct_to_arrays
 from eclare_py.storage.spool import Collector
 from eclare_py.storage.texts import TextStore, join_texts
 from eclare_py.types import Csr, FloatArray, IntArray, narrow
@@ -161,8 +162,7 @@ class TfidfFeatures:
         arrays: dict[str, npt.NDArray[Any]] = {}
         for name, vocabulary in self.vocabularies.items():
             arrays |= {f"{name}.{key}": array for key, array in vocabulary.to_arrays().items()}
-            # Terms of one document frequency share a value: a file with each value once takes half the room.
-            arrays[f"{name}.idf"], arrays[f"{name}.idf_of"] = np.unique(self.idf[name], return_inverse=True)
+            arrays |= distinct_to_arrays(f"{name}.idf", self.idf[name])  # terms of one document frequency share theirs
         return State(arrays, {"config": to_mapping(self.config)})
 
     @classmethod
@@ -178,21 +178,21 @@ class TfidfFeatures:
             raise ModelError(f"settings of the features are damaged: {error}") from error
         vocabularies, idf = {}, {}
         for name, (ngrams, _, _) in config.blocks().items():
-            keys = ("terms", "lengths", "idf", "idf_of")
-            missing = [key for key in keys if f"{name}.{key}" not in state.arrays]
-            if missing:
-                raise ModelError(f"features: array {name}.{missing[0]} is missing; save the model again")
-            terms, lengths, weights, places = (state.arrays[f"{name}.{key}"] for key in keys)
-            vocabularies[name] = Vocabulary.from_arrays(terms, lengths, ngrams)
-            if weights.dtype != np.float32 or weights.ndim != 1:
-                raise ModelError(f"features: {name}.idf is {weights.dtype} {weights.shape}, not one row of float32")
+            own = {key: state.arrays.get(f"{name}.{key}") for key in ("terms", "lengths", "shared", "idf")}
+            known = {key: array for key, array in own.items() if array is not None}
+            if len(known) < len(own):
+                missing = next(key for key in own if key not in known)
+                raise ModelError(f"features: array {name}.{missing} is missing; save the model again")
+            vocabularies[name] = Vocabulary.from_arrays(known, ngrams)
+            try:
+                weights = distinct_from_arrays(state.arrays, f"{name}.idf")
+            except ValueError as error:
+                raise ModelError(f"features: {error}") from error
+            if weights.dtype != np.float32 or weights.shape != (len(vocabularies[name]),):
+                raise ModelError(f"features: {name}.idf is {weights.dtype} {weights.shape}, not one float32 per term")
             if not (np.isfinite(weights) & (weights > 0)).all():
                 raise ModelError(f"features: {name}.idf holds values that are not finite and positive")
-            if places.dtype != np.int64 or places.shape != (len(vocabularies[name]),):
-                raise ModelError(f"features: {name}.idf_of is {places.dtype} {places.shape}, not one int64 per term")
-            if places.min(initial=0) < 0 or places.max(initial=-1) >= len(weights):
-                raise ModelError(f"features: {name}.idf_of points outside of {len(weights)} values")
-            idf[name] = weights[places]
+            idf[name] = weights
         return cls(config, vocabularies, idf)
 
     def to_sklearn(self) -> dict[str, Any]:

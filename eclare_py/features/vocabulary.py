@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from eclare_py.features.ngrams import (
 )
 
 _LOW = np.uint64(0xFFFFFFFF)
+_MOST_SHARED = 255  # a byte on disk
 
 
 class Vocabulary:
@@ -62,31 +63,54 @@ class Vocabulary:
         return columns
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The terms as one array of UTF-8 bytes, and the (V,) bytes that each takes."""
+        """The terms in UTF-8, each without what it begins with like the one before: many bytes in sorted terms.
+
+        Returns:
+            `terms`, the bytes that are left; `lengths`, (V,) how many of each; `shared`, (V,) how many went.
+        """
         encoded = [term.encode("utf-8", "surrogatepass") for term in self.terms]
-        lengths = np.array([len(term) for term in encoded], dtype=np.int64)
-        return {"terms": np.frombuffer(b"".join(encoded), dtype=np.uint8).copy(), "lengths": lengths}
+        shared = [_alike(a, b) for a, b in zip([b"", *encoded], encoded, strict=False)]
+        left = [term[start:] for term, start in zip(encoded, shared, strict=True)]
+        return {
+            "terms": np.frombuffer(b"".join(left), dtype=np.uint8).copy(),
+            "lengths": np.array([len(term) for term in left], dtype=np.int64),
+            "shared": np.array(shared, dtype=np.int64),
+        }
 
     @classmethod
-    def from_arrays(cls, terms: npt.NDArray[Any], lengths: npt.NDArray[Any], ngrams: NgramRange) -> Vocabulary:
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], ngrams: NgramRange) -> Vocabulary:
         """Read back what `to_arrays` gave.
 
         Raises:
             ModelError: Lengths that do not fit, bytes that are not UTF-8, terms out of order or repeated.
         """
-        if terms.dtype != np.uint8 or lengths.dtype != np.int64 or terms.ndim != 1 or lengths.ndim != 1:
-            raise ModelError("the vocabulary must be uint8 bytes and int64 lengths: the file is damaged")
+        terms, lengths, shared = (arrays[name] for name in ("terms", "lengths", "shared"))
+        for name, kind in (("terms", np.uint8), ("lengths", np.int64), ("shared", np.int64)):
+            array = arrays[name]
+            if array.dtype != kind or array.ndim != 1:
+                raise ModelError(f"{name} of the vocabulary must be a row of {np.dtype(kind)}: the file is damaged")
         if lengths.min(initial=1) < 1 or lengths.max(initial=0) > len(terms) or lengths.sum() != len(terms):
             raise ModelError(f"lengths of the vocabulary do not fit its {len(terms)} bytes: the file is damaged")
-        data, edges = terms.tobytes(), [0, *np.cumsum(lengths).tolist()]
+        if len(shared) != len(lengths) or shared.min(initial=0) < 0 or shared.max(initial=0) > _MOST_SHARED:
+            raise ModelError(f"shared is not one number up to {_MOST_SHARED} for each of {len(lengths)} terms")
+        data, edges, term = terms.tobytes(), [0, *np.cumsum(lengths).tolist()], b""
         try:
-            words = [data[a:b].decode("utf-8", "surrogatepass") for a, b in zip(edges[:-1], edges[1:], strict=True)]
+            words = []
+            for begin, end, start in zip(edges[:-1], edges[1:], shared.tolist(), strict=True):
+                term = term[:start] + data[begin:end]
+                words.append(term.decode("utf-8", "surrogatepass"))
         except UnicodeDecodeError as error:
             raise ModelError(f"the vocabulary is not UTF-8 ({error.reason}): the file is damaged") from error
         vocabulary = cls(words, ngrams)
         if vocabulary.terms != words:
             raise ModelError("the vocabulary is not sorted: the file is damaged")
         return vocabulary
+
+
+def _alike(a: bytes, b: bytes) -> int:
+    """Bytes that both begin with, as far as they are counted."""
+    most = min(len(a), len(b), _MOST_SHARED)
+    return next((place for place in range(most) if a[place] != b[place]), most)
 
 
 @compiled

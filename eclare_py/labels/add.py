@@ -21,7 +21,7 @@ from eclare_py.index.clustering import unit_rows
 from eclare_py.labels.kin import find_kin
 from eclare_py.labels.take import Arrivals, Classifiers, label_level, put_in
 from eclare_py.linear import LinearRanker
-from eclare_py.quantize import half, in_steps, rounded
+from eclare_py.quantize import coarse_matrix, rounded
 from eclare_py.rank.candidates import strongest
 from eclare_py.rank.label_network import encode_labels
 from eclare_py.rank.pipeline import LabelTable, Pipeline
@@ -82,10 +82,10 @@ def add_labels(
         bias=np.asarray(kin @ ranker.scorer.bias, dtype=np.float32),
         assumed=_assumed(kin, profile.priors, ranker.n_documents, config),
         centroids=rounded(unit_rows(np.asarray(kin @ profile.centroids)), 4),
-        terms=in_steps(strongest(rows, ranker.config.label_terms)) if ranker.config.words else _empty(rows.shape),
+        terms=coarse_matrix(strongest(rows, ranker.config.label_terms)) if ranker.config.words else _empty(rows.shape),
         graph=graph,
-        support=half(support),
-        supporters=half(supporters),
+        support=coarse_matrix(support),
+        supporters=coarse_matrix(supporters),
         classifiers=None if ranker.linear is None else _classifiers(ranker.linear, kin, rows, config),
     )
     # The label encoder reads neighbours off the grown graph.

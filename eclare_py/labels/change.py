@@ -12,7 +12,7 @@ from eclare_py.errors import UsageError
 from eclare_py.index.clustering import unit_rows
 from eclare_py.labels.take import keep, label_level, with_last_level
 from eclare_py.linear import LinearRanker
-from eclare_py.quantize import half, rounded
+from eclare_py.quantize import coarse_matrix, rounded
 from eclare_py.rank.models import Model, method_of
 from eclare_py.rank.pipeline import LabelTable, Pipeline
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
@@ -138,7 +138,7 @@ def _joined(pipeline: Pipeline, home: IntArray) -> Pipeline:
         voters = replace(voters, labels=_votes(voters.labels, home))
     ranker = replace(
         ranker, scorer=replace(scorer, vectors=mean(scorer.vectors, 8)), profile=profile, graph=graph.normalized,
-        support=half(_moved(ranker.support, home)), neighbours=voters,
+        support=coarse_matrix(_moved(ranker.support, home)), neighbours=voters,
         linear=None if ranker.linear is None else _merged_classifiers(ranker.linear, home, targets),
     )  # fmt: skip
     pairs = pipeline.documents.pairs

@@ -15,6 +15,7 @@ from numba import njit, prange
 
 from eclare_py.errors import ModelError
 from eclare_py.storage import State
+from eclare_py.storage.distinct import distinct_from_arrays, distinct_to_arrays
 from eclare_py.storage.gaps import pack_gaps, unpack_gaps
 from eclare_py.types import Csr, FloatArray, IntArray
 
@@ -133,12 +134,13 @@ class Chunks:
 
     def state(self, name: str) -> dict[str, np.ndarray]:
         """What is saved, under `name`."""
-        parts = ("child_ptr", "row_ptr", "offsets", "values", "bias")
+        parts = ("child_ptr", "row_ptr", "offsets", "bias")
         # Entries of each row, not pointers, and gaps between its features: the file takes a byte or two for each.
         small = {
             f"{name}.entries": np.diff(self.entry_ptr),
             f"{name}.features": pack_gaps(self.features, self.row_ptr),
         }
+        small |= distinct_to_arrays(f"{name}.values", self.values)
         return small | {f"{name}.{part}": getattr(self, part) for part in parts}
 
     @classmethod
@@ -153,8 +155,12 @@ class Chunks:
             "offsets": np.uint16, "values": np.float32, "bias": np.float32,
         }  # fmt: skip
         arrays: dict[str, np.ndarray] = {}
+        try:
+            values = distinct_from_arrays(state.arrays, f"{name}.values")
+        except ValueError as error:
+            raise ModelError(f"linear weights {name}: {error}") from error
         for part, kind in types.items():
-            array = state.arrays.get(f"{name}.{part}")
+            array = values if part == "values" else state.arrays.get(f"{name}.{part}")
             if array is None or array.dtype != kind or array.ndim != 1:
                 raise ModelError(f"linear weights {name}: {part} is missing or not one row of {np.dtype(kind)}")
             arrays[part] = array

@@ -16,6 +16,7 @@ from eclare_py.linear.chunks import Chunks
 from eclare_py.linear.config import LinearConfig
 from eclare_py.linear.hierarchy import levels_of
 from eclare_py.linear.model import LinearRanker
+from eclare_py.quantize import coarse
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 _TASK = 2e7  # products of one task; a node above this is shared between threads
@@ -161,8 +162,7 @@ def _train_level(documents: Csr, level: _Level, config: LinearConfig, seed: int)
             config.threshold, seed,
         )  # fmt: skip
         numbers.append(scratch)
-        # Half precision is a thousandth of a weight, and half the disk.
-        return np.diff(ends), features, weights.astype(np.float16), intercepts
+        return np.diff(ends), features, coarse(weights).astype(np.float16), intercepts  # nothing more is lost by this
 
     order = np.argsort([-cost for _, _, _, cost in tasks], kind="stable")
     with ThreadPoolExecutor(get_num_threads()) as pool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eclare_py.errors import UsageError
+from eclare_py.index.clustering import unit_rows
 from eclare_py.rank.candidates import Candidates, strongest
 from eclare_py.rank.fusion import probability
 from eclare_py.rank.label_network import label_network
@@ -278,7 +279,7 @@ def _documents(pipeline: Pipeline, x: FloatArray, row: int, top: int) -> list[tu
     documents = pipeline.documents
     first, last = np.searchsorted(documents.pairs[:, 0], [row, row + 1])
     places = documents.pairs[first:last, 1]
-    cosines = documents.vectors.dense(places) @ x
+    cosines = unit_rows(documents.vectors.dense(places)) @ x  # codes shorten a vector
     order = np.lexsort((places, -cosines))[:top]
     return [(documents.names[places[i]], float(cosines[i])) for i in order.tolist()]
 

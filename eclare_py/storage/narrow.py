@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eclare_py.quantize import STEPS
-
 _UNSIGNED, _SIGNED = (np.uint8, np.uint16, np.uint32), (np.int8, np.int16, np.int32)
 WIDE = {kind().dtype.name: kind for kind in (np.int16, np.int32, np.int64, np.uint16, np.uint32, np.uint64, np.float32)}
 _GLANCE = 4096  # entries that tell most arrays of full precision
@@ -20,9 +18,7 @@ def narrow(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return array
     if array.dtype.kind == "f":
         flat = array.reshape(-1)
-        if _are_steps(flat[:_GLANCE]) and _are_steps(flat):
-            return (array * np.float32(STEPS)).astype(np.uint8)
-        if _are_half(flat[:_GLANCE]) and _are_half(flat):
+        if _is_half(flat[:_GLANCE]) and _is_half(flat):
             return array.astype(np.float16)
         return array
     low, high = int(array.min()), int(array.max())
@@ -40,19 +36,10 @@ def widen(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
     """
     if name not in WIDE:
         raise ValueError(f"type {name!r} is none of {', '.join(WIDE)}")
-    if WIDE[name] is np.float32 and array.dtype == np.uint8:
-        return array.astype(np.float32) / np.float32(STEPS)
     return array.astype(WIDE[name])
 
 
-def _are_steps(values: npt.NDArray[np.float32]) -> bool:
-    """Whether all are multiples of 1/256 from 0 to 255/256."""
-    with np.errstate(over="ignore"):
-        scaled = values * np.float32(STEPS)
-    return bool(np.all((scaled >= 0) & (scaled < STEPS) & (scaled == np.floor(scaled)) & ~np.signbit(values)))
-
-
-def _are_half(values: npt.NDArray[np.float32]) -> bool:
+def _is_half(values: npt.NDArray[np.float32]) -> bool:
     with np.errstate(over="ignore"):
         half = values.astype(np.float16)
     same = half.astype(np.float32) == values

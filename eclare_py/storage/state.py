@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from eclare_py.errors import ModelError
+from eclare_py.storage.distinct import distinct_from_arrays, distinct_to_arrays
 from eclare_py.storage.fault import point
 from eclare_py.storage.files import read_json, write_json
 from eclare_py.storage.gaps import pack_gaps, unpack_gaps
@@ -30,7 +31,7 @@ ARRAY_TYPES = {
     "F16": np.float16, "F32": np.float32, "F64": np.float64, "I8": np.int8, "I16": np.int16, "I32": np.int32,
     "I64": np.int64, "U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64, "BOOL": np.bool_,
 }  # fmt: skip
-CSR_PARTS = ("indptr", "indices", "data", "shape")
+CSR_PARTS = ("indptr", "indices", "shape", "data")
 MAX_DIMENSION = 2**28  # rows or columns of a CSR on disk: far above any label set, far below what exhausts memory
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _CHUNK = 1 << 22
@@ -51,16 +52,18 @@ class State:
 
 
 def csr_to_arrays(prefix: str, csr: Csr) -> dict[str, npt.NDArray[Any]]:
-    """The four plain arrays `prefix.indptr`, `.indices`, `.data`, `.shape` of a CSR.
+    """The plain arrays `prefix.indptr`, `.indices`, `.data`, `.shape` of a CSR.
 
-    Columns are bytes, the gaps between those of a row, where they ascend in each row and that is smaller.
+    Columns are bytes, the gaps between those of a row, where they ascend in each row and that is smaller; weights may
+    come with `.data_of`, see `distinct_to_arrays`.
     """
     columns = csr.indices
     if csr.has_sorted_indices:
         gaps = pack_gaps(csr.indices, csr.indptr)
         columns = gaps if len(gaps) < narrow(csr.indices).nbytes else columns
-    parts = (csr.indptr, columns, csr.data, np.asarray(csr.shape, dtype=np.int64))
-    return {f"{prefix}.{part}": np.asarray(array) for part, array in zip(CSR_PARTS, parts, strict=True)}
+    arrays = {"indptr": csr.indptr, "indices": columns, "shape": np.asarray(csr.shape, dtype=np.int64)}
+    named = {f"{prefix}.{part}": np.asarray(array) for part, array in arrays.items()}
+    return named | distinct_to_arrays(f"{prefix}.data", np.asarray(csr.data))
 
 
 def csr_from_arrays(
@@ -80,7 +83,11 @@ def csr_from_arrays(
     missing = [f"{prefix}.{part}" for part in CSR_PARTS if f"{prefix}.{part}" not in arrays]
     if missing:
         raise ModelError(f"{name}: array {missing[0]} is missing")
-    indptr, indices, data, declared = (arrays[f"{prefix}.{part}"] for part in CSR_PARTS)
+    indptr, indices, declared = (arrays[f"{prefix}.{part}"] for part in CSR_PARTS[:3])
+    try:
+        data = distinct_from_arrays(arrays, f"{prefix}.data")
+    except ValueError as error:
+        raise ModelError(f"{name}: {error}") from error
     if indices.dtype == np.uint8 and indices.ndim == indptr.ndim == 1 and indptr.dtype.kind == "i":
         try:
             indices = unpack_gaps(indices, indptr)

@@ -16,7 +16,7 @@ from eclare_py.index import LabelTree, build_tree, label_centroids, label_repres
 from eclare_py.index.descent import assist
 from eclare_py.linear import LinearRanker, fit_linear
 from eclare_py.model.network import EclareNetwork
-from eclare_py.quantize import in_steps, rounded
+from eclare_py.quantize import coarse_matrix, rounded
 from eclare_py.rank.candidates import strongest
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
@@ -169,7 +169,7 @@ def label_terms(label_rows: Csr, config: RankConfig) -> Csr:
     """(L, V) the heaviest terms of the label texts as they are stored; none where the settings leave words out."""
     if not config.words:
         return Csr(label_rows.shape, dtype=np.float32)
-    return in_steps(strongest(as_csr(label_rows), config.label_terms))
+    return coarse_matrix(strongest(as_csr(label_rows), config.label_terms))
 
 
 def encode_train(network: EclareNetwork, prepared: Prepared) -> FloatArray:

@@ -15,7 +15,7 @@ from eclare_py.graph.build import build_label_graph
 from eclare_py.linear import LinearRanker
 from eclare_py.metrics.evaluate import evaluate
 from eclare_py.metrics.result import Evaluation
-from eclare_py.quantize import half
+from eclare_py.quantize import coarse_matrix
 from eclare_py.rank.candidates import Candidates, look_up
 from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.fusion import FusionNetwork
@@ -208,7 +208,7 @@ def _support(documents: Dataset, recipe: Recipe) -> Csr:
     graph = build_label_graph(
         documents.labels, recipe.rank.support, given=documents.label_edges, seed=recipe.seed
     )
-    return half(graph.adjacency)
+    return coarse_matrix(graph.adjacency)
 
 
 def _first_pairs(ranker: Ranker, half: _Half) -> _Pairs:

@@ -12,7 +12,7 @@ from eclare_py.codebook import group
 from eclare_py.data.dataset import Dataset
 from eclare_py.errors import TrainingError, UsageError
 from eclare_py.graph.build import build_label_graph
-from eclare_py.quantize import half
+from eclare_py.quantize import coarse_matrix
 from eclare_py.train import checkpoint, fit
 from eclare_py.train.fit import choose_device, train
 from eclare_py.train.indexing import build_neighbours, build_scorer, encode_train, label_profile, label_terms
@@ -195,7 +195,7 @@ def test_in_the_end_the_held_out_documents_count(dataset, recipe_of):
     assert pipeline.facts["held_out"] > 0
     np.testing.assert_array_equal(pipeline.ranker.profile.frequencies, dataset.label_frequencies)
     assert pipeline.ranker.n_documents == len(dataset)
-    together = half(build_label_graph(dataset.labels, pipeline.ranker.config.support).adjacency)
+    together = coarse_matrix(build_label_graph(dataset.labels, pipeline.ranker.config.support).adjacency)
     assert (pipeline.ranker.support != together).nnz == 0 and together.nnz
     seen = dataset.label_frequencies > 0
     np.testing.assert_array_equal(pipeline.ranker.profile.centroids.any(axis=1), seen)
