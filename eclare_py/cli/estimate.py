@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 _FLOAT = 4
 _ENTRY = 8  # bytes of an entry of a sparse matrix
-_PAIR = 6  # on disk: a column and half a float
-_EDGE = 4  # of the support graph, where labels are fewer than 65,536
-_TERM_ON_DISK = 16
-_LINEAR_PER_WORD = 76  # bytes of linear weights on disk for each word feature, as on debian-related
+_PAIR = 3  # on disk: the gap to a column and a weight of few bits
+_EDGE = 6  # of the label graph, whose weights have all their bits
+_TERM_ON_DISK = 10
+_LINEAR_PER_WORD = 58  # bytes of linear weights on disk for each word feature, as on debian-related
 _LINEAR_PER_LABEL = 1400  # in memory, with what its training leaves behind
 _PER_HELD_OUT = 45_000  # bytes of candidates and evidence of a document while the fusion is fitted
 _PROGRAM = 620e6  # interpreter, torch, compiled kernels
@@ -242,12 +242,12 @@ def _parameters(counts: Counts, recipe: Recipe) -> tuple[int, int]:
 
 
 def _on_disk(counts: Counts, recipe: Recipe, n_words: int) -> float:
-    # Terms in two bits a number, label vectors in one byte, centroids and train documents in half of that, routers in
-    # a quarter; what a term is called and how rare it is.
+    # Terms in two bits a number, label vectors in one byte, centroids in half of that, routers and train documents in a
+    # quarter; what a term is called and how rare it is.
     table, free = _parameters(counts, recipe)
-    size = table // 16 + 2 * free + 2.1 * counts.labels * recipe.document.dim + counts.terms * _TERM_ON_DISK
+    size = table // 16 + 2 * free + 1.95 * counts.labels * recipe.document.dim + counts.terms * _TERM_ON_DISK
     size += counts.labels * min(counts.label_terms, recipe.rank.label_terms) * _PAIR
-    size += counts.edges * _PAIR + counts.support * _EDGE + counts.text_bytes // 2
+    size += counts.edges * _EDGE + counts.support * _PAIR + counts.text_bytes // 2
     return size + (_LINEAR_PER_WORD * n_words if recipe.rank.linear else 0)
 
 
