@@ -16,13 +16,14 @@ import numpy.typing as npt
 from numba import njit, prange
 
 from eclare_py.kernel_flags import SUM_FLAGS
-from eclare_py.quantize import short_scale, with_zero_rows
+from eclare_py.quantize import significant, with_zero_rows
 from eclare_py.types import FloatArray
 
 GROUP = 4  # numbers behind one byte
 _PATTERNS = 256
 _SAMPLE = 100_000  # groups that the codebook is fitted on
 _ROUNDS = 15
+_SCALE_BITS = 11  # as many as half precision has: two bytes on disk
 _BLOCK = 8192  # rows coded at once
 
 
@@ -104,7 +105,7 @@ def _coded(
     fitted = patterns[codes].reshape(n, codes.shape[1] * GROUP)[:, :dim]
     square = np.einsum("ij,ij->i", fitted, fitted)
     best = np.maximum(np.einsum("ij,ij->i", fitted, matrix) / np.where(square > 0, square, 1), 0)
-    scale = short_scale(best.astype(np.float32))
+    scale = significant(best.astype(np.float32), _SCALE_BITS)
     codes[scale == 0] = 0  # as they come back from the disk, which leaves such rows out
     return codes, scale
 

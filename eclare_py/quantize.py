@@ -1,9 +1,9 @@
 """Matrices of vectors in one byte a number, or half a byte: less disk, less memory to wait for.
 
 Row i is codes[i] * scale[i] with codes in -127..127 or, of 4 bits, -7..7 (symmetric quantisation per row, round to
-nearest). The scale keeps 11 bits: it takes two bytes on disk, codes * scale is exact in float32, and quantising a row
-that was quantised before gives the same codes. So a model is rounded once, before its fusion is fitted, and then
-answers the same from float32, from codes and from disk.
+nearest). The scale keeps 16 bits, so that codes * scale is exact in float32 and quantising a row that was quantised
+before gives the same codes: a model is rounded once, before its fusion is fitted, and then answers the same from
+float32, from codes and from disk.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from eclare_py.kernel_flags import SUM_FLAGS
 from eclare_py.types import Csr, FloatArray
 
 _LARGEST = {8: np.float32(127), 4: np.float32(7)}  # code by bits
-_KEPT_BITS = 11  # as many as half precision has
+_KEPT_BITS = 16
 _COARSE_BITS = 5
 _MOST = 1e36  # of a scale: the largest code times it is still a number
 _BLOCK = 16384  # rows coded at once
@@ -93,13 +93,9 @@ def _coded(matrix: FloatArray, rows: slice, bits: int) -> Rows:
     if not np.isfinite(largest).all():
         row = rows.start + int(np.argmin(np.isfinite(largest)))
         raise ValueError(f"row {row} holds NaN or infinity and cannot be quantised")
-    scale = short_scale(largest / _LARGEST[bits])
+    fraction, exponent = np.frexp(largest / _LARGEST[bits])
+    scale = np.ldexp(np.ceil(np.ldexp(fraction, _KEPT_BITS)), exponent - _KEPT_BITS).astype(np.float32)
     return Rows(np.rint(part / np.where(scale > 0, scale, 1)[:, None]).astype(np.int8), scale)
-
-
-def short_scale(scale: FloatArray) -> FloatArray:
-    """The nearest numbers of 11 bits: those of common size are the same in half precision."""
-    return significant(scale, _KEPT_BITS)
 
 
 def to_arrays(name: str, rows: Rows) -> dict[str, npt.NDArray[Any]]:

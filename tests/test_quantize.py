@@ -18,7 +18,7 @@ from eclare_py.types import as_csr
 
 
 def test_codes_by_hand():
-    """The largest number of a row becomes 127; the scale is its 127th, rounded to 11 bits."""
+    """The largest number of a row becomes 127; the scale is its 127th, rounded up to 16 bits."""
     rows = quantize(np.array([[0, 127, -63.6], [2, -254, 1], [0, 0, 0]], dtype=np.float32))
     assert rows.values.dtype == np.int8
     assert rows.values.tolist() == [[0, 127, -64], [1, -127, 0], [0, 0, 0]]

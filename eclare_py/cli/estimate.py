@@ -242,10 +242,10 @@ def _parameters(counts: Counts, recipe: Recipe) -> tuple[int, int]:
 
 
 def _on_disk(counts: Counts, recipe: Recipe, n_words: int) -> float:
-    # Terms in two bits a number, label vectors in one byte, centroids in half of that, routers and train documents in a
-    # quarter; what a term is called and how rare it is.
+    # Terms in two bits a number, label vectors in one byte, centroids and train documents in half of that, routers in
+    # a quarter; what a term is called and how rare it is.
     table, free = _parameters(counts, recipe)
-    size = table // 16 + 2 * free + 1.95 * counts.labels * recipe.document.dim + counts.terms * _TERM_ON_DISK
+    size = table // 16 + 2 * free + 2.1 * counts.labels * recipe.document.dim + counts.terms * _TERM_ON_DISK
     size += counts.labels * min(counts.label_terms, recipe.rank.label_terms) * _PAIR
     size += counts.edges * _EDGE + counts.support * _PAIR + counts.text_bytes // 2
     return size + (_LINEAR_PER_WORD * n_words if recipe.rank.linear else 0)

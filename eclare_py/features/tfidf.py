@@ -18,7 +18,7 @@ from eclare_py.config import load_config, option, to_mapping
 from eclare_py.errors import ConfigError, ModelError, TrainingError, UsageError
 from eclare_py.features.counting import fit_vocabulary
 from eclare_py.features.ngrams import TOKEN_PATTERN, Int32Array, Int64Array, NgramRange, compiled, slices, text_blocks
-from eclare_py.features.vocabulary import Vocabulary
+from eclare_py.features.vocabulary import Vocabulary, whole_terms
 from eclare_py.storage import State
 from eclare_py.storage.distinct import distinct_from_arrays, distinct_to_arrays
 from eclare_py.storage.spool import Collector
@@ -179,6 +179,8 @@ class TfidfFeatures:
         vocabularies, idf = {}, {}
         for name, (ngrams, _, _) in config.blocks().items():
             own = {key: state.arrays.get(f"{name}.{key}") for key in ("terms", "lengths", "shared", "idf")}
+            if f"{name}.offsets" in state.arrays:
+                own |= whole_terms(state.arrays[f"{name}.offsets"])
             known = {key: array for key, array in own.items() if array is not None}
             if len(known) < len(own):
                 missing = next(key for key in own if key not in known)

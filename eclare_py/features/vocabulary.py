@@ -107,6 +107,21 @@ class Vocabulary:
         return vocabulary
 
 
+def whole_terms(offsets: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+    """`lengths` and `shared` of the terms of models that were saved before terms left anything out.
+
+    Args:
+        offsets: (V + 1,) where each term begins.
+
+    Raises:
+        ModelError: They are not such.
+    """
+    if offsets.dtype != np.int64 or offsets.ndim != 1 or not len(offsets) or offsets[0] != 0:
+        raise ModelError("offsets of the vocabulary must be int64 from 0 on: the file is damaged")
+    lengths = np.diff(offsets)
+    return {"lengths": lengths, "shared": np.zeros_like(lengths)}
+
+
 def _alike(a: bytes, b: bytes) -> int:
     """Bytes that both begin with, as far as they are counted."""
     most = min(len(a), len(b), _MOST_SHARED)

@@ -202,8 +202,7 @@ def keep_documents(documents: TrainDocuments, rows: IntArray, n_labels: int) -> 
     pairs = documents.pairs[fresh[documents.pairs[:, 0]] >= 0]
     used, places = np.unique(pairs[:, 1], return_inverse=True)
     pairs = np.stack([fresh[pairs[:, 0]], places.astype(np.int64)], axis=1)
-    vectors = documents.vectors
-    vectors = vectors._replace(codes=vectors.codes[used], scale=vectors.scale[used])
+    vectors = type(documents.vectors)(documents.vectors.values[used], documents.vectors.scale[used])
     return TrainDocuments([documents.names[place] for place in used.tolist()], vectors, pairs)
 
 

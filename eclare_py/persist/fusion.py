@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eclare_py.codebook import from_arrays, to_arrays
 from eclare_py.errors import ModelError
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.features.transformer import SentenceEncoder
@@ -20,6 +19,7 @@ from eclare_py.linear import LinearConfig
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.persist.checks import MEND, are_texts, checked_array, count_of, frequencies_of, section
 from eclare_py.persist.linear import TRANSFORMER, read_linear
+from eclare_py.quantize import to_arrays
 from eclare_py.rank.calibration import Calibration
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
@@ -29,7 +29,7 @@ from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments, transformer_config
 from eclare_py.rank.ranker import LabelScorer, Ranker
 from eclare_py.storage import State, about_part, csr_from_arrays, csr_to_arrays, read_part, read_state
-from eclare_py.storage.vectors import read_dense, vectors_to_arrays
+from eclare_py.storage.vectors import read_dense, read_rows, vectors_to_arrays
 from eclare_py.types import Csr
 
 HELD_OUT = "held_out"
@@ -221,18 +221,13 @@ def _documents(folder: Path, n_labels: int, dim: int) -> TrainDocuments:
     names = state.meta.get("names")
     if not are_texts(names):
         raise ModelError(f"{folder / 'documents.json'}: names must be a list of texts; {MEND}")
-    file = folder / "documents.safetensors"
-    try:
-        vectors = from_arrays(state.arrays, "vectors", dim)
-    except ValueError as error:
-        raise ModelError(f"{file}: {error}; {MEND}") from error
-    if len(vectors.codes) != len(names):
-        raise ModelError(f"{file}: vectors has {len(vectors.codes)} rows, expected {len(names)}; {MEND}")
+    vectors = read_rows(folder, "documents", state, "vectors", len(names), dim)
     pairs = checked_array(folder, "documents", state, "pairs", np.int64, (None, 2))
     if len(pairs) and (
         pairs.min() < 0 or np.any(pairs.max(axis=0) >= (n_labels, len(names))) or np.any(np.diff(pairs[:, 0]) < 0)
     ):
         raise ModelError(
-            f"{file}: pairs are not sorted, or outside {n_labels} labels and {len(names)} documents; {MEND}"
+            f"{folder / 'documents.safetensors'}: pairs are not sorted, or outside {n_labels} labels and "
+            f"{len(names)} documents; {MEND}"
         )
     return TrainDocuments(names, vectors, pairs)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from eclare_py.errors import UsageError
-from eclare_py.index.clustering import unit_rows
 from eclare_py.rank.candidates import Candidates, strongest
 from eclare_py.rank.fusion import probability
 from eclare_py.rank.label_network import label_network
@@ -279,7 +278,7 @@ def _documents(pipeline: Pipeline, x: FloatArray, row: int, top: int) -> list[tu
     documents = pipeline.documents
     first, last = np.searchsorted(documents.pairs[:, 0], [row, row + 1])
     places = documents.pairs[first:last, 1]
-    cosines = unit_rows(documents.vectors.dense(places)) @ x  # codes shorten a vector
+    cosines = documents.vectors.dense(places) @ x
     order = np.lexsort((places, -cosines))[:top]
     return [(documents.names[places[i]], float(cosines[i])) for i in order.tolist()]
 

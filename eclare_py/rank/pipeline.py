@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from eclare_py.codebook import Groups
 from eclare_py.config import load_config
 from eclare_py.errors import ConfigError, ModelError, UsageError
 from eclare_py.features.tfidf import TfidfFeatures
@@ -17,6 +16,7 @@ from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.index.expected import tree_walk, work_beside_yardsticks
 from eclare_py.model.frozen import FrozenEncoder
+from eclare_py.quantize import Rows
 from eclare_py.rank.held_out import HeldOut
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import Ranker, query_blocks
@@ -52,12 +52,12 @@ class TrainDocuments:
 
     Attributes:
         names: (n,) id of each document, or its row.
-        vectors: (n, d) by codes, good enough to say which are near.
+        vectors: (n, d) by codes.
         pairs: (p, 2) label and position in `names`, sorted by label.
     """
 
     names: list[str]
-    vectors: Groups
+    vectors: Rows
     pairs: IntArray
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from eclare_py.errors import ModelError
-from eclare_py.quantize import codes_of, from_arrays, to_arrays
+from eclare_py.quantize import Rows, codes_of, from_arrays, to_arrays
 from eclare_py.storage.state import State
 from eclare_py.types import FloatArray
 
@@ -23,8 +23,8 @@ def vectors_to_arrays(name: str, matrix: FloatArray) -> dict[str, npt.NDArray[An
         raise ModelError(f"{name}: {error}; train again") from error
 
 
-def read_dense(folder: Path, part: str, state: State, name: str, rows: int | None, dim: int) -> FloatArray:
-    """A matrix that `vectors_to_arrays` wrote, of `rows` vectors where their number is known."""
+def read_rows(folder: Path, part: str, state: State, name: str, rows: int | None, dim: int) -> Rows:
+    """Codes of `rows` vectors, where their number is known."""
     file = folder / f"{part}.safetensors"
     try:
         found = from_arrays(state.arrays, name, dim)
@@ -32,4 +32,9 @@ def read_dense(folder: Path, part: str, state: State, name: str, rows: int | Non
         raise ModelError(f"{file}: {error}; {_MEND}") from error
     if rows is not None and len(found.values) != rows:
         raise ModelError(f"{file}: {name} has {len(found.values)} rows, expected {rows}; {_MEND}")
-    return found.dense()
+    return found
+
+
+def read_dense(folder: Path, part: str, state: State, name: str, rows: int | None, dim: int) -> FloatArray:
+    """A matrix that `vectors_to_arrays` wrote."""
+    return read_rows(folder, part, state, name, rows, dim).dense()

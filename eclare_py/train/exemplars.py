@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eclare_py.codebook import group
+from eclare_py.quantize import quantize
 from eclare_py.rank.kernels import score_pairs
 from eclare_py.rank.pipeline import TrainDocuments
 from eclare_py.rank.ranker import LabelScorer
@@ -37,4 +37,4 @@ def train_documents(
     ids = prepared.train.ids or []
     names = [ids[row] for row in chosen.tolist()]
     pairs = np.stack([labels[kept], position.astype(np.int64)], axis=1)
-    return TrainDocuments(names, group(documents[chosen]), pairs)
+    return TrainDocuments(names, quantize(documents[chosen], 4), pairs)

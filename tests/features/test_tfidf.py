@@ -248,6 +248,20 @@ def test_damaged_state_is_refused(name: str, change, message: str) -> None:
         TfidfFeatures.from_state(State(arrays, state.meta))
 
 
+def test_terms_of_earlier_models_are_read_and_checked() -> None:
+    features = TfidfFeatures.fit(CORPUS, config=BOTH)
+    state = features.state()
+    arrays = {key: array for key, array in state.arrays.items() if not key.endswith(("lengths", "shared"))}
+    for name, vocabulary in features.vocabularies.items():
+        encoded = [term.encode("utf-8", "surrogatepass") for term in vocabulary.terms]
+        arrays[f"{name}.terms"] = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+        arrays[f"{name}.offsets"] = np.cumsum([0, *map(len, encoded)])
+    assert TfidfFeatures.from_state(State(arrays, state.meta)).feature_names() == features.feature_names()
+    for bad, message in ((arrays["word.offsets"] + 1, "from 0 on"), (arrays["word.offsets"][:-1], "do not fit")):
+        with pytest.raises(ModelError, match=message):
+            TfidfFeatures.from_state(State(arrays | {"word.offsets": bad}, state.meta))
+
+
 def test_damaged_settings_are_refused() -> None:
     state = TfidfFeatures.fit(CORPUS, config=BOTH).state()
     with pytest.raises(ModelError, match="settings"):
