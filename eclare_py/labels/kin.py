@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from eclare_py.rank.candidates import strongest
-from eclare_py.types import Csr, FloatArray, as_csr
-
-_BLOCK = 256  # new labels compared with all known ones at once
+from eclare_py.index import exact_search
+from eclare_py.types import Csr, FloatArray, Ranking
 
 
 def find_kin(new: FloatArray, known: FloatArray, *, count: int, sharpness: float) -> Csr:
@@ -22,23 +20,13 @@ def find_kin(new: FloatArray, known: FloatArray, *, count: int, sharpness: float
     Returns:
         (n, L) weights. Rows sum to 1; that of a label with no cosine above 0 is empty.
     """
-    columns = np.ascontiguousarray(known.T)
-    parts = []
-    for start in range(0, len(new), _BLOCK):
-        cosines = new[start : start + _BLOCK] @ columns
-        if count < len(known):
-            floor = np.partition(cosines, len(known) - count, axis=1)[:, len(known) - count]
-            cosines[cosines < floor[:, None]] = 0
-        parts.append(strongest(as_csr(np.maximum(cosines, 0)), count))
-    counts = np.concatenate([np.diff(part.indptr) for part in parts])
-    rows = np.repeat(np.arange(len(new)), counts)
-    cosines = np.concatenate([part.data for part in parts])
-    top = np.zeros(len(new), dtype=np.float32)
-    np.maximum.at(top, rows, cosines)
-    powers = (cosines / top[rows]) ** sharpness
-    weights = (powers / np.bincount(rows, powers, minlength=len(new))[rows]).astype(np.float32)
-    pointers = np.concatenate([[0], np.cumsum(counts)])
-    indices = np.concatenate([part.indices for part in parts])
-    kin = as_csr(Csr((weights, indices, pointers), shape=(len(new), len(known))))
+    no_bias = np.zeros(len(known), dtype=np.float32)
+    nearest = exact_search(new, label_vectors=known, label_bias=no_bias, k=count)
+    cosines = np.maximum(nearest.scores, 0)
+    kept = cosines > 0
+    powers = np.where(kept, (cosines / np.where(kept[:, :1], cosines[:, :1], 1)) ** sharpness, 0)
+    total = powers.sum(axis=1, keepdims=True)
+    weights = (powers / np.where(total > 0, total, 1)).astype(np.float32)
+    kin = Ranking(nearest.indices, weights).to_csr(len(known))
     kin.eliminate_zeros()  # graphs hold positive weights only
     return kin
