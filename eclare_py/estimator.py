@@ -15,7 +15,6 @@ from eclare_py.errors import UsageError
 from eclare_py.labels.match import into_label_space, seen_frequencies
 from eclare_py.metrics.evaluate import evaluate
 from eclare_py.metrics.filters import drop_filter_pairs
-from eclare_py.metrics.ranking import BoolArray
 from eclare_py.metrics.result import Evaluation
 from eclare_py.metrics.scorer import MetricScorer
 from eclare_py.persist import load_pipeline, save_pipeline
@@ -23,7 +22,7 @@ from eclare_py.rank.models import Model, method_of
 from eclare_py.rank.pipeline import Pipeline
 from eclare_py.rank.selection import automatable, choose_thresholds, with_score_quality
 from eclare_py.recipes import Overrides, find_recipe, override_words
-from eclare_py.types import IntArray, Ranking
+from eclare_py.types import BoolArray, IntArray, Ranking
 
 if TYPE_CHECKING:
     from eclare_py.metrics.bin_thresholds import BinThresholds

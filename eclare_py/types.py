@@ -15,6 +15,7 @@ import scipy.sparse as sp
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 IntArray: TypeAlias = npt.NDArray[np.int64]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
 Csr: TypeAlias = sp.csr_array
 
 PADDING = -1  # label id of an empty slot in a Ranking; its score is -inf

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from eclare_py.metrics.ranking import BoolArray, DoubleArray
-from eclare_py.types import FloatArray, IntArray
+from eclare_py.metrics.ranking import DoubleArray
+from eclare_py.types import BoolArray, FloatArray, IntArray
 
 BINS = 10
 

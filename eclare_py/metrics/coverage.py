@@ -8,8 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from eclare_py.metrics.judged import Judged
-from eclare_py.metrics.ranking import BoolArray
-from eclare_py.types import IntArray
+from eclare_py.types import BoolArray, IntArray
 
 # Labels that macro F1 runs over: relevant somewhere in test, or also those predicted somewhere, or every label.
 Over: TypeAlias = Literal["relevant", "seen", "all"]

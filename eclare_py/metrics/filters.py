@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eclare_py.errors import DataError
-from eclare_py.metrics.ranking import BoolArray
-from eclare_py.types import PADDING, IntArray, Ranking
+from eclare_py.types import PADDING, BoolArray, IntArray, Ranking
 
 
 def filtered_slots(ranking: Ranking, pairs: IntArray) -> BoolArray:

@@ -9,7 +9,8 @@ import numpy as np
 from eclare_py.metrics.coverage import LabelCounts, count_labels
 from eclare_py.metrics.judged import Judged
 from eclare_py.metrics.per_document import Cell, DocumentScores
-from eclare_py.metrics.ranking import BoolArray, DoubleArray
+from eclare_py.metrics.ranking import DoubleArray
+from eclare_py.types import BoolArray
 
 
 def label_count_scores(

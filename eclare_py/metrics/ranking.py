@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from eclare_py.types import Csr, FloatArray, IntArray, Ranking
+from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, Ranking
 
-BoolArray = npt.NDArray[np.bool_]
 DoubleArray = npt.NDArray[np.float64]
 _ROWS = 1 << 15  # rows looked up at a time: bounds the temporary keys to tens of megabytes at k = 100
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eclare_py.metrics.coverage import LabelCounts, coverage, macro_f1, micro_recall
-from eclare_py.metrics.ranking import BoolArray, DoubleArray
-from eclare_py.types import IntArray
+from eclare_py.metrics.ranking import DoubleArray
+from eclare_py.types import BoolArray, IntArray
 
 TAIL = 5
 EDGES = (0, 1, 2, 5, 10, 100)  # greatest train frequency of each bin; the last bin is open

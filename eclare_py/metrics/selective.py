@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaincinv
 
-from eclare_py.metrics.ranking import BoolArray, DoubleArray, hits
-from eclare_py.types import Csr, FloatArray, IntArray, Ranking
+from eclare_py.metrics.ranking import DoubleArray, hits
+from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, Ranking
 
 TARGETS = (0.8, 0.9, 0.95, 0.99)
 # Confidence of the guard that answers use. On documents without part in the choice, thresholds by bin without it missed

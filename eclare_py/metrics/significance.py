@@ -14,7 +14,8 @@ from scipy import stats
 from eclare_py.metrics.bootstrap import LEVEL
 from eclare_py.metrics.crossed import Components, components, half_width, moderate, two_sided
 from eclare_py.metrics.per_document import DocumentScores
-from eclare_py.metrics.ranking import BoolArray, DoubleArray
+from eclare_py.metrics.ranking import DoubleArray
+from eclare_py.types import BoolArray
 
 SWAPS = 9_999
 _BLOCK = 1 << 22

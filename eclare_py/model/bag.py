@@ -19,7 +19,7 @@ from eclare_py.graph.edges import select_entries
 from eclare_py.model.bag_kernels import sum_rows, update_rows
 from eclare_py.model.chance import Chance
 from eclare_py.quantize import plain
-from eclare_py.types import Csr
+from eclare_py.types import BoolArray, Csr
 
 _EPSILON = 1e-6
 
@@ -61,10 +61,17 @@ class BagOfEmbeddings(torch.nn.Module):
         self.accumulator: Tensor
         self.notes: list[tuple[Csr, Tensor]] = []
 
-    def forward(self, rows: Csr) -> Tensor:
-        """(B, V) CSR -> (B, d); gradients are noted for `step`."""
+    def forward(self, rows: Csr, wanted: BoolArray | None = None) -> Tensor:
+        """(B, V) CSR -> (B, d); gradients are noted for `step`.
+
+        Args:
+            rows: The bags.
+            wanted: (B,) in training, rows that are summed; the others come out as zeros. None: all.
+        """
         if self.training and self.dropout:
-            rows = drop_entries(rows, self.dropout, self.chance)
+            rows = drop_entries(rows, self.dropout, self.chance, wanted)
+        elif wanted is not None:
+            rows = select_entries(rows, np.repeat(wanted, np.diff(rows.indptr)))
         if not torch.is_grad_enabled():
             return self.sums(rows)
         result: Tensor = _Sum.apply(self.weight, self, rows)
@@ -123,10 +130,15 @@ class BagOfEmbeddings(torch.nn.Module):
         self.weight[terms] -= rate[:, None] * summed
 
 
-def drop_entries(rows: Csr, share: float, chance: Chance | None = None) -> Csr:
-    """The rows without a random share of their entries (of torch's generator); the others times 1 / (1 - share)."""
-    drawn = (chance or Chance()).entries(rows)
-    thinned = select_entries(rows, drawn.numpy() >= share)
+def drop_entries(rows: Csr, share: float, chance: Chance | None = None, wanted: BoolArray | None = None) -> Csr:
+    """The rows without a random share of their entries (of torch's generator); the others times 1 / (1 - share).
+
+    Numbers are drawn for all rows, so that they do not depend on which are (n,) `wanted`; the others are left empty.
+    """
+    kept = (chance or Chance()).entries(rows).numpy() >= share
+    if wanted is not None:
+        kept &= np.repeat(wanted, np.diff(rows.indptr))
+    thinned = select_entries(rows, kept)
     thinned.data *= np.float32(1 / (1 - share))
     return thinned
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from eclare_py.types import Csr, IntArray
-
-BoolArray = npt.NDArray[np.bool_]
+from eclare_py.types import BoolArray, Csr, IntArray
 
 
 class Chance:

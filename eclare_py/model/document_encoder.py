@@ -9,7 +9,7 @@ from eclare_py.features.text_transformer import TextTransformer
 from eclare_py.model.bag import BagOfEmbeddings
 from eclare_py.model.inputs import Inputs
 from eclare_py.model.residual import ResidualBlock
-from eclare_py.types import Csr
+from eclare_py.types import BoolArray, Csr
 
 
 class DocumentEncoder(torch.nn.Module):
@@ -65,16 +65,19 @@ class DocumentEncoder(torch.nn.Module):
             raise ValueError("this encoder was built with transformer embeddings, none were given")
         return torch.from_numpy(stored).to(self.project.weight.device)
 
-    def join(self, rows: Csr, vectors: Tensor | None) -> Tensor:
-        """(B, V) TF-IDF and (B, t) vectors -> (B, d), the input of the residual block."""
-        parts = [self.bag(rows)] if self.use_bag else []
+    def join(self, rows: Csr, vectors: Tensor | None, wanted: BoolArray | None = None) -> Tensor:
+        """(B, V) TF-IDF and (B, t) vectors -> (B, d), the input of the residual block.
+
+        Of rows that are not (B,) `wanted` the bag is left out, as it is most of the work.
+        """
+        parts = [self.bag(rows, wanted)] if self.use_bag else []
         if self.project is not None:
             parts.append(self.project(vectors).float())  # autocast's bfloat16 does not go into a sparse product
         return torch.stack(parts).sum(dim=0) if len(parts) > 1 else parts[0]
 
-    def raw(self, inputs: Inputs) -> Tensor:
+    def raw(self, inputs: Inputs, wanted: BoolArray | None = None) -> Tensor:
         """Input of the residual block, for documents and label texts alike: B texts -> (B, d)."""
-        return self.join(inputs.rows, self.vectors(inputs))
+        return self.join(inputs.rows, self.vectors(inputs), wanted)
 
     def forward(self, inputs: Inputs) -> Tensor:
         """B texts -> (B, d), unit rows (before dropout)."""

@@ -26,7 +26,7 @@ from eclare_py.graph.propagate import Propagation, to_torch_csr
 from eclare_py.model.document_encoder import DocumentEncoder
 from eclare_py.model.hop_kernels import spread_bags
 from eclare_py.model.inputs import Inputs
-from eclare_py.types import FloatArray, IntArray, as_csr
+from eclare_py.types import BoolArray, FloatArray, IntArray, as_csr
 
 _LINEAR = ("simple", "light")
 
@@ -34,8 +34,16 @@ _LINEAR = ("simple", "light")
 class HopVectors(Protocol):
     """Gives the raw vectors of labels, hop by hop."""
 
-    def __call__(self, labels: IntArray) -> list[Tensor]:
-        """(l,) label ids -> hops + 1 tensors (l, d)."""
+    def __call__(self, labels: IntArray, wanted: BoolArray | None = None) -> list[Tensor]:
+        """Raw vectors.
+
+        Args:
+            labels: (l,) ids.
+            wanted: (l,) whose hops beyond the label itself count; of the others they may be left out. None: all.
+
+        Returns:
+            hops + 1 tensors (l, d).
+        """
         ...
 
     def renew(self, vectors: FloatArray) -> None:
@@ -96,11 +104,11 @@ class FoldedHops:
             vectors = np.asarray(self.graph.normalized @ vectors, dtype=np.float32)
             self.spread[place] = replace(hop, embeddings=vectors[own])
 
-    def __call__(self, labels: IntArray) -> list[Tensor]:
-        """(l,) label ids -> hops + 1 tensors (l, d)."""
+    def __call__(self, labels: IntArray, wanted: BoolArray | None = None) -> list[Tensor]:
+        """(l,) label ids -> hops + 1 tensors (l, d); hops that are not wanted have no words."""
         labels = self.shard.places(labels)
         own = self.encoder.join(self.texts.rows[labels], own_vectors(self.encoder, self.texts[labels], self.live))
-        return [own, *(self.encoder.raw(hop[labels]) for hop in self.spread)]
+        return [own, *(self.encoder.raw(hop[labels], wanted) for hop in self.spread)]
 
 
 class ClosureHops:
@@ -120,8 +128,8 @@ class ClosureHops:
         self.encoder, self.texts, self.graph, self.propagation = encoder, texts, graph, propagation
         self.live = live
 
-    def __call__(self, labels: IntArray) -> list[Tensor]:
-        """(l,) label ids -> hops + 1 tensors (l, d)."""
+    def __call__(self, labels: IntArray, wanted: BoolArray | None = None) -> list[Tensor]:
+        """(l,) label ids -> hops + 1 tensors (l, d), all of them."""
         nodes = self.graph.closure(labels, self.propagation.config.hops)
         chosen = torch.from_numpy(np.searchsorted(nodes, labels))
         raw = self.encoder.join(self.texts.rows[nodes], self._vectors(nodes, labels, chosen))

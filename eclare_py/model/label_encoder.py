@@ -72,8 +72,26 @@ class LabelEncoder(torch.nn.Module):
             self.attention.bias[0] = _TEXT_HEAD_START
         self.attention.requires_grad_(config.attention == "learned")
 
+    def drop(self, n_labels: int) -> Tensor | None:
+        """(l, S) components that each of l labels does without in this step, on the CPU; None outside training.
+
+        A rare label's neighbours and free vector give its few train documents away: lean on them, and the text is never
+        learned. So each label does without them now and then. The first component always stays.
+        """
+        share, (n_components, _) = self.config.component_dropout, self.attention.weight.shape
+        if not self.training or not share or n_components == 1:
+            return None
+        dropped = self.chance.like(torch.empty(n_labels, n_components)) < share
+        dropped[:, 0] = False
+        return dropped
+
     def forward(
-        self, hops: list[Tensor], free: Tensor | None, rarity: Tensor, more: Sequence[Tensor] = ()
+        self,
+        hops: list[Tensor],
+        free: Tensor | None,
+        rarity: Tensor,
+        more: Sequence[Tensor] = (),
+        dropped: Tensor | None = None,
     ) -> LabelParts:
         """Components and weights of l labels.
 
@@ -82,20 +100,33 @@ class LabelEncoder(torch.nn.Module):
             free: (l, d) free vectors, if the encoder has such.
             rarity: (l, 2) frequency features, see `rarity_features`.
             more: (l, d) prototypes and (l, d) shared vectors, as far as the encoder has them.
+            dropped: (l, S) components that do not count, as `drop` gives them. A label left with the first one alone
+                has weight 0 for all others, whatever they are, so they are not computed.
         """
-        parts = [block(hop) for block, hop in zip(self.blocks, hops[self.first_hop :], strict=True)]
+        rows = None if dropped is None else torch.nonzero(beyond_first(dropped)).squeeze(1).to(rarity.device)
+        parts = [block(hops[self.first_hop]) for block in self.blocks[:1]]
+        parts += [_at(rows, block, hop) for block, hop in zip(self.blocks[1:], hops[self.first_hop + 1 :], strict=True)]
         parts += more
         if free is not None:
             parts.append(free)
         components = torch.stack(parts, dim=1)
         logits = self.attention(torch.cat([components.flatten(1), rarity], dim=1))
-        if self.training and self.config.component_dropout:
-            # A rare label's neighbours and free vector give its few train documents away: lean on them, and the text is
-            # never learned. So each label does without them now and then.
-            dropped = self.chance.like(logits) < self.config.component_dropout
-            dropped[:, 0] = False
-            logits = logits.masked_fill(dropped, -torch.inf)
+        if dropped is not None:
+            logits = logits.masked_fill(dropped.to(logits.device), -torch.inf)
         return LabelParts(components, torch.softmax(logits, dim=1))
+
+
+def beyond_first(dropped: Tensor) -> Tensor:
+    """(l,) labels that are left with another component than the first."""
+    return ~dropped[:, 1:].all(dim=1)
+
+
+def _at(rows: Tensor | None, block: torch.nn.Module, values: Tensor) -> Tensor:
+    """The block's output for some rows of (l, d) values, zeros elsewhere; None: for all."""
+    found: Tensor = block(values if rows is None else values[rows])
+    if rows is None:
+        return found
+    return values.new_zeros(values.shape, dtype=found.dtype).index_copy(0, rows, found)
 
 
 def rarity_features(frequencies: Tensor) -> Tensor:

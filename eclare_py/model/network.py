@@ -18,7 +18,7 @@ from eclare_py.model.config import DocumentEncoderConfig, LabelEncoderConfig
 from eclare_py.model.document_encoder import DocumentEncoder
 from eclare_py.model.hops import HopVectors, hop_vectors
 from eclare_py.model.inputs import Inputs
-from eclare_py.model.label_encoder import LabelEncoder, LabelParts, rarity_features
+from eclare_py.model.label_encoder import LabelEncoder, LabelParts, beyond_first, rarity_features
 from eclare_py.storage.spool import empty
 from eclare_py.types import Csr, FloatArray, IntArray, row_blocks
 
@@ -165,7 +165,10 @@ class EclareNetwork(torch.nn.Module):
                 len(labels), self.bag.weight.shape[1], device=self.device
             )  # fmt: skip
         rarity = rarity_features(torch.from_numpy(self.side.frequencies[labels])).to(self.device)
-        return self.label_encoder(self.hops(labels), free, rarity, more)
+        dropped = self.label_encoder.drop(len(labels))
+        # Without label texts the first component is a hop itself.
+        wanted = None if dropped is None or not self.label_encoder.config.text else beyond_first(dropped).numpy()
+        return self.label_encoder(self.hops(labels, wanted), free, rarity, more, dropped)
 
     def label_vectors(self, labels: IntArray, prototypes: FloatArray | None = None) -> Tensor:
         """(l,) label ids, and prototypes as in `label_parts` -> (l, d) unit vectors."""

@@ -8,14 +8,13 @@ import numpy as np
 
 from eclare_py.errors import ModelError, UsageError
 from eclare_py.metrics.bin_thresholds import BinThresholds, bin_thresholds
-from eclare_py.metrics.ranking import BoolArray
 from eclare_py.metrics.result import Evaluation
 from eclare_py.metrics.score_quality import calibration_section, selective_section
 from eclare_py.metrics.selective import CONFIDENCE, Scored
 from eclare_py.rank.held_out import DEPTH
 from eclare_py.rank.models import Model, method_of
 from eclare_py.rank.pipeline import Pipeline
-from eclare_py.types import PADDING, Csr, IntArray, Ranking
+from eclare_py.types import PADDING, BoolArray, Csr, IntArray, Ranking
 
 
 def held_out_scores(pipeline: Model, k: int = DEPTH) -> Scored | None:

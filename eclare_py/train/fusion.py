@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from eclare_py.errors import TrainingError
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork
 from eclare_py.train.perceptron import Adam, Perceptron
-from eclare_py.types import FloatArray
-
-BoolArray = npt.NDArray[np.bool_]
+from eclare_py.types import BoolArray, FloatArray
 
 # A flag that the held-out pairs (almost) never show must not become an input of a million where it shows up later.
 _LEAST_SCALE = np.float32(0.1)

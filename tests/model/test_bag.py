@@ -151,6 +151,45 @@ def test_dropped_entries_are_of_their_own_row_and_the_others_are_scaled():
     np.testing.assert_array_equal(drop_entries(rows, 0.4).toarray(), left)
 
 
+@pytest.mark.parametrize("entries", range(11))
+def test_rows_of_any_length_are_summed(entries):
+    bag, dense = new_bag(), np.zeros((3, V), dtype=np.float32)
+    dense[0, :entries] = np.arange(1, entries + 1)
+    dense[2, V - 2] = 1
+    np.testing.assert_allclose(bag(rows_of(dense)).detach(), dense @ bag.weight.detach().numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("texts", range(1, 11))
+def test_terms_of_any_number_of_texts_are_updated(texts):
+    bag, dense = new_bag(), np.zeros((texts, V), dtype=np.float32)
+    dense[:, 3] = np.arange(1, texts + 1)
+    gradient = torch.randn(texts, D, generator=torch.Generator().manual_seed(1))
+    table, accumulator = naive_adagrad(
+        bag.weight.detach().numpy(), bag.accumulator.numpy(), dense.T @ gradient.numpy()
+    )
+    (bag(rows_of(dense)) * gradient).sum().backward()
+    bag.step(RATE)
+    np.testing.assert_allclose(bag.weight.detach(), table, atol=1e-5)
+    np.testing.assert_allclose(bag.accumulator, accumulator, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_rows_that_are_not_wanted_are_zero_and_teach_nothing(dropout):
+    bag = BagOfEmbeddings(V, D, scale=0.5, dropout=dropout, generator=torch.Generator().manual_seed(0))
+    rows = rows_of([[1, 2, 3] + [0] * (V - 3), [4, 5] + [0] * (V - 2), [0, 0, 6] + [0] * (V - 3)])
+    wanted, before = np.array([True, False, True]), bag.weight.detach().clone()
+    torch.manual_seed(2)
+    whole = bag(rows).detach()
+    bag.notes = []
+    torch.manual_seed(2)
+    some = bag(rows, wanted)
+    assert torch.equal(some[wanted], whole[wanted]) and torch.all(some[1] == 0)
+    some.sum().backward()
+    assert bag.notes[0][0][[1]].nnz == 0
+    bag.step(RATE)
+    assert torch.equal(bag.weight[3:], before[3:])
+
+
 def test_terms_are_dropped_in_training_only():
     bag = BagOfEmbeddings(50, 4, scale=1.0, dropout=0.5, generator=torch.Generator().manual_seed(0))
     rows = as_csr(sp.random_array((7, 50), density=0.5, rng=np.random.default_rng(0)))

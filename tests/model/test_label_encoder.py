@@ -4,7 +4,7 @@ import torch
 
 from eclare_py.graph.propagate import PropagationConfig
 from eclare_py.model.config import LabelEncoderConfig
-from eclare_py.model.label_encoder import LabelEncoder, rarity_features
+from eclare_py.model.label_encoder import LabelEncoder, LabelParts, rarity_features
 from eclare_py.model.residual import ResidualBlock
 
 L, D, COUNT = 9, 6, 4
@@ -68,11 +68,30 @@ def test_component_dropout_never_leaves_a_label_with_nothing():
     encoder = encoder_of(2, component_dropout=0.9)
     hops, free = hops_of(3), torch.randn(COUNT, D)
     torch.manual_seed(0)
-    dropped = torch.cat([encoder(hops, free, RARITY).weights for _ in range(20)])
+    dropped = torch.cat([encoder(hops, free, RARITY, dropped=encoder.drop(COUNT)).weights for _ in range(20)])
     torch.testing.assert_close(dropped.sum(dim=1), torch.ones(20 * COUNT))
     assert (dropped[:, 0] > 0).all() and 0.8 < float((dropped[:, 1:] == 0).float().mean()) < 0.97
-    encoder.eval()
+    assert encoder.eval().drop(COUNT) is None
     assert (encoder(hops, free, RARITY).weights > 0).all()
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+def test_what_a_label_does_without_is_not_computed_and_changes_nothing(hops):
+    encoder, free = encoder_of(hops), torch.randn(COUNT, D)
+    given = [hop.requires_grad_() for hop in hops_of(hops + 1)]
+    dropped = torch.zeros(COUNT, hops + 2, dtype=torch.bool)
+    dropped[1::2, 1:] = True
+    dropped[2, 1] = True
+    parts = encoder(given, free, RARITY, dropped=dropped)
+    whole = encoder(given, free, RARITY)
+    logits = whole.weights.log().masked_fill(dropped, -torch.inf)
+    naive = LabelParts(whole.components, torch.softmax(logits, dim=1))
+    torch.testing.assert_close(parts.vectors(), naive.vectors())
+    sums = [one.vectors().square()[:, 0].sum() for one in (parts, naive)]
+    slopes = [torch.autograd.grad(one, given, retain_graph=True) for one in sums]
+    for ours, theirs in zip(*slopes, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    assert (parts.components[1::2, 1 : hops + 1] == 0).all() and (parts.components[2, 1] != 0).any()
 
 
 def test_nothing_known_is_a_zero_vector_that_can_learn():

@@ -219,6 +219,24 @@ def test_terms_are_dropped_from_texts_but_not_from_free_vectors():
     assert [bag.dropout for bag in network.bags()] == [0.25, 0.0]
 
 
+def test_hops_that_do_not_count_are_left_out_of_a_training_step(monkeypatch):
+    """The same step with all hops computed: the same vectors, and the same table after it."""
+    slopes, found, entries = torch.randn(L, D, generator=torch.Generator().manual_seed(9)), [], []
+    for all_of_them in (False, True):
+        network = build(free=False, component_dropout=0.6)
+        if all_of_them:
+            monkeypatch.setattr(network_module, "beyond_first", lambda dropped: torch.ones(len(dropped), dtype=bool))
+        torch.manual_seed(5)
+        vectors = network.label_vectors(np.arange(L))
+        (vectors * slopes).sum().backward()
+        entries.append(sum(rows.nnz for rows, _ in network.bag.notes))
+        network.bag.step(0.1)
+        found.append((vectors.detach(), network.bag.weight.detach()))
+    assert entries[0] < entries[1]
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
 def test_given_prototypes_stand_in_for_the_networks_own_ones():
     network = build(prototype=True).eval()
     labels = np.array([2, 5, 6])

@@ -90,6 +90,28 @@ def test_a_relevant_filter_pair_is_neither_positive_nor_negative():
     assert batch.ignored.tolist() == [[False, True, False], [False, False, False]]
 
 
+@pytest.mark.parametrize("most", [1, 2, 100])
+def test_some_labels_of_a_document_are_drawn_and_what_is_at_hand_is_known(most):
+    dense = np.zeros((5, 12), dtype=np.float32)
+    dense[0, :6], dense[1, 6:8], dense[2, 8], dense[4, [0, 9]] = 1, 1, 1, 1
+    source = BatchSource(
+        as_csr(dense), np.array([[0, 9]]), batch_size=5, seed=0, stage="surrogate", multiple=1, drawn_positives=most
+    )
+    seen = np.zeros(12, dtype=int)
+    for step in range(200):
+        batch = source.batch(np.arange(5), np.random.default_rng(step))
+        relevant = dense[:, batch.labels] != 0
+        np.testing.assert_array_equal(batch.positives, relevant)
+        counts, own = relevant.sum(axis=1), np.minimum(dense.sum(axis=1), most)
+        assert np.all(counts >= own) and len(batch.labels) <= own.sum()
+        assert batch.ignored[0].tolist() == (batch.labels == 9).tolist()
+        seen[batch.labels] += 1
+    assert seen[:10].min() > 0 and seen[10:].tolist() == [0, 0]
+    if most < 6:
+        expected = 200 * most / 6  # labels 1 to 5 are those of document 0 alone
+        assert np.all(np.abs(seen[1:6] - expected) < 5 * expected**0.5)
+
+
 def test_documents_without_any_label():
     source = BatchSource(
         as_csr((4, 3)), np.empty((0, 2), dtype=np.int64), batch_size=2, seed=0, stage="surrogate", multiple=1

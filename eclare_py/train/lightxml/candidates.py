@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from eclare_py.model.lightxml_config import LightXmlConfig
-from eclare_py.types import Csr, FloatArray, IntArray, as_csr, rank
-
-BoolArray = npt.NDArray[np.bool_]
+from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, as_csr, rank
 
 
 @dataclass(frozen=True)
