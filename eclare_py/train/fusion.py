@@ -21,7 +21,13 @@ _BLOCK = 65536  # pairs worked on at once
 
 
 def fit_fusion(
-    columns: FloatArray, relevant: FloatArray, *, names: tuple[str, ...], config: RankConfig, seed: int
+    columns: FloatArray,
+    relevant: FloatArray,
+    *,
+    names: tuple[str, ...],
+    config: RankConfig,
+    seed: int,
+    steps: int | None = None,
 ) -> FusionNetwork:
     """Train a fusion network by binary cross-entropy, so that its output is a probability.
 
@@ -33,6 +39,7 @@ def fit_fusion(
         names: Names of the columns.
         config: Size and optimiser.
         seed: Seed.
+        steps: Of the optimiser; None: those of the settings.
 
     Raises:
         TrainingError: No held-out pair is relevant, so there is nothing to learn from.
@@ -50,7 +57,7 @@ def fit_fusion(
         start = columns[:, names.index(FIRST_LOGIT)]
         for last in network.layers[4:]:
             last[:] = 0
-    _descend(network, (columns, mean, scale), relevant > 0, start, config, random)
+    _descend(network, (columns, mean, scale), relevant > 0, start, config, random, steps or config.steps)
     w0, b0, w1, b1, w2, b2 = (layer.copy() for layer in network.layers)
     if FIRST_LOGIT in names:
         # Half of a correction that a few thousand documents taught is better than all of it.
@@ -76,7 +83,7 @@ def _row_sum(blocks: Iterator[FloatArray]) -> FloatArray:
 
 def _descend(
     network: Perceptron, evidence: tuple[FloatArray, FloatArray, FloatArray], relevant: BoolArray,
-    start: FloatArray | None, config: RankConfig, random: np.random.Generator,
+    start: FloatArray | None, config: RankConfig, random: np.random.Generator, steps: int,
 ) -> None:  # fmt: skip
     """Adam on draws of relevant and other pairs, weighted so that the loss is that of all pairs."""
     columns, mean, scale = evidence
@@ -89,7 +96,7 @@ def _descend(
     weights = np.repeat(np.array(shares, dtype=np.float32), sizes)
     targets = np.repeat(np.array([1, 0][: len(pools)], dtype=np.float32), sizes)
     adam, draws = Adam(len(network.values)), list(zip(pools, sizes, strict=True))
-    for step in range(config.steps):
+    for step in range(steps):
         drawn = np.concatenate([pool[random.integers(len(pool), size=size)] for pool, size in draws])
         inputs = columns[drawn]
         inputs -= mean
@@ -101,4 +108,4 @@ def _descend(
                 f"the loss of the fusion became {loss} in step {step + 1}: lower rank.fusion_rate and "
                 "train again; the last checkpoint is kept"
             )
-        network.values -= adam.step(network.gradient, config.fusion_rate * (1 - step / config.steps))
+        network.values -= adam.step(network.gradient, config.fusion_rate * (1 - step / steps))

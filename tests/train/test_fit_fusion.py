@@ -72,9 +72,10 @@ def test_nothing_relevant_is_an_error():
 
 
 def test_the_final_fusion_meets_first_logits_of_documents_not_fitted_on(monkeypatch, dataset_of, recipe_of):
-    calls = []
+    calls, steps = [], []
 
     def recording(columns, relevant, **options):
+        steps.append(options["steps"])
         calls.append((columns, fit_fusion(columns, relevant, **options)))
         return calls[-1][1]
 
@@ -91,6 +92,11 @@ def test_the_final_fusion_meets_first_logits_of_documents_not_fitted_on(monkeypa
     rows = {tuple(row) for row in own[:border].tolist()}
     assert any(tuple(row) in rows for row in seen_by_other.tolist())
     assert len(seen_by_one) < len(calls[0][0]) and len(seen_by_one) + len(seen_by_other) == len(calls[0][0])
+    # Each sees its pairs as often.
+    for (all_columns, _), first_of in ((calls[0], 0), (calls[3], 3)):
+        assert steps[first_of] == recipe_of().rank.steps
+        expected = [steps[first_of] * len(calls[place][0]) / len(all_columns) for place in (first_of + 1, first_of + 2)]
+        assert steps[first_of + 1 : first_of + 3] == [round(count) for count in expected]
     # Held-out scores: the first half gets them from the last fusion that was fitted on the second, and vice versa.
     np.testing.assert_array_equal(halves[0][0], columns[border:])
     np.testing.assert_array_equal(halves[1][0], columns[:border])
