@@ -51,8 +51,6 @@ class BatchSource:
         soft: (N, L) targets between 0 and 1 of pairs that are neither relevant nor filtered; one label of each document
             is drawn to the labels at hand.
         bags: Groups that batches take whole, with labels of theirs.
-        drawn_positives: Labels of a document that are drawn to the labels at hand in a step, rare ones rather: frequent
-            ones are often there as those of other documents. None: all.
         shard: Labels that this process scores; None: all. The documents are those of all processes.
     """
 
@@ -67,11 +65,9 @@ class BatchSource:
         multiple: int = 128,
         soft: Csr | None = None,
         bags: Bags | None = None,
-        drawn_positives: int | None = None,
         shard: Shard | None = None,
     ) -> None:
-        self.labels, self.soft, self.bags, self.drawn_positives = labels, soft, bags, drawn_positives
-        self.frequencies = np.bincount(labels.indices, minlength=labels.shape[1])
+        self.labels, self.soft, self.bags = labels, soft, bags
         self.shard = shard or Shard(labels.shape[1])
         ones = np.ones(len(filter_pairs), dtype=np.float32)
         self.filters = as_csr(sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
@@ -128,16 +124,12 @@ class BatchSource:
     def batch(self, documents: IntArray, rng: np.random.Generator, hard: IntArray | None = None) -> Batch:
         """The batch of some documents, with hard labels (B, m) where given."""
         relevant, filtered = self.labels[documents], self.filters[documents]
-        pool = [relevant.indices]
-        if self.drawn_positives is not None:
-            pool = [_some_of_each(relevant, self.drawn_positives, rng, self.frequencies)]
-        if hard is not None:
-            pool.append(hard[hard >= 0])
+        pool = [relevant.indices] if hard is None else [relevant.indices, hard[hard >= 0]]
         if self.bags is not None:
             pool.append(self.bags.beliefs[documents].indices)
         graded = None if self.soft is None else self.soft[documents]
         if graded is not None:
-            pool.append(_some_of_each(graded, 1, rng))
+            pool.append(_one_of_each(graded, rng))
         everywhere = self._filled(np.unique(np.concatenate(pool)).astype(np.int64), rng)
         at_hand = everywhere if self.shard.world == 1 else everywhere[self.shard.mine(everywhere)]
         shape = (len(documents), len(at_hand))
@@ -178,18 +170,8 @@ def _places(matrix: Csr, at_hand: IntArray) -> tuple[IntArray, IntArray, BoolArr
     return rows[found], place[found], found
 
 
-def _some_of_each(
-    matrix: Csr, most: int, rng: np.random.Generator, frequencies: IntArray | None = None
-) -> IntArray:
-    """Random columns of every row, at most so many, or as many as it has; by chances of 1 / frequency, if given.
-
-    The smallest of exponential numbers with rates w are a draw by weights w without putting back (Efraimidis and
-    Spirakis, 2006).
-    """
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    times = rng.standard_exponential(matrix.nnz)
-    if frequencies is not None:
-        times *= frequencies[matrix.indices]
-    shuffled = np.lexsort((times, rows))
-    first = np.arange(matrix.nnz) - matrix.indptr[rows] < most
-    return np.asarray(matrix.indices[shuffled[first]], dtype=np.int64)
+def _one_of_each(matrix: Csr, rng: np.random.Generator) -> IntArray:
+    """A random column of every row that has one."""
+    counts = np.diff(matrix.indptr)
+    drawn = matrix.indptr[:-1] + (rng.random(len(counts)) * counts).astype(np.int64)
+    return np.asarray(matrix.indices[drawn[counts > 0]], dtype=np.int64)

@@ -283,7 +283,7 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
     )
     source = BatchSource(
         corpus.labels, corpus.filter_pairs, batch_size=settings.batch_size, seed=session.recipe.seed, stage=name,
-        soft=corpus.soft, bags=corpus.bags, drawn_positives=settings.drawn_positives, shard=session.network.shard,
+        soft=corpus.soft, bags=corpus.bags, shard=session.network.shard,
     )  # fmt: skip
     epochs = min(epochs, max(1, settings.max_steps // max(source.steps, 1)))
     if session.crew is not None:

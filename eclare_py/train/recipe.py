@@ -55,9 +55,6 @@ class TrainingConfig:
     dense_rate: float = option(1e-3, "learning rate of all other parameters (Adam)", low=0.0)
     ranker_factor: float = option(0.05, "learning rates of the ranker stage, as a share of the surrogate's", low=0.0)
     free_rate: float = option(0.003, "learning rate of the free label vectors (row-wise Adagrad)", low=0.0)
-    drawn_positives: int | None = option(
-        None, "labels of a document drawn to the labels at hand in a step (fewer cost less); none: all", low=1
-    )
     loss: Literal["decoupled", "softmax", "margin"] = option(
         "decoupled",
         "softmax in which a document's labels do not compete, plain softmax, or triplets with a dynamic margin",

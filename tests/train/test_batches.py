@@ -90,28 +90,6 @@ def test_a_relevant_filter_pair_is_neither_positive_nor_negative():
     assert batch.ignored.tolist() == [[False, True, False], [False, False, False]]
 
 
-@pytest.mark.parametrize("most", [1, 2, 100])
-def test_some_labels_of_a_document_are_drawn_and_what_is_at_hand_is_known(most):
-    dense = np.zeros((5, 12), dtype=np.float32)
-    dense[0, :6], dense[1, 6:8], dense[2, 8], dense[4, [0, 9]] = 1, 1, 1, 1
-    source = BatchSource(
-        as_csr(dense), np.array([[0, 9]]), batch_size=5, seed=0, stage="surrogate", multiple=1, drawn_positives=most
-    )
-    seen = np.zeros(12, dtype=int)
-    for step in range(200):
-        batch = source.batch(np.arange(5), np.random.default_rng(step))
-        relevant = dense[:, batch.labels] != 0
-        np.testing.assert_array_equal(batch.positives, relevant)
-        counts, own = relevant.sum(axis=1), np.minimum(dense.sum(axis=1), most)
-        assert np.all(counts >= own) and len(batch.labels) <= own.sum()
-        assert batch.ignored[0].tolist() == (batch.labels == 9).tolist()
-        seen[batch.labels] += 1
-    assert seen[:10].min() > 0 and seen[10:].tolist() == [0, 0]
-    if most == 1:  # label 0 has two documents: drawn for either, it has half the chance of a label with one
-        chances = np.array([1 - (1 - 1 / 11) * (1 - 1 / 3), *[2 / 11] * 5])
-        assert np.all(np.abs(seen[:6] - 200 * chances) < 5 * (200 * chances * (1 - chances)) ** 0.5)
-
-
 def test_documents_without_any_label():
     source = BatchSource(
         as_csr((4, 3)), np.empty((0, 2), dtype=np.int64), batch_size=2, seed=0, stage="surrogate", multiple=1
