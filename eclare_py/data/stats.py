@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from eclare_py.data.aggregated import AggregatedDataset
 from eclare_py.data.dataset import DataFolder, Dataset, load_dataset
+from eclare_py.types import BoolArray
 
 TAIL = 5  # a tail label has 1 to 5 train documents
 _PERCENTILES = (10, 25, 75, 90, 99)
@@ -51,7 +52,7 @@ def describe(folder: str | Path | DataFolder) -> dict[str, Any]:
     }
 
 
-def _describe_split(part: Dataset, tail: npt.NDArray[np.bool_]) -> dict[str, Any]:
+def _describe_split(part: Dataset, tail: BoolArray) -> dict[str, Any]:
     counts = np.diff(part.labels.indptr)
     return _describe_groups(part) | {
         "documents": part.n_documents,
@@ -84,7 +85,7 @@ def _summary(values: npt.NDArray[Any]) -> dict[str, float]:
     return summary | {f"p{point}": float(value) for point, value in zip(_PERCENTILES, points, strict=True)}
 
 
-def _share(mask: npt.NDArray[np.bool_]) -> float:
+def _share(mask: BoolArray) -> float:
     return round(float(mask.mean()), 6) if len(mask) else 0.0
 
 

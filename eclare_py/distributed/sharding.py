@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from eclare_py.distributed.group import Array, Group
-from eclare_py.types import IntArray
+from eclare_py.types import BoolArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Shard:
         """The rows held here as a slice of the whole."""
         return slice(self.rank, None, self.world)
 
-    def mine(self, ids: IntArray) -> npt.NDArray[np.bool_]:
+    def mine(self, ids: IntArray) -> BoolArray:
         """(m,) whether each id is held here."""
         return np.asarray(ids % self.world == self.rank)
 

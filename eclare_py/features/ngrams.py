@@ -21,6 +21,8 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from eclare_py.types import BoolArray
+
 CodeArray: TypeAlias = npt.NDArray[np.uint32]
 HashArray: TypeAlias = npt.NDArray[np.uint64]
 Int32Array: TypeAlias = npt.NDArray[np.int32]
@@ -74,7 +76,7 @@ def compiled(function: Any) -> Any:
 
 
 @cache
-def _class_table(pattern: str) -> npt.NDArray[np.bool_]:
+def _class_table(pattern: str) -> BoolArray:
     """Which code points a one-character pattern matches, as Python's own `re` sees it."""
     table = np.zeros(0x110000, dtype=np.bool_)
     everything = "".join(map(chr, range(0x110000)))
@@ -153,7 +155,7 @@ def same_slice(left: CodeArray, left_start: int, right: CodeArray, right_start: 
 
 
 @compiled
-def _join_tokens(codes: CodeArray, bounds: Int64Array, is_word: npt.NDArray[np.bool_]) -> Any:
+def _join_tokens(codes: CodeArray, bounds: Int64Array, is_word: BoolArray) -> Any:
     """`TOKEN_PATTERN` by hand: tokens joined by single spaces, their starts and ends, and where each text's begin."""
     n_texts = len(bounds) - 1
     room = len(codes) + n_texts
@@ -189,7 +191,7 @@ def _join_tokens(codes: CodeArray, bounds: Int64Array, is_word: npt.NDArray[np.b
 
 
 @compiled
-def _pad_words(codes: CodeArray, bounds: Int64Array, is_space: npt.NDArray[np.bool_]) -> Any:
+def _pad_words(codes: CodeArray, bounds: Int64Array, is_space: BoolArray) -> Any:
     """Words (split at white space) with one space on each side; starts and ends include these spaces."""
     n_texts = len(bounds) - 1
     padded = np.empty(len(codes) + 2 * n_texts + 1, dtype=np.uint32)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from eclare_py.types import IntArray
+from eclare_py.types import BoolArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Tokens:
         pointers = np.concatenate([self.pointers, self.pointers[-1] + other.pointers[1:]])
         return Tokens(np.concatenate([self.ids, other.ids]), pointers, self.padding)
 
-    def padded(self) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+    def padded(self) -> tuple[IntArray, BoolArray]:
         """(N, T) token numbers filled up to the longest text, and which of them are the text's own."""
         own = np.arange(int(self.lengths.max(initial=0))) < self.lengths[:, None]
         grid = np.full(own.shape, self.padding, dtype=np.int64)

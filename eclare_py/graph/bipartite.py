@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from eclare_py.errors import UsageError
 from eclare_py.graph.edges import row_ids, select_entries
-from eclare_py.types import Csr, as_csr, check_csr
+from eclare_py.types import BoolArray, Csr, as_csr, check_csr
 
 HEAD_MODES = ("isolate", "source", "keep")
 HUB_MODES = ("skip", "weight")
@@ -34,7 +34,7 @@ class Bipartite:
     source: Csr
     target: Csr
     weight: npt.NDArray[np.float64]
-    head: npt.NDArray[np.bool_]
+    head: BoolArray
 
     def walkable(self) -> Csr:
         """(N, L) source without the documents that lead nowhere (all their labels are head labels)."""

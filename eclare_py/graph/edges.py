@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numba import njit, prange
 
 from eclare_py.errors import UsageError
-from eclare_py.types import Csr, FloatArray, IntArray, as_csr
+from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, as_csr
 
 _EDGE_BLOCK = 65_536  # edges whose vectors are held at once
 
@@ -20,7 +20,7 @@ def row_ids(matrix: Csr) -> npt.NDArray[np.int64]:
     return np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
 
 
-def off_diagonal(matrix: Csr) -> tuple[IntArray, IntArray, npt.NDArray[np.bool_]]:
+def off_diagonal(matrix: Csr) -> tuple[IntArray, IntArray, BoolArray]:
     """Rows and columns of all entries but self loops, and their mask over the stored entries."""
     rows, columns = row_ids(matrix), matrix.indices.astype(np.int64)
     kept = rows != columns
@@ -33,7 +33,7 @@ def undirected(matrix: Csr) -> Csr:
     return select_entries(both, both.indices != row_ids(both))
 
 
-def select_entries(matrix: Csr, kept: npt.NDArray[np.bool_]) -> Csr:
+def select_entries(matrix: Csr, kept: BoolArray) -> Csr:
     """The matrix with only the stored entries of the (E,) mask."""
     pointers = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])[matrix.indptr]
     return sp.csr_array((matrix.data[kept], matrix.indices[kept], pointers), shape=matrix.shape)
@@ -64,7 +64,7 @@ def _mark_top(
     weights: npt.NDArray[Any],
     top_k: int,
     first_row: int,
-    kept: npt.NDArray[np.bool_],
+    kept: BoolArray,
 ) -> None:
     """Unmark what is beyond the top k of its row; all start marked, and the diagonal stays so."""
     for row in prange(len(indptr) - 1):

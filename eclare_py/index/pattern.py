@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from eclare_py.types import Csr, IntArray, as_csr
+from eclare_py.types import BoolArray, Csr, IntArray, as_csr
 
 
 def home_pattern(home: IntArray, n_clusters: int) -> IntArray:
@@ -22,7 +21,7 @@ def home_pattern(home: IntArray, n_clusters: int) -> IntArray:
     return _packed(home[order], order, n_clusters)
 
 
-def visited_pattern(labels: Csr, visits: Csr, slots: int, home: IntArray) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+def visited_pattern(labels: Csr, visits: Csr, slots: int, home: IntArray) -> tuple[IntArray, BoolArray]:
     """The top-kappa labels of every cluster by S = Y^T M: how much the label's documents visit the cluster.
 
     Deviation from ELIAS: the cluster that a label's documents visit most keeps a slot for it before all others are

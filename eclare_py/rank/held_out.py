@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from eclare_py.errors import ModelError
 from eclare_py.metrics.propensity import inverse_propensities
@@ -13,7 +12,7 @@ from eclare_py.metrics.selective import Scored
 from eclare_py.rank.calibration import Calibration
 from eclare_py.rank.fusion import probability
 from eclare_py.storage import State
-from eclare_py.types import FloatArray, IntArray
+from eclare_py.types import BoolArray, FloatArray, IntArray
 
 DEPTH = 10  # best labels of a document that are kept, at every lift
 
@@ -35,7 +34,7 @@ class HeldOut:
 
     indptr: IntArray
     logits: FloatArray
-    relevant: npt.NDArray[np.bool_]
+    relevant: BoolArray
     frequencies: IntArray
     n_documents: int
 

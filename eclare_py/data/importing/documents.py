@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from eclare_py.data.importing.clean import clean
@@ -17,7 +16,7 @@ from eclare_py.data.importing.options import ImportOptions
 from eclare_py.data.importing.tables import Record
 from eclare_py.data.importing.tally import Tally
 from eclare_py.data.problems import Place, Report, show
-from eclare_py.types import Csr, as_csr
+from eclare_py.types import BoolArray, Csr, as_csr
 
 NO_LABELS, NONE_LEFT = "row without labels", "none of its labels is left"
 
@@ -64,7 +63,7 @@ class Documents:
         matrix.data[:] = 1  # a label that two merged rows share was counted twice
         return matrix
 
-    def repeats(self, texts: Documents) -> npt.NDArray[np.bool_]:
+    def repeats(self, texts: Documents) -> BoolArray:
         """(N,) whether a text is one of another collection too."""
         return np.fromiter((text in texts._first for text in self.texts), dtype=np.bool_, count=len(self))
 

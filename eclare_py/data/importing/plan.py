@@ -15,7 +15,7 @@ from eclare_py.data.importing.tally import Tally
 from eclare_py.data.importing.vocabulary import Vocabulary
 from eclare_py.data.lf_writer import Split
 from eclare_py.data.problems import show
-from eclare_py.types import Csr
+from eclare_py.types import BoolArray, Csr
 
 _LEFT_IN_TEST = "text also in the test table"
 
@@ -32,10 +32,10 @@ class Plan:
         frequencies: (L,) documents of each label among those kept.
     """
 
-    kept: dict[Split, npt.NDArray[np.bool_]]
-    test: npt.NDArray[np.bool_]
+    kept: dict[Split, BoolArray]
+    test: BoolArray
     matrices: dict[Split, Csr]
-    labels: npt.NDArray[np.bool_]
+    labels: BoolArray
     frequencies: npt.NDArray[np.int64]
     edges: list[tuple[int, int, str]] = field(default_factory=list)
 
@@ -86,14 +86,14 @@ class Plan:
         }
 
 
-def _rejected(part: Documents, rows: npt.NDArray[np.bool_], reason: str, tally: Tally) -> npt.NDArray[np.bool_]:
+def _rejected(part: Documents, rows: BoolArray, reason: str, tally: Tally) -> BoolArray:
     """Tell that documents are left out after all; returns them again."""
     for row in np.flatnonzero(rows).tolist():
         tally.reject(reason, part.place(row), show(part.texts[row]))
     return rows
 
 
-def _frequencies(matrices: Mapping[Split, Csr], kept: Mapping[Split, npt.NDArray[np.bool_]]) -> npt.NDArray[np.int64]:
+def _frequencies(matrices: Mapping[Split, Csr], kept: Mapping[Split, BoolArray]) -> npt.NDArray[np.int64]:
     sums = [np.asarray(kept[split].astype(np.float64) @ matrices[split]) for split in kept]
     return np.sum(sums, axis=0).astype(np.int64)
 
@@ -101,7 +101,7 @@ def _frequencies(matrices: Mapping[Split, Csr], kept: Mapping[Split, npt.NDArray
 def _tell_rare(
     vocabulary: Vocabulary,
     frequencies: npt.NDArray[np.int64],
-    labels: npt.NDArray[np.bool_],
+    labels: BoolArray,
     options: ImportOptions,
     tally: Tally,
 ) -> None:

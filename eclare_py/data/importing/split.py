@@ -6,15 +6,14 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
-from eclare_py.types import Csr, IntArray
+from eclare_py.types import BoolArray, Csr, IntArray
 
 
 def choose_test(
     texts: Sequence[str], labels: Csr, *, share: float, keep: int = 1, seed: int = 0
-) -> npt.NDArray[np.bool_]:
+) -> BoolArray:
     """Choose the test documents.
 
     Texts are visited in the order of a seeded hash, so that neither the order of the rows nor rows that come later

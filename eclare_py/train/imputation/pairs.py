@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eclare_py.data.aggregated import AggregatedDataset
-from eclare_py.types import Csr, FloatArray, IntArray, as_csr
+from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, as_csr
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ class MemberPairs:
         raised = np.exp(scores - greatest[self.bags])
         return (raised / self.sums(raised)[self.bags]).astype(np.float32)
 
-    def matrix(self, kept: npt.NDArray[np.bool_], values: FloatArray) -> Csr:
+    def matrix(self, kept: BoolArray, values: FloatArray) -> Csr:
         """(N, L) label matrix of some pairs."""
         rows, columns = self.documents[kept], self.labels[kept]
         order = np.lexsort((columns, rows))
