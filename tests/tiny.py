@@ -18,7 +18,7 @@ document: {dim: 16}
 graph: {walk_length: 50}
 index: {exact_below: 50, beam: 6, beam_share: 1.0}
 linear: {max_leaf: 8, beam: 3}
-rank: {steps: 120, fusion_batch: 512, hidden: 8, shortlist: 30, linear_candidates: 12, graph_candidates: 10, seeds: 5}
+rank: {steps: 240, fusion_batch: 512, hidden: 8, shortlist: 30, linear_candidates: 12, graph_candidates: 10, seeds: 5}
 training: {surrogate_epochs: 2, ranker_epochs: 2, batch_size: 64, mined: 12, hard_negatives: 3, checkpoint_seconds: 0}
 """
 # Holds the lock of an output, argv[1], until its stdin ends.

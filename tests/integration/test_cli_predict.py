@@ -150,14 +150,14 @@ def test_predict_at_a_precision(tiny: Any, tmp_path: Path) -> None:
     texts.write_text("\n".join(tiny.folder.test.texts))
     common = ("predict", tiny.model, "--input", texts, "--top-k", 4)
     everything = [json.loads(line)["labels"] for line in eclare(*common).stdout.splitlines()]
-    thresholds = tiny.classifier.thresholds(0.4, 4)
+    thresholds = tiny.classifier.thresholds(0.6, 4)
     least = thresholds.of(tiny.classifier.pipeline.frequencies)
     texts_of = tiny.classifier.pipeline.labels.texts
     wanted = [[one for one in row if one["score"] >= least[texts_of.index(one["text"])]] for row in everything]
-    kept = [json.loads(line)["labels"] for line in eclare(*common, "--precision", 0.4).stdout.splitlines()]
+    kept = [json.loads(line)["labels"] for line in eclare(*common, "--precision", 0.6).stdout.splitlines()]
     assert kept == wanted and 0 < sum(map(len, kept)) < sum(map(len, everything)) and [] in kept
     npz = tmp_path / "scores.npz"
-    eclare(*common, "--precision", 0.4, "--format", "npz", "--output", npz)
+    eclare(*common, "--precision", 0.6, "--format", "npz", "--output", npz)
     assert np.diff(sp.load_npz(npz).indptr).tolist() == [len(row) for row in kept]
     assert "precision=0.0 must be above 0" in error_of(eclare(*common, "--precision", 0, code=2))
 
