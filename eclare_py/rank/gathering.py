@@ -12,7 +12,7 @@ from eclare_py.quantize import dot_row
 from eclare_py.rank.arrays import Documents, LabelArrays, Limits
 from eclare_py.rank.candidates import OUTSIDE
 from eclare_py.rank.evidence import FIRST_COLUMNS, LINEAR_COLUMNS, VOTE_COLUMNS
-from eclare_py.rank.tables import empty_table, settle, slot_of
+from eclare_py.rank.tables import empty_table, marked, marks_of, settle, slot_of
 from eclare_py.rank.votes import LEAST_VOTE
 from eclare_py.types import FloatArray, IntArray
 
@@ -20,9 +20,10 @@ _FIRST, _LINEAR, _VOTES = len(FIRST_COLUMNS), len(LINEAR_COLUMNS), len(VOTE_COLU
 
 
 class Text(NamedTuple):
-    """One document: vector (d,), and tables of its TF-IDF terms with their values and of its neighbours' labels."""
+    """One document: vector (d,), its TF-IDF terms in a table with their values, and its neighbours' labels likewise."""
 
     x: FloatArray
+    marks: np.ndarray
     terms: np.ndarray
     values: FloatArray
     voted: np.ndarray
@@ -56,7 +57,8 @@ def read(row: int, documents: Documents) -> Text:
             slot = slot_of(voted, found[j])
             voted[slot], shares[slot], nearest[slot] = found[j], documents.shares[row, j], documents.nearest[row, j]
             top = max(top, documents.nearest[row, j])
-    return Text(documents.vectors[row], terms, values, voted, shares, nearest, top)
+    marks = marks_of(documents.terms[begin:end])
+    return Text(documents.vectors[row], marks, terms, values, voted, shares, nearest, top)
 
 
 @njit(cache=True, nogil=True)
@@ -66,13 +68,14 @@ def first_width(limits: Limits) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _match(keys: np.ndarray, values: FloatArray, terms: np.ndarray, weights: FloatArray) -> np.float32:
-    """TF-IDF product of a document, a table of terms with their values, and a label's text."""
+def _match(text: Text, terms: np.ndarray, weights: FloatArray) -> np.float32:
+    """TF-IDF product of a document and a label's text."""
     total = np.float32(0.0)
     for k in range(terms.shape[0]):
-        slot = slot_of(keys, terms[k])
-        if keys[slot] >= 0:
-            total += values[slot] * weights[k]
+        if marked(text.marks, terms[k]):
+            slot = slot_of(text.terms, terms[k])
+            if text.terms[slot] >= 0:
+                total += text.values[slot] * weights[k]
     return total
 
 
@@ -123,8 +126,7 @@ def look(start: int, size: int, outside: int, text: Text, labels: LabelArrays, l
         column[6] = frequency == 1
         column[7] = np.float32(10.0) * dot_row(labels.centroids, labels.centroids_scale, label, text.x)
         begin, end = labels.term_ptr[label], labels.term_ptr[label + 1]
-        words = _match(text.terms, text.values, labels.terms[begin:end], labels.weights[begin:end])
-        column[8] = np.float32(10.0) * words
+        column[8] = np.float32(10.0) * _match(text, labels.terms[begin:end], labels.weights[begin:end])
         if limits.votes:
             begin, slot = _FIRST + _LINEAR * limits.linear, slot_of(text.voted, label)
             column[begin] = np.log(text.shares[slot] + LEAST_VOTE)

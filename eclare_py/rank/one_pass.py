@@ -20,7 +20,7 @@ from eclare_py.rank.candidates import OUTSIDE
 from eclare_py.rank.evidence import GRAPH_COLUMNS
 from eclare_py.rank.gathering import Pairs, Text, compare, first_width, gather, look, note, read
 from eclare_py.rank.layers import Layers, judge
-from eclare_py.rank.tables import empty_table, settle, slot_of
+from eclare_py.rank.tables import empty_table, marked, marks_of, settle, slot_of
 from eclare_py.types import FloatArray, IntArray
 
 _GRAPH = len(GRAPH_COLUMNS)
@@ -87,15 +87,17 @@ def _finalists(size: int, count: int, pairs: Pairs, logits: FloatArray) -> int:
 
 @njit(cache=True, nogil=True)
 def _companions(
-    others: np.ndarray, weights: FloatArray, mutual: FloatArray, keys: np.ndarray, chances: FloatArray
-) -> tuple[np.float32, np.float32]:
+    others: np.ndarray, weights: FloatArray, mutual: FloatArray, marks: np.ndarray, keys: np.ndarray,
+    chances: FloatArray,
+) -> tuple[np.float32, np.float32]:  # fmt: skip
     """Sum and strongest of what a label's neighbours say that are among the seeds, a table with their chances."""
     total, strongest = np.float32(0.0), np.float32(0.0)
     for edge in range(others.shape[0]):
-        slot = slot_of(keys, others[edge])
-        if keys[slot] >= 0:
-            total += weights[edge] * chances[slot]
-            strongest = max(strongest, mutual[edge] * chances[slot])
+        if marked(marks, others[edge]):
+            slot = slot_of(keys, others[edge])
+            if keys[slot] >= 0:
+                total += weights[edge] * chances[slot]
+                strongest = max(strongest, mutual[edge] * chances[slot])
     return total, strongest
 
 
@@ -121,7 +123,7 @@ def _relate(
         slot = slot_of(keys, pairs.found[pair])
         own[pair] = supports[slot] if keys[slot] >= 0 else 0.0
     ordered = np.sort(own)
-    known = empty_table(4 * seeds.shape[0])  # roomy: most neighbours are no seeds, and find an empty slot at once
+    known, marks = empty_table(seeds.shape[0]), marks_of(seeds)
     known_chances = np.zeros(known.shape[0], np.float32)
     for i in range(seeds.shape[0]):
         slot = slot_of(known, seeds[i])
@@ -140,8 +142,9 @@ def _relate(
         label, column = pairs.found[ready], pairs.columns[ready]
         begin, end = support.ptr[label], support.ptr[label + 1]
         total, strongest = _companions(
-            support.labels[begin:end], support.weights[begin:end], support.mutual[begin:end], known, known_chances
-        )
+            support.labels[begin:end], support.weights[begin:end], support.mutual[begin:end], marks, known,
+            known_chances,
+        )  # fmt: skip
         column[start] = np.log(own[ready] + small)
         column[start + 1] = own[ready] == 0
         column[start + 2] = np.log1p(_above(ordered, own[ready]))
@@ -177,7 +180,7 @@ def _add_graph(
         before = size
         size = _add_supported(size, keys, supports, text, labels, limits, pairs)
         changed = compare(columns, before, size) if size > before else size
-        judge(first, columns, changed, size, width, logits)
+        judge(first, columns, changed, size, logits)
     size = _finalists(size, limits.finalists, pairs, logits)
     columns[:size, width] = logits[:size]
     if limits.graph_features:
@@ -202,7 +205,7 @@ def _weigh(
     logits = np.empty(room, np.float32)
     begin, size = np.int64(0), gather(row, documents, text, labels, limits, pairs)
     compare(pairs.columns, begin, size)
-    judge(first, pairs.columns, begin, size, first_width(limits), logits)
+    judge(first, pairs.columns, begin, size, logits)
     if limits.graph:
         size = _add_graph(size, text, labels, support, first, limits, pairs, logits)
     return size, pairs, logits
@@ -218,7 +221,7 @@ def rank_documents(
     for row in range(start, stop):
         size, pairs, logits = _weigh(row, documents, labels, support, first, limits)
         if limits.graph:
-            judge(final, pairs.columns, np.int64(0), size, width + 1 + _GRAPH * limits.graph_features, logits)
+            judge(final, pairs.columns, np.int64(0), size, logits)
             logits[:size] += pairs.columns[:size, width]
         for pair in range(size):
             lifted = logits[pair] + labels.boost[pairs.found[pair]]

@@ -21,9 +21,9 @@ def test_logits_equal_those_of_the_matrices(width, hidden, pairs):
     columns = np.full((pairs + 3, width + 2), np.nan, dtype=np.float32)  # what it must not look at
     columns[:, :width] = draw(pairs + 3, width)
     found = np.full(pairs + 3, -5, dtype=np.float32)
-    judge(Layers.of(network), columns, 2, pairs + 2, width, found)
+    judge(Layers.of(network), columns, 2, pairs + 2, found)
     assert found[:2].tolist() == [-5, -5] and found[-1] == -5
     expected = network.logits(columns[2 : pairs + 2, :width])
     np.testing.assert_allclose(found[2:-1], expected, rtol=1e-4, atol=1e-4)
-    judge(Layers.of(network), columns, 2, 3, width, alone := np.zeros(3, dtype=np.float32))
+    judge(Layers.of(network), columns, 2, 3, alone := np.zeros(3, dtype=np.float32))
     assert alone[2] == found[2]  # the pairs beside it change nothing
