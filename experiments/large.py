@@ -3,11 +3,13 @@
     eclare data build synthetic --out build/3m --set labels=3000000 --set documents=2000000
     python experiments/large.py build/3m --set document.dim=64 --set training.surrogate_epochs=1 --json build/3m.json
     python experiments/large.py build/3m --set document.dim=64 --until linear       # graph, one epoch and index alone
+    python experiments/large.py build/1m --answers 20000 --json build/1m.json       # and how good is it?
 
-Trains as `eclare train` does, and saves the model where `--out` is given. Memory is what the process holds (resident
-set), looked at ten times a second; `anonymous` leaves out what is mapped from files, which the system takes back when
-memory is short. Past `--most` gigabytes of that the run is stopped. The figures are written after every stage, so a run
-that is stopped has told what it knows. Linux only.
+Trains as `eclare train` does, saves the model where `--out` is given, and scores the answers to some test documents
+where `--answers` says how many. Memory is what the process holds (resident set), looked at ten times a second;
+`anonymous` leaves out what is mapped from files, which the system takes back when memory is short. Past `--most`
+gigabytes of that the run is stopped. The figures are written after every stage, so a run that is stopped has told what
+it knows. Linux only.
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from eclare_py import EclareClassifier, load_dataset
+from eclare_py.data import DataFolder
 from eclare_py.storage.spool import spooled
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line has it: threads sleep while they wait
@@ -106,6 +111,7 @@ def main() -> None:
     parser.add_argument("--until", help="stop where this stage begins: index, linear, fusion, completion")
     parser.add_argument("--spool", type=Path, help="as in `eclare train`")
     parser.add_argument("--out", type=Path, help="save the model there")
+    parser.add_argument("--answers", type=int, default=0, help="first test documents to answer and score")
     parser.add_argument("--most", type=float, default=21.5, help="gigabytes at which to stop")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--estimate-only", action="store_true", help="put a new estimate beside the figures in --json")
@@ -154,10 +160,26 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
             if options.out is not None:
                 meter.begin("save")
                 classifier.save(options.out)
+            if options.answers:
+                meter.begin("answers")
+                meter.facts |= answered(classifier, data, options.answers)
     meter.close()
     meter.facts["load_average"] = [round(one, 1) for one in os.getloadavg()]
     meter.write()
     return meter.figures()
+
+
+def answered(classifier: EclareClassifier, data: DataFolder, count: int) -> dict[str, Any]:
+    """Quality of the first test documents' top 100, and documents answered in a second, raw texts in."""
+    if data.test is None:
+        raise SystemExit(f"{count} answers were asked for, but the data have no test split")
+    test = data.test.subset(np.arange(min(count, data.test.n_documents)))
+    classifier.predict(test.texts[:100], k=100)  # kernels are compiled
+    begun = time.perf_counter()
+    ranking = classifier.predict(test.texts, k=100)
+    pace = test.n_documents / (time.perf_counter() - begun)
+    metrics = classifier.evaluate(test, train=data.train, ranking=ranking).metrics
+    return {"answers": test.n_documents, "documents_per_s": round(pace), "metrics": metrics}
 
 
 def memory() -> tuple[int, int]:

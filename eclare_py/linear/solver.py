@@ -1,4 +1,4 @@
-"""Compiled dual coordinate descent for the binary problems of one tree node.
+"""The binary problems of one tree node, prepared for the coordinate descent.
 
 All children of a node are trained on the same documents, so the features these have are numbered anew, 0..F-1: the
 weight vector of a problem is then short and stays in cache. A node near the root has most features anyway, and so many
@@ -7,35 +7,16 @@ documents that a copy of them may not fit in memory: these are read where they l
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
 
+from eclare_py.linear.lanes import LANES
+from eclare_py.linear.logistic import logistic
+from eclare_py.linear.squared_hinge import squared_hinge
 from eclare_py.types import FloatArray, IntArray
 
 SQUARED_HINGE, LOGISTIC = 0, 1
 _MOST_COPIED = 1 << 23  # entries of a node's documents, 64 MiB for each thread
-_INNER_ROUNDS, _INNER_TOLERANCE = 20, 1e-3  # Newton steps of one logistic coordinate
-
-
-@njit(cache=True, nogil=True)
-def _uniform(state: np.ndarray, below: int) -> int:
-    """Xorshift: a whole number in 0..below-1; the same on every machine and thread."""
-    value = state[0]
-    value ^= value << np.uint64(13)
-    value ^= value >> np.uint64(7)
-    value ^= value << np.uint64(17)
-    state[0] = value
-    return int(value % np.uint64(below))
-
-
-@njit(cache=True, nogil=True)
-def _shuffle(items: IntArray, size: int, state: np.ndarray) -> None:
-    """Put the first `size` items in random order."""
-    for i in range(size):
-        j = i + _uniform(state, size - i)
-        items[i], items[j] = items[j], items[i]
 
 
 @njit(cache=True, nogil=True)
@@ -78,133 +59,6 @@ def gather(
     for number in range(found):
         numbers[features[number]] = -1
     return pointers, local, copied, features
-
-
-@njit(cache=True, nogil=True)
-def squared_hinge(
-    begins: IntArray, ends: IntArray, columns: np.ndarray, values: FloatArray, squares: FloatArray,
-    signs: FloatArray, costs: FloatArray, bias: float, tolerance: float, rounds: int, seed: int, weights: np.ndarray,
-) -> None:  # fmt: skip
-    """min_w |w|^2 / 2 + sum_i C_i max(0, 1 - y_i <w, x_i>)^2 (Hsieh et al., ICML 2008, Algorithm 3 with shrinking).
-
-    Args:
-        begins: (n,) where the entries of each document begin.
-        ends: (n,) where they end.
-        columns: Columns 0..F-1 of entries.
-        values: Their values.
-        squares: (n,) |x_i|^2 with the bias feature.
-        signs: (n,) y_i, 1 or -1.
-        costs: (n,) C_i; 0 leaves the document out.
-        bias: Value of the constant feature; 0 for none.
-        tolerance: Stop when the projected gradients lie within this of each other.
-        rounds: Most passes over the documents.
-        seed: Order of the documents.
-        weights: (F+1,) zeros; receives w, the weight of the constant feature last.
-    """
-    n, last = signs.shape[0], weights.shape[0] - 1
-    alpha, active, size = np.zeros(n, np.float64), np.empty(n, np.int64), 0
-    for i in range(n):
-        if costs[i] > 0:
-            active[size] = i
-            size += 1
-    whole = size
-    state = np.full(1, np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(88172645463325252), np.uint64)
-    limit = np.inf  # documents at 0 whose gradient is above this are set aside
-    for _ in range(rounds):
-        highest, lowest = -np.inf, np.inf
-        _shuffle(active, size, state)
-        s = 0
-        while s < size:
-            i = active[s]
-            total = weights[last] * bias
-            for k in range(begins[i], ends[i]):
-                total += weights[columns[k]] * values[k]
-            diagonal = 0.5 / costs[i]
-            gradient = signs[i] * total - 1.0 + diagonal * alpha[i]
-            projected = gradient
-            if alpha[i] == 0.0:
-                if gradient > limit:
-                    size -= 1
-                    active[s], active[size] = active[size], active[s]
-                    continue
-                projected = min(gradient, 0.0)
-            highest, lowest = max(highest, projected), min(lowest, projected)
-            if abs(projected) > 1e-12:
-                before = alpha[i]
-                alpha[i] = max(before - gradient / (squares[i] + diagonal), 0.0)
-                step = (alpha[i] - before) * signs[i]
-                weights[last] += step * bias
-                for k in range(begins[i], ends[i]):
-                    weights[columns[k]] += step * values[k]
-            s += 1
-        if highest - lowest <= tolerance:
-            if size == whole:
-                break
-            size, limit = whole, np.inf
-            continue
-        limit = highest if highest > 0 else np.inf
-
-
-@njit(cache=True, nogil=True)
-def _newton(slope: float, square: float, start: float, cost: float, tolerance: float) -> tuple[float, float]:
-    """The best value of one coordinate of the logistic dual, and the derivative at `start`."""
-    value, derivative = start, 0.0
-    for step in range(_INNER_ROUNDS):
-        first = slope + square * (value - start) + math.log(value / (cost - value))
-        if step == 0:
-            derivative = first
-        if abs(first) < tolerance:
-            break
-        moved = value - first / (square + cost / (value * (cost - value)))
-        # A Newton step out of the open interval is cut: a tenth of what is left of it stays.
-        if moved <= 0.0:
-            moved = 0.1 * value
-        elif moved >= cost:
-            moved = cost - 0.1 * (cost - value)
-        value = moved
-    return value, derivative
-
-
-@njit(cache=True, nogil=True)
-def logistic(
-    begins: IntArray, ends: IntArray, columns: np.ndarray, values: FloatArray, squares: FloatArray,
-    signs: FloatArray, costs: FloatArray, bias: float, tolerance: float, rounds: int, seed: int, weights: np.ndarray,
-) -> None:  # fmt: skip
-    """min_w |w|^2 / 2 + sum_i C_i log(1 + exp(-y_i <w, x_i>)) (Yu, Huang and Lin, Machine Learning 85, 2011, Alg. 5).
-
-    Each coordinate alpha_i of 0 < alpha_i < C_i is moved by Newton steps on
-    a log a + (C - a) log(C - a) + |x|^2 (a - a_0)^2 / 2 + y <w, x> (a - a_0). Arguments as in `squared_hinge`.
-    """
-    n, last = signs.shape[0], weights.shape[0] - 1
-    alpha, order, size = np.zeros(n, np.float64), np.empty(n, np.int64), 0
-    for i in range(n):
-        if costs[i] > 0:
-            order[size] = i
-            size += 1
-            alpha[i] = min(0.001 * costs[i], 1e-8)
-            weights[last] += alpha[i] * signs[i] * bias
-            for k in range(begins[i], ends[i]):
-                weights[columns[k]] += alpha[i] * signs[i] * values[k]
-    state = np.full(1, np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(88172645463325252), np.uint64)
-    for _ in range(rounds):
-        worst = 0.0
-        _shuffle(order, size, state)
-        for s in range(size):
-            i = order[s]
-            total = weights[last] * bias
-            for k in range(begins[i], ends[i]):
-                total += weights[columns[k]] * values[k]
-            before = alpha[i]
-            value, first = _newton(signs[i] * total, squares[i], before, costs[i], _INNER_TOLERANCE * tolerance)
-            worst = max(worst, abs(first))
-            if value != before:
-                alpha[i] = value
-                change = (value - before) * signs[i]
-                weights[last] += change * bias
-                for k in range(begins[i], ends[i]):
-                    weights[columns[k]] += change * values[k]
-        if worst <= tolerance:
-            break
 
 
 @njit(cache=True, nogil=True)
@@ -253,39 +107,77 @@ def solve_children(
     for i in range(n):
         for k in range(begins[i], stops[i]):
             squares[i] += copied[k] * copied[k]
-    signs, costs = np.empty(n, np.float32), np.empty(n, np.float32)
-    weights = np.empty(features.shape[0] + 1, np.float64)
+    signs, costs = np.empty((n, LANES), np.float32), np.empty((n, LANES), np.float32)
+    weights = np.empty((features.shape[0] + 1, LANES), np.float32)
     ends, intercepts = np.zeros(last - first + 1, np.int64), np.zeros(last - first, np.float32)
-    found = np.empty(4096, np.int32)
-    kept = np.empty(4096, np.float32)
-    used = 0
-    for child in range(first, last):
-        signs[:], costs[:], weights[:] = -1, cost_negative, 0
-        _mark(documents, ignored, ignored_ptr[child], ignored_ptr[child + 1], costs)
-        some = _mark_positives(
-            documents, positives, relevances, positive_ptr[child], positive_ptr[child + 1], cost_positive, signs, costs
-        )
-        if some:
-            if loss == SQUARED_HINGE:
-                squared_hinge(
-                    begins, stops, local, copied, squares, signs, costs, bias, tolerance, rounds, seed + child, weights
-                )
-            else:
+    found, kept, used = np.empty(4096, np.int32), np.empty(4096, np.float32), 0
+    for block in range(first, last, LANES):
+        children = min(LANES, last - block)
+        weights[:] = 0
+        taught = _teach(
+            documents, block, children, positive_ptr, positives, relevances, ignored_ptr, ignored, cost_positive,
+            cost_negative, signs, costs,
+        )  # fmt: skip
+        if loss == SQUARED_HINGE:
+            squared_hinge(
+                begins, stops, local, copied, squares, signs, costs, bias, tolerance, rounds, seed + block, weights
+            )
+        else:
+            for lane in range(children):
+                if not taught[lane]:
+                    continue
+                own = np.zeros(weights.shape[0], np.float64)
                 logistic(
-                    begins, stops, local, copied, squares, signs, costs, bias, tolerance, rounds, seed + child, weights
-                )
-            for number in range(features.shape[0]):
-                if abs(weights[number]) >= threshold and weights[number] != 0.0:
-                    if used == found.shape[0]:
-                        found = np.concatenate((found, np.empty(used, np.int32)))
-                        kept = np.concatenate((kept, np.empty(used, np.float32)))
-                    found[used], kept[used] = features[number], weights[number]
-                    used += 1
-            intercepts[child - first] = weights[-1] * bias
-        else:  # nothing speaks for a child without documents
-            intercepts[child - first] = -1.0
-        ends[child - first + 1] = used
+                    begins, stops, local, copied, squares, signs[:, lane].copy(), costs[:, lane].copy(), bias,
+                    tolerance, rounds, seed + block + lane, own,
+                )  # fmt: skip
+                weights[:, lane] = own
+        for lane in range(children):
+            place = block - first + lane
+            found, kept, used = _keep(features, weights, lane, threshold, found, kept, used)
+            # Nothing speaks for a child without documents.
+            intercepts[place] = weights[-1, lane] * bias if taught[lane] else -1.0
+            ends[place + 1] = used
     return ends, found[:used].copy(), kept[:used].copy(), intercepts
+
+
+@njit(cache=True, nogil=True)
+def _teach(
+    documents: IntArray, block: int, children: int, positive_ptr: IntArray, positives: np.ndarray,
+    relevances: FloatArray, ignored_ptr: IntArray, ignored: np.ndarray, cost_positive: float, cost_negative: float,
+    signs: FloatArray, costs: FloatArray,
+) -> np.ndarray:  # fmt: skip
+    """Signs and costs of some children from `block` on, one a column; returns which of them have a positive."""
+    signs[:], costs[:] = -1, 0
+    taught = np.zeros(children, np.bool_)
+    for lane in range(children):
+        child = block + lane
+        costs[:, lane] = cost_negative
+        _mark(documents, ignored, ignored_ptr[child], ignored_ptr[child + 1], costs[:, lane])
+        taught[lane] = _mark_positives(
+            documents, positives, relevances, positive_ptr[child], positive_ptr[child + 1], cost_positive,
+            signs[:, lane], costs[:, lane],
+        )  # fmt: skip
+        if not taught[lane]:
+            costs[:, lane] = 0
+    return taught
+
+
+@njit(cache=True, nogil=True)
+def _keep(
+    features: np.ndarray, weights: FloatArray, lane: int, threshold: float, found: np.ndarray, kept: FloatArray,
+    used: int,
+) -> tuple[np.ndarray, FloatArray, int]:  # fmt: skip
+    """Append a problem's weights of some size to `found` and `kept`, which may grow; returns both and their number."""
+    for number in range(features.shape[0]):
+        weight = weights[number, lane]
+        if abs(weight) >= threshold and weight != 0.0:
+            if used == found.shape[0]:
+                found = np.concatenate((found, np.empty(used, np.int32)))
+                kept = np.concatenate((kept, np.empty(used, np.float32)))
+            found[used], kept[used] = features[number], weight
+            used += 1
+    return found, kept, used
 
 
 @njit(cache=True, nogil=True)

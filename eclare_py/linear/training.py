@@ -15,6 +15,7 @@ from eclare_py.linear import solver
 from eclare_py.linear.chunks import Chunks
 from eclare_py.linear.config import LinearConfig
 from eclare_py.linear.hierarchy import levels_of
+from eclare_py.linear.lanes import LANES
 from eclare_py.linear.model import LinearRanker
 from eclare_py.quantize import coarse
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
@@ -144,7 +145,7 @@ def _columns(matrix: Csr) -> tuple[IntArray, np.ndarray, FloatArray]:
 
 
 def _train_level(documents: Csr, level: _Level, config: LinearConfig, seed: int) -> Chunks:
-    """All chunks of a level; threads take nodes, the largest first, and heavy nodes child by child."""
+    """All chunks of a level; threads take nodes, the largest first, and heavy nodes some children at a time."""
     tasks = _tasks(documents, level)
     loss = solver.SQUARED_HINGE if config.loss == "squared-hinge" else solver.LOGISTIC
     rows = (
@@ -185,6 +186,6 @@ def _tasks(documents: Csr, level: _Level) -> list[tuple[int, int, int, float]]:
     for parent in range(len(level.child_ptr) - 1):
         first, last = int(level.child_ptr[parent]), int(level.child_ptr[parent + 1])
         once = float(sums[pointers[parent + 1]] - sums[pointers[parent]])
-        step = max(1, int(_TASK / max(10 * once, 1)))
+        step = LANES * max(1, int(_TASK / max(10 * once, 1)) // LANES)
         found += [(parent, a, min(a + step, last), once * (min(a + step, last) - a)) for a in range(first, last, step)]
     return found

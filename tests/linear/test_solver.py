@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 from eclare_py.linear import solver
+from eclare_py.linear.lanes import LANES
 from eclare_py.types import Csr, as_csr
 
 
@@ -20,13 +21,25 @@ def problem(seed: int) -> tuple[Csr, np.ndarray, np.ndarray]:
     return as_csr(dense), signs, random.uniform(0.3, 3, size=37).astype(np.float32)
 
 
-def solve(kind: str, documents: Csr, signs: np.ndarray, costs: np.ndarray, bias: float) -> np.ndarray:
-    weights = np.zeros(documents.shape[1] + 1)
+def rows_of(documents: Csr, bias: float) -> tuple[np.ndarray, ...]:
+    """The documents as the solvers take them."""
     squares = (documents.multiply(documents).sum(axis=1) + bias**2).astype(np.float32)
     pointers = documents.indptr.astype(np.int64)
-    arrays = (pointers[:-1], pointers[1:], documents.indices.astype(np.int32), documents.data)
-    getattr(solver, kind)(*arrays, squares, signs, costs, bias, 1e-7, 5000, 3, weights)
-    return weights
+    return pointers[:-1], pointers[1:], documents.indices.astype(np.int32), documents.data, squares
+
+
+def solve(kind: str, documents: Csr, signs: np.ndarray, costs: np.ndarray, bias: float) -> np.ndarray:
+    arrays = rows_of(documents, bias)
+    if kind == "logistic":
+        weights = np.zeros(documents.shape[1] + 1)
+        solver.logistic(*arrays, signs, costs, bias, 1e-7, 5000, 3, weights)
+        return weights
+    together = np.zeros((documents.shape[1] + 1, LANES), np.float32)
+    among = np.zeros((2, len(signs), LANES), np.float32)  # signs and costs of eight problems, seven of them empty
+    among[:, :, 5] = signs, costs
+    solver.squared_hinge(*arrays, *among, bias, 1e-7, 5000, 3, together)
+    assert not np.delete(together, 5, axis=1).any()
+    return together[:, 5]
 
 
 def loss(kind: str, weights: np.ndarray, dense: np.ndarray, signs: np.ndarray, costs: np.ndarray) -> float:
@@ -45,6 +58,18 @@ def test_the_descent_finds_the_optimum(kind: str, bias: float, seed: int) -> Non
     weights = solve(kind, documents, signs, costs, bias)
     np.testing.assert_allclose(weights, best.x, atol=2e-4)
     assert loss(kind, weights, dense, signs, costs) <= best.fun * (1 + 1e-6)
+
+
+def test_problems_side_by_side_end_like_each_alone() -> None:
+    documents, _, _ = problem(4)
+    random = np.random.default_rng(5)
+    signs = np.where(random.random((37, LANES)) < [0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9], 1, -1).astype(np.float32)
+    costs = random.uniform(0.3, 3, size=(37, LANES)).astype(np.float32)
+    costs[random.random((37, LANES)) < 0.2] = 0
+    alone = [solve("squared_hinge", documents, signs[:, lane], costs[:, lane], 1.0) for lane in range(LANES)]
+    together = np.zeros((documents.shape[1] + 1, LANES), np.float32)
+    solver.squared_hinge(*rows_of(documents, 1.0), signs, costs, 1.0, 1e-7, 5000, 3, together)
+    np.testing.assert_allclose(together, np.stack(alone, axis=1), atol=1e-4)
 
 
 def test_two_documents_by_hand() -> None:
