@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from eclare_py.graph.edges import top_k_rows
-from eclare_py.rank.kernels import score_pairs
+from eclare_py.rank.kernels import mark_best, score_pairs
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking, as_csr
 
 OUTSIDE = -12.0  # least log path score: e^-12 is next to nothing, and no path that counts is below
@@ -47,10 +47,9 @@ class Candidates:
 
     def best(self, scores: FloatArray, count: int) -> IntArray:
         """Ascending positions of the pairs with the `count` best scores of each document, ties by label."""
-        rows = self.rows
-        order = np.lexsort((self.labels, -scores, rows))
-        place = np.arange(len(rows)) - self.indptr[rows]
-        return np.sort(order[place < count])
+        chosen = np.zeros(len(scores), dtype=bool)
+        mark_best(self.indptr, scores, count, chosen)
+        return np.flatnonzero(chosen)
 
     def select(self, pairs: IntArray) -> Candidates:
         """Some of the pairs, by ascending position."""

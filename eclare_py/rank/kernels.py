@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from eclare_py.index.selection import keep_best
 from eclare_py.kernel_flags import SUM_FLAGS
-from eclare_py.types import Csr, FloatArray, IntArray, as_csr
+from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, as_csr
 
 
 @njit(parallel=True, cache=True, fastmath=SUM_FLAGS)
@@ -119,3 +120,20 @@ def mutual_weights(graph: Csr) -> FloatArray:
         return np.zeros(graph.nnz, dtype=np.float32)
     place = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
     return np.sqrt(np.where(stored[place] == wanted, product.data[place], 0)).astype(np.float32)
+
+
+@njit(cache=True, nogil=True)
+def mark_best(indptr: IntArray, scores: FloatArray, count: int, chosen: BoolArray) -> None:
+    """Mark the `count` best of each document's pairs, of equal ones the first.
+
+    Args:
+        indptr: (B+1,) pairs of the documents.
+        scores: (P,) finite scores.
+        count: Pairs wanted of each.
+        chosen: (P,) False; receives True.
+    """
+    kept, ids = np.empty(count, np.float32), np.empty(count, np.int64)
+    for row in range(indptr.shape[0] - 1):
+        start, stop = indptr[row], indptr[row + 1]
+        for place in ids[: keep_best(scores[start:stop], np.arange(start, stop), kept, ids)]:
+            chosen[place] = True

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numba import njit
 
 from eclare_py.errors import TrainingError
+from eclare_py.prefetch import AHEAD, prefetch_row
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork
 from eclare_py.train.perceptron import Adam, Perceptron
-from eclare_py.types import BoolArray, FloatArray
+from eclare_py.types import BoolArray, FloatArray, IntArray
 
 # A flag that the held-out pairs (almost) never show must not become an input of a million where it shows up later.
 _LEAST_SCALE = np.float32(0.1)
@@ -81,6 +83,18 @@ def _row_sum(blocks: Iterator[FloatArray]) -> FloatArray:
     return total
 
 
+@njit(cache=True, nogil=True)
+def standardised(columns: FloatArray, rows: IntArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
+    """(columns[rows] - mean) / scale; rows that lie anywhere in memory are asked for some before."""
+    out = np.empty((rows.shape[0], columns.shape[1]), np.float32)
+    for i in range(rows.shape[0]):
+        if i + AHEAD < rows.shape[0]:
+            prefetch_row(columns, rows[i + AHEAD])
+        for k in range(columns.shape[1]):
+            out[i, k] = (columns[rows[i], k] - mean[k]) / scale[k]
+    return out
+
+
 def _descend(
     network: Perceptron, evidence: tuple[FloatArray, FloatArray, FloatArray], relevant: BoolArray,
     start: FloatArray | None, config: RankConfig, random: np.random.Generator, steps: int,
@@ -98,9 +112,7 @@ def _descend(
     adam, draws = Adam(len(network.values)), list(zip(pools, sizes, strict=True))
     for step in range(steps):
         drawn = np.concatenate([pool[random.integers(len(pool), size=size)] for pool, size in draws])
-        inputs = columns[drawn]
-        inputs -= mean
-        inputs /= scale
+        inputs = standardised(columns, drawn, mean, scale)
         with np.errstate(over="ignore", invalid="ignore"):  # told below
             loss = network.learn(inputs, targets, weights, None if start is None else start[drawn])
         if not np.isfinite(loss):

@@ -1,7 +1,8 @@
 """Two hidden ReLU layers and a logit, with gradients by hand.
 
 A step on a thousand pairs and some sixty units is a dozen small products. In torch most of its time went into calls;
-here it takes half of that, and as numpy lets other threads run, several networks can learn side by side.
+here it takes a third of that, and as neither numpy nor compiled code keeps other threads from running, several networks
+can learn side by side.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
+from numba import njit
 
 from eclare_py.types import FloatArray
 
@@ -61,11 +63,9 @@ class Perceptron:
         """
         w0, b0, w1, b1, w2, b2 = self.layers
         outer = x @ w0
-        outer += b0
-        np.maximum(outer, 0, out=outer)
+        _activate(outer, b0)
         inner = outer @ w1
-        inner += b1
-        np.maximum(inner, 0, out=inner)
+        _activate(inner, b1)
         logits = inner @ w2
         logits += b2
         if start is not None:
@@ -76,16 +76,34 @@ class Perceptron:
         np.matmul(slopes, inner, out=to_w2)
         to_b2[0] = slopes.sum()
         back = np.multiply.outer(slopes, w2)
-        back *= inner > 0
+        _gate(back, inner, to_b1)
         np.matmul(outer.T, back, out=to_w1)
-        back.sum(axis=0, out=to_b1)
         back = back @ w1.T
-        back *= outer > 0
+        _gate(back, outer, to_b0)
         np.matmul(x.T, back, out=to_w0)
-        back.sum(axis=0, out=to_b0)
         # log(1 + exp(-|z|)) + max(z, 0) - z t, which does not overflow
         losses = np.log1p(np.exp(-np.abs(logits))) + np.maximum(logits, 0) - logits * targets
         return float(weights @ losses)
+
+
+@njit(cache=True, nogil=True)
+def _activate(sums: FloatArray, bias: FloatArray) -> None:
+    """max(sums + bias, 0) in place; NaN stays."""
+    for i in range(sums.shape[0]):
+        for unit in range(sums.shape[1]):
+            value = sums[i, unit] + bias[unit]
+            sums[i, unit] = np.float32(0.0) if value <= 0 else value
+
+
+@njit(cache=True, nogil=True)
+def _gate(slopes: FloatArray, active: FloatArray, total: FloatArray) -> None:
+    """Slopes of units that are off become zero; `total` (h,) receives the sums of the others."""
+    total[:] = 0
+    for i in range(slopes.shape[0]):
+        for unit in range(slopes.shape[1]):
+            slope = slopes[i, unit] if active[i, unit] > 0 else np.float32(0.0)
+            slopes[i, unit] = slope
+            total[unit] += slope
 
 
 class Adam:
