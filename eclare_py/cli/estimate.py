@@ -45,9 +45,11 @@ _PER_INDEXED = 5.7e-9  # a dimension of a term of all texts
 _PER_SPLIT = 6e-9  # a dimension of a row on a level of balanced clustering
 _PER_ENCODED = 2.8e-9  # a dimension of a term of the documents, where batches are clustered
 _PER_RARE = 6.4e-5  # a rare label whose nearest are sought
-_PER_CHILD = 8.7e-8  # a word of a document, or of a document of a label, for each child it is told from
-_PER_CANDIDATES = 6.3e-3  # a held-out document: candidates and evidence, three times, and a ranking
-_PER_FUSION_STEP = 1.7e-3  # six fits
+# A word of a document, or of a document of a label, for each child it is told from; of so many documents. With more of
+# them the weights lie farther from the processor: from 45,000 to a million it goes as the root, and not on for ever.
+_PER_CHILD, _OF_DOCUMENTS, _FARTHEST = 8.7e-8, 300_000, 1.8
+_PER_CANDIDATES = 4e-3  # a held-out document: candidates and evidence, three times, and a ranking
+_PER_FUSION_STEP, _FUSION_FITS = 1e-3, 4  # two fits, and for each two of half the steps
 _WALL = 0.65  # of processor seconds, on two idle cores
 _PROBE = 0.033  # seconds of the work of `pace` at pace 1
 
@@ -190,8 +192,9 @@ def seconds_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
         above = np.log(max(counts.labels / recipe.linear.max_leaf, 2)) / np.log(recipe.index.branching)
         told_from = recipe.index.branching * above + recipe.linear.max_leaf / 2
         taught = (counts.documents + counts.pairs) / 2 * counts.words
-        seconds["linear"] = 2 * _PER_CHILD * taught * told_from
-    seconds["fusion"] = _PER_CANDIDATES * counts.held_out + _PER_FUSION_STEP * recipe.rank.steps * 6
+        farther = min((counts.documents / _OF_DOCUMENTS) ** 0.5, _FARTHEST)
+        seconds["linear"] = 2 * _PER_CHILD * farther * taught * told_from
+    seconds["fusion"] = _PER_CANDIDATES * counts.held_out + _PER_FUSION_STEP * recipe.rank.steps * _FUSION_FITS
     return seconds
 
 
