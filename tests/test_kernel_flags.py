@@ -10,6 +10,8 @@ from tests.tiny import python
 RUN = """
 import hashlib
 import numpy as np
+from eclare_py.linear.lanes import LANES
+from eclare_py.linear.squared_hinge import squared_hinge
 from eclare_py.model.bag_kernels import dot_rows, sum_rows, update_rows
 from eclare_py.model.pair_scores import pair_products
 from eclare_py.quantize import Rows, dot_row
@@ -43,10 +45,15 @@ note(table), note(accumulator)
 products = np.empty((rows, 11), np.float32)
 pair_products(vectors, table, random.integers(-1, terms, (rows, 11)), products)
 note(products)
-layers = Layers(floats(12, 8), floats(12), floats(12, 12), floats(12), floats(12), 0.25)
+layers = Layers(floats(7, 32), floats(32), floats(32, 32), floats(32), floats(32), 0.25)
 logits = np.empty(rows, np.float32)
-judge(layers, floats(rows, 9), np.int64(0), rows, 7, logits)
+judge(layers, floats(rows, 9), 0, rows, logits)
 note(logits)
+weights, signs = np.zeros((terms + 1, LANES), np.float32), np.sign(floats(rows, LANES))
+squares = np.array([1 + (values[a:b] ** 2).sum() for a, b in zip(indptr, indptr[1:])], np.float32)
+entries = (indptr[:-1], indptr[1:], indices.astype(np.int32), values)
+squared_hinge(*entries, squares, signs, np.abs(floats(rows, LANES)), 1.0, 0.1, 9, 3, weights)
+note(weights)
 print(done.hexdigest())
 """
 
