@@ -1,7 +1,4 @@
-"""The inner loops of eight problems of coordinate descent side by side, a number of each in one register.
-
-Compiled loops over arrays of eight do one number after the other, and write sums back after every step.
-"""
+"""The inner loops of eight problems of coordinate descent side by side, a number of each in one register."""
 
 from __future__ import annotations
 
@@ -12,43 +9,25 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-LANES = 8  # problems: float32 numbers of a register (AVX); other processors split or join them
-_FLOAT, _INT = ir.FloatType(), ir.IntType(32)
-_VECTOR, _INTS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
+from eclare_py.registers import INT, INTS, LANES, VECTOR, Building
 
 
-def _pointer(context: Any, builder: Any, signature: Any, arguments: Any, place: int) -> Any:
-    """Where the numbers of an array among the arguments begin."""
-    return context.make_array(signature.args[place])(context, builder, arguments[place]).data
-
-
-def _in_all_lanes(builder: Any, number: Any) -> Any:
-    undefined = ir.Constant(ir.VectorType(number.type, LANES), ir.Undefined)
-    return builder.shuffle_vector(
-        builder.insert_element(undefined, number, _INT(0)), undefined, ir.Constant(_INTS, [0] * LANES)
-    )
-
-
-class _Entries:
+class _Entries(Building):
     """Builds a loop over entries of sparse rows: their value in all lanes, and the weights of their column."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        super().__init__(context, builder, signature, arguments)
         self.builder = builder
-        self.columns, self.values, self.weights, own = (
-            _pointer(context, builder, signature, arguments, place) for place in (0, 1, 4, 5)
-        )
-        self.own = builder.bitcast(own, _VECTOR.as_pointer())
+        self.columns, self.values, self.weights, own = (self.array(place)[0] for place in (0, 1, 4, 5))
+        self.own = self.vector_at(own)
         self.begin, self.end = arguments[2:4]
-        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-        self.multiply_add = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
 
     def at(self, k: Any) -> tuple[Any, Any]:
         """Value of entry k in all lanes, and where the weights of its column lie."""
         builder = self.builder
         column = builder.zext(builder.load(builder.gep(self.columns, [k])), k.type)
-        place = builder.gep(self.weights, [builder.mul(column, k.type(LANES))])
-        value = _in_all_lanes(builder, builder.load(builder.gep(self.values, [k])))
-        return value, builder.bitcast(place, _VECTOR.as_pointer())
+        value = self.in_all_lanes(builder.load(builder.gep(self.values, [k])))
+        return value, self.vector_at(self.weights, builder.mul(column, k.type(LANES)))
 
 
 @intrinsic
@@ -73,7 +52,7 @@ def multiply_lanes(
         with cgutils.for_range_slice(builder, entries.begin, entries.end, entries.begin.type(1)) as (k, _):
             value, place = entries.at(k)
             weight = builder.load(place, align=4)
-            builder.store(builder.call(entries.multiply_add, [value, weight, builder.load(total)]), total)
+            builder.store(entries.multiply_add(value, weight, builder.load(total)), total)
         builder.store(builder.load(total), entries.own, align=4)
         return context.get_dummy_value()
 
@@ -89,7 +68,7 @@ def add_lanes(typingctx: Any, columns: Any, values: Any, begin: Any, end: Any, w
         step = builder.load(entries.own, align=4)
         with cgutils.for_range_slice(builder, entries.begin, entries.end, entries.begin.type(1)) as (k, _):
             value, place = entries.at(k)
-            added = builder.call(entries.multiply_add, [value, step, builder.load(place, align=4)])
+            added = entries.multiply_add(value, step, builder.load(place, align=4))
             builder.store(added, place, align=4)
         return context.get_dummy_value()
 
@@ -122,10 +101,10 @@ def move_lanes(
     """
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        own = Building(context, builder, signature, arguments)
+
         def vector_of(place: int, offset: Any = None) -> Any:
-            start = _pointer(context, builder, signature, arguments, place)
-            start = start if offset is None else builder.gep(start, [offset])
-            return builder.bitcast(start, _VECTOR.as_pointer())
+            return own.vector_at(own.array(place)[0], offset)
 
         def bits_of(lanes: Any) -> Any:
             return builder.zext(builder.bitcast(lanes, ir.IntType(LANES)), arguments[0].type)
@@ -135,10 +114,10 @@ def move_lanes(
         places = [vector_of(3), *(vector_of(i, offset) for i in (4, 5)), vector_of(6), vector_of(7, offset)]
         places += [vector_of(8), vector_of(9)]
         total, sign, half, limit, old, high, low = (builder.load(place, align=4) for place in places)
-        zero, one = ir.Constant(_VECTOR, [0.0] * LANES), ir.Constant(_VECTOR, [1.0] * LANES)
-        powers, none = ir.Constant(_INTS, [1 << lane for lane in range(LANES)]), ir.Constant(_INTS, [0] * LANES)
-        own = builder.and_(_in_all_lanes(builder, builder.trunc(bits, _INT)), powers)
-        looks = builder.icmp_unsigned("!=", own, none)
+        zero, one = ir.Constant(VECTOR, [0.0] * LANES), ir.Constant(VECTOR, [1.0] * LANES)
+        powers, none = ir.Constant(INTS, [1 << lane for lane in range(LANES)]), ir.Constant(INTS, [0] * LANES)
+        flags = builder.and_(own.in_all_lanes(builder.trunc(bits, INT)), powers)
+        looks = builder.icmp_unsigned("!=", flags, none)
         gradient = builder.fadd(builder.fsub(builder.fmul(sign, total), one), builder.fmul(half, old))
         at_zero = builder.fcmp_ordered("==", old, zero)
         aside = builder.and_(looks, builder.and_(at_zero, builder.fcmp_ordered(">", gradient, limit)))
@@ -148,7 +127,7 @@ def move_lanes(
         for place, known, order in ((places[5], high, ">"), (places[6], low, "<")):
             beyond = builder.and_(stays, builder.fcmp_ordered(order, projected, known))
             builder.store(builder.select(beyond, projected, known), place, align=4)
-        new = builder.fsub(old, builder.fdiv(gradient, builder.fadd(_in_all_lanes(builder, square), half)))
+        new = builder.fsub(old, builder.fdiv(gradient, builder.fadd(own.in_all_lanes(square), half)))
         new = builder.select(builder.fcmp_ordered(">", new, zero), new, zero)
         new = builder.select(stays, new, old)
         builder.store(new, places[4], align=4)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from eclare_py.linear.lanes import LANES
 from eclare_py.linear.logistic import logistic
 from eclare_py.linear.squared_hinge import squared_hinge
+from eclare_py.registers import LANES
 from eclare_py.types import FloatArray, IntArray
 
 SQUARED_HINGE, LOGISTIC = 0, 1

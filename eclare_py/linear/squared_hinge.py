@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from eclare_py.linear.lanes import LANES, add_lanes, move_lanes, multiply_lanes
+from eclare_py.linear.lanes import add_lanes, move_lanes, multiply_lanes
 from eclare_py.linear.visiting import seeded, shuffle
+from eclare_py.registers import LANES
 from eclare_py.types import FloatArray, IntArray
 
 _ALL = (1 << LANES) - 1  # bits of the problems

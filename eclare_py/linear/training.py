@@ -15,9 +15,9 @@ from eclare_py.linear import solver
 from eclare_py.linear.chunks import Chunks
 from eclare_py.linear.config import LinearConfig
 from eclare_py.linear.hierarchy import levels_of
-from eclare_py.linear.lanes import LANES
 from eclare_py.linear.model import LinearRanker
 from eclare_py.quantize import coarse
+from eclare_py.registers import LANES
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 _TASK = 2e7  # products of one task; a node above this is shared between threads

@@ -9,10 +9,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-ROWS, UNITS = 4, 16  # of a tile
-_LANES = 8  # float32 numbers of a register (AVX); other processors split or join them
-_FLOAT, _INT = ir.FloatType(), ir.IntType(32)
-_VECTOR = ir.VectorType(_FLOAT, _LANES)
+from eclare_py.registers import LANES, VECTOR, Building
+
+ROWS, UNITS = 4, 2 * LANES  # of a tile
 
 
 @intrinsic
@@ -21,9 +20,7 @@ def relu_tile(
 ) -> Any:  # fmt: skip
     """out[i, unit : unit + 16] = relu(x[first + i, :f] @ weights[:, unit : unit + 16] + bias), i = 0..3.
 
-    Compiled loops over arrays write sums back after every step, since they can't know where arrays overlap; written
-    for registers the layer runs at several times the pace. A row is added up in the order of its inputs, whatever rows
-    are beside it.
+    A row is added up in the order of its inputs, whatever rows are beside it.
 
     Args:
         typingctx: Of numba.
@@ -37,47 +34,33 @@ def relu_tile(
     """
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        def array_of(place: int) -> tuple[Any, list[Any]]:
-            array = context.make_array(signature.args[place])(context, builder, arguments[place])
-            return array.data, cgutils.unpack_tuple(builder, array.shape)
-
-        def vector_at(pointer: Any, offset: Any) -> Any:
-            return builder.bitcast(builder.gep(pointer, [offset]), _VECTOR.as_pointer())
-
+        own = Building(context, builder, signature, arguments)
         (inputs, (_, stride)), (factors, (n_inputs, width)), (bases, _), (results, (_, pitch)) = map(
-            array_of, (0, 3, 4, 6)
+            own.array, (0, 3, 4, 6)
         )
         first, last, unit = arguments[1], arguments[2], arguments[5]
-        places = [builder.add(unit, unit.type(lane)) for lane in range(0, UNITS, _LANES)]
+        places = [builder.add(unit, unit.type(lane)) for lane in range(0, UNITS, LANES)]
+        starts = [builder.load(own.vector_at(bases, place), align=4) for place in places]
         rows = []
         for i in range(ROWS):
             row = builder.add(first, first.type(i))
             row = builder.select(builder.icmp_signed("<", row, last), row, last)
             rows.append(builder.gep(inputs, [builder.mul(row, stride)]))
-        sums = [[cgutils.alloca_once(builder, _VECTOR) for _ in places] for _ in rows]
-        starts = [builder.load(vector_at(bases, place), align=4) for place in places]
-        for row_sums in sums:
-            for start, total in zip(starts, row_sums, strict=True):
-                builder.store(start, total)
-        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-        multiply_add = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{_LANES}f32")
-        same, undefined = ir.Constant(ir.VectorType(_INT, _LANES), [0] * _LANES), ir.Constant(_VECTOR, ir.Undefined)
+        sums = [[cgutils.alloca_once_value(builder, start) for start in starts] for _ in rows]
         with cgutils.for_range(builder, n_inputs) as loop:
             line = builder.mul(loop.index, width)
-            weight = [builder.load(vector_at(factors, builder.add(line, place)), align=4) for place in places]
+            weight = [builder.load(own.vector_at(factors, builder.add(line, place)), align=4) for place in places]
             for row, row_sums in zip(rows, sums, strict=True):
-                value = builder.load(builder.gep(row, [loop.index]))
-                spread = builder.insert_element(undefined, value, _INT(0))
-                spread = builder.shuffle_vector(spread, undefined, same)
+                value = own.in_all_lanes(builder.load(builder.gep(row, [loop.index])))
                 for one, total in zip(weight, row_sums, strict=True):
-                    builder.store(builder.call(multiply_add, [spread, one, builder.load(total)]), total)
-        zero = ir.Constant(_VECTOR, [0.0] * _LANES)
+                    builder.store(own.multiply_add(value, one, builder.load(total)), total)
+        zero = ir.Constant(VECTOR, [0.0] * LANES)
         for i, row_sums in enumerate(sums):
             for place, total in zip(places, row_sums, strict=True):
                 value = builder.load(total)
                 value = builder.select(builder.fcmp_ordered(">", value, zero), value, zero)
                 offset = builder.add(builder.mul(pitch.type(i), pitch), place)
-                builder.store(value, vector_at(results, offset), align=4)
+                builder.store(value, own.vector_at(results, offset), align=4)
         return context.get_dummy_value()
 
     return types.void(x, types.intp, types.intp, weights, bias, types.intp, out), build

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 from eclare_py.linear import solver
-from eclare_py.linear.lanes import LANES
+from eclare_py.registers import LANES
 from eclare_py.types import Csr, as_csr
 
 
