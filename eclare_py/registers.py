@@ -20,26 +20,27 @@ class Building:
     """What an intrinsic builds with: numba's context and builder, and the arguments of the call."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        self._context, self._builder, self._kinds, self._arguments = context, builder, signature.args, arguments
+        self.builder, self.arguments = builder, arguments
+        self._context, self._kinds = context, signature.args
 
     def array(self, place: int) -> tuple[Any, list[Any]]:
         """Where the numbers of the array begin that is argument number `place`, and its shape."""
-        array = self._context.make_array(self._kinds[place])(self._context, self._builder, self._arguments[place])
-        return array.data, cgutils.unpack_tuple(self._builder, array.shape)
+        array = self._context.make_array(self._kinds[place])(self._context, self.builder, self.arguments[place])
+        return array.data, cgutils.unpack_tuple(self.builder, array.shape)
 
     def vector_at(self, start: Any, offset: Any = None) -> Any:
         """The eight numbers that begin at `start`, or so many numbers behind it."""
-        start = start if offset is None else self._builder.gep(start, [offset])
-        return self._builder.bitcast(start, VECTOR.as_pointer())
+        start = start if offset is None else self.builder.gep(start, [offset])
+        return self.builder.bitcast(start, VECTOR.as_pointer())
 
     def in_all_lanes(self, number: Any) -> Any:
         """A number eight times."""
         undefined = ir.Constant(ir.VectorType(number.type, LANES), ir.Undefined)
-        first = self._builder.insert_element(undefined, number, INT(0))
-        return self._builder.shuffle_vector(first, undefined, ir.Constant(INTS, [0] * LANES))
+        first = self.builder.insert_element(undefined, number, INT(0))
+        return self.builder.shuffle_vector(first, undefined, ir.Constant(INTS, [0] * LANES))
 
     def multiply_add(self, one: Any, other: Any, total: Any) -> Any:
-        """One * other + total, in one rounding where the processor can."""
+        """The sum of `total` and the product of the others, in one rounding where the processor can."""
         kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
-        function = cgutils.get_or_insert_function(self._builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
-        return self._builder.call(function, [one, other, total])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
+        return self.builder.call(function, [one, other, total])

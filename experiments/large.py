@@ -37,6 +37,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line has i
 MB = 1e6
 _STATUS = re.compile(r"^(VmRSS|RssAnon):\s+(\d+) kB$", re.MULTILINE)
 _ALSO = {"graph": "graph", "documents": "network"}  # parts of a stage that begin with a note of this name
+_ANSWERS = "answers"  # after the training: no part of its time
 # What `inspect` calls the stages; what is done again after the fusion counts where it was done first.
 _STAGE_OF = {
     "load": "start", "prepare": "prepare", "surrogate": "network", "ranker": "network", "index": "index",
@@ -88,7 +89,8 @@ class StageMeter(threading.Thread):
     def figures(self) -> dict[str, Any]:
         """All that is known."""
         done = [stage for stage in self.stages if "seconds" in stage]
-        total = {name: round(sum(stage[name] for stage in done), 1) for name in ("seconds", "cpu_seconds")}
+        training = [stage for stage in done if stage["stage"] != _ANSWERS]
+        total = {name: round(sum(stage[name] for stage in training), 1) for name in ("seconds", "cpu_seconds")}
         peaks = {name: max(stage[name] for stage in self.stages) for name in ("peak_mb", "anonymous_peak_mb")}
         return {**self.facts, **total, **peaks, "stages": done}
 
@@ -161,7 +163,7 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
                 meter.begin("save")
                 classifier.save(options.out)
             if options.answers:
-                meter.begin("answers")
+                meter.begin(_ANSWERS)
                 meter.facts |= answered(classifier, data, options.answers)
     meter.close()
     meter.facts["load_average"] = [round(one, 1) for one in os.getloadavg()]

@@ -10,12 +10,12 @@ from tests.tiny import python
 RUN = """
 import hashlib
 import numpy as np
-from eclare_py.registers import LANES
 from eclare_py.linear.squared_hinge import squared_hinge
 from eclare_py.model.bag_kernels import dot_rows, sum_rows, update_rows
 from eclare_py.model.pair_scores import pair_products
 from eclare_py.quantize import Rows, dot_row
 from eclare_py.rank.layers import Layers, judge
+from eclare_py.registers import LANES
 
 random, done = np.random.default_rng(0), hashlib.sha256()
 

@@ -17,7 +17,6 @@ class _Entries(Building):
 
     def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
         super().__init__(context, builder, signature, arguments)
-        self.builder = builder
         self.columns, self.values, self.weights, own = (self.array(place)[0] for place in (0, 1, 4, 5))
         self.own = self.vector_at(own)
         self.begin, self.end = arguments[2:4]

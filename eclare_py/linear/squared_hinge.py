@@ -54,26 +54,17 @@ def _begin(costs: FloatArray) -> _Descent:
 
 @njit(cache=True, nogil=True)
 def _pass_over(
-    order: IntArray, size: int, live: int, shrunken: int, descent: _Descent, begins: IntArray, ends: IntArray,
-    columns: np.ndarray, values: FloatArray, squares: FloatArray, signs: FloatArray, bias: float, weights: FloatArray,
-) -> tuple[int, int]:  # fmt: skip
-    """Visit the first `size` documents of an order; those that no problem looks at any more go to its end.
-
-    Returns:
-        Number of the others, and bits of the problems that have set documents aside.
-    """
+    order: IntArray, live: int, descent: _Descent, begins: IntArray, ends: IntArray, columns: np.ndarray,
+    values: FloatArray, squares: FloatArray, signs: FloatArray, bias: float, weights: FloatArray,
+) -> int:  # fmt: skip
+    """Visit all documents that a problem looks at; returns bits of the problems that have set some aside."""
     highest, lowest, last = descent.highest, descent.lowest, weights.shape[0] - 1
     totals, steps = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
-    highest[:], lowest[:] = -np.inf, np.inf
-    s = 0
-    while s < size:
-        i = order[s]
+    highest[:], lowest[:], shrunken = -np.inf, np.inf, 0
+    for i in order:
         bits = descent.active[i] & live
         if not bits:
-            size -= 1
-            order[s], order[size] = order[size], i
             continue
-        s += 1
         for lane in range(LANES):
             totals[lane] = weights[last, lane] * bias
         multiply_lanes(columns, values, begins[i], ends[i], weights, totals)
@@ -88,7 +79,7 @@ def _pass_over(
             for lane in range(LANES):
                 weights[last, lane] += steps[lane] * bias
             add_lanes(columns, values, begins[i], ends[i], weights, steps)
-    return size, shrunken
+    return shrunken
 
 
 @njit(cache=True, nogil=True)
@@ -118,7 +109,8 @@ def squared_hinge(
     """min_w |w|^2 / 2 + sum_i C_i max(0, 1 - y_i <w, x_i>)^2 (Hsieh et al., ICML 2008, Algorithm 3 with shrinking).
 
     Eight problems on the same documents at a time: a document is read once for all that have not set it aside, and
-    their weights of a feature lie side by side. Every problem has its own limits and ends on its own.
+    their weights of a feature lie side by side. Every problem has its own limits and ends on its own: its weights are
+    the same to the bit whatever is beside it.
 
     Args:
         begins: (n,) where the entries of each document begin.
@@ -136,15 +128,13 @@ def squared_hinge(
     """
     n = signs.shape[0]
     descent, order, state = _begin(costs), np.arange(n), seeded(seed)
-    live, shrunken, size = _ALL, 0, n
+    live, shrunken = _ALL, 0
     for _ in range(rounds):
-        shuffle(order, size, state)
-        size, shrunken = _pass_over(
-            order, size, live, shrunken, descent, begins, ends, columns, values, squares, signs, np.float32(bias),
-            weights,
-        )  # fmt: skip
+        shuffle(order, n, state)  # all of them, so that no problem's order depends on what the others set aside
+        shrunken |= _pass_over(
+            order, live, descent, begins, ends, columns, values, squares, signs, np.float32(bias), weights
+        )
         live, again = _look_back(tolerance, live, shrunken, descent)
         if not live:
             break
-        if again:
-            shrunken, size = shrunken & ~again, n
+        shrunken &= ~again

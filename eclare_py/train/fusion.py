@@ -84,7 +84,7 @@ def _row_sum(blocks: Iterator[FloatArray]) -> FloatArray:
 
 
 @njit(cache=True, nogil=True)
-def standardised(columns: FloatArray, rows: IntArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
+def _standardised(columns: FloatArray, rows: IntArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
     """(columns[rows] - mean) / scale; rows that lie anywhere in memory are asked for some before."""
     out = np.empty((rows.shape[0], columns.shape[1]), np.float32)
     for i in range(rows.shape[0]):
@@ -112,7 +112,7 @@ def _descend(
     adam, draws = Adam(len(network.values)), list(zip(pools, sizes, strict=True))
     for step in range(steps):
         drawn = np.concatenate([pool[random.integers(len(pool), size=size)] for pool, size in draws])
-        inputs = standardised(columns, drawn, mean, scale)
+        inputs = _standardised(columns, drawn, mean, scale)
         with np.errstate(over="ignore", invalid="ignore"):  # told below
             loss = network.learn(inputs, targets, weights, None if start is None else start[drawn])
         if not np.isfinite(loss):

@@ -7,6 +7,8 @@ import pytest
 from scipy.optimize import minimize
 
 from eclare_py.linear import solver
+from eclare_py.linear.logistic import logistic
+from eclare_py.linear.squared_hinge import squared_hinge
 from eclare_py.registers import LANES
 from eclare_py.types import Csr, as_csr
 
@@ -32,12 +34,12 @@ def solve(kind: str, documents: Csr, signs: np.ndarray, costs: np.ndarray, bias:
     arrays = rows_of(documents, bias)
     if kind == "logistic":
         weights = np.zeros(documents.shape[1] + 1)
-        solver.logistic(*arrays, signs, costs, bias, 1e-7, 5000, 3, weights)
+        logistic(*arrays, signs, costs, bias, 1e-7, 5000, 3, weights)
         return weights
     together = np.zeros((documents.shape[1] + 1, LANES), np.float32)
     among = np.zeros((2, len(signs), LANES), np.float32)  # signs and costs of eight problems, seven of them empty
     among[:, :, 5] = signs, costs
-    solver.squared_hinge(*arrays, *among, bias, 1e-7, 5000, 3, together)
+    squared_hinge(*arrays, *among, bias, 1e-7, 5000, 3, together)
     assert not np.delete(together, 5, axis=1).any()
     return together[:, 5]
 
@@ -68,8 +70,8 @@ def test_problems_side_by_side_end_like_each_alone() -> None:
     costs[random.random((37, LANES)) < 0.2] = 0
     alone = [solve("squared_hinge", documents, signs[:, lane], costs[:, lane], 1.0) for lane in range(LANES)]
     together = np.zeros((documents.shape[1] + 1, LANES), np.float32)
-    solver.squared_hinge(*rows_of(documents, 1.0), signs, costs, 1.0, 1e-7, 5000, 3, together)
-    np.testing.assert_allclose(together, np.stack(alone, axis=1), atol=1e-4)
+    squared_hinge(*rows_of(documents, 1.0), signs, costs, 1.0, 1e-7, 5000, 3, together)
+    np.testing.assert_array_equal(together, np.stack(alone, axis=1))
 
 
 def test_two_documents_by_hand() -> None:
