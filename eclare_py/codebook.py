@@ -8,19 +8,24 @@ trained table are alike). The scale of a row is the one that fits it best to its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from llvmlite import ir
+from numba import njit, prange, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from eclare_py.kernel_flags import SUM_FLAGS
 from eclare_py.quantize import significant, with_zero_rows
+from eclare_py.registers import Building
 from eclare_py.types import FloatArray
 
 GROUP = 4  # numbers behind one byte
 _PATTERNS = 256
+_AT_ONCE = 8  # groups summed together
 _SAMPLE = 100_000  # groups that the codebook is fitted on
 _ROUNDS = 15
 _SCALE_BITS = 11  # as many as half precision has: two bytes on disk
@@ -155,7 +160,7 @@ def _nearest(groups: FloatArray, patterns: FloatArray) -> npt.NDArray[np.uint8]:
     return found
 
 
-@njit(parallel=True, cache=True, nogil=True, fastmath=SUM_FLAGS)
+@njit(parallel=True, cache=True, nogil=True)
 def _sum_many(
     indptr: np.ndarray, indices: np.ndarray, values: FloatArray, codes: npt.NDArray[np.uint8], scale: FloatArray,
     patterns: FloatArray, out: FloatArray,
@@ -164,19 +169,57 @@ def _sum_many(
         _sum_row(indptr[row], indptr[row + 1], indices, values, codes, scale, patterns, out[row])
 
 
-@njit(cache=True, nogil=True, fastmath=SUM_FLAGS)
+@njit(cache=True, nogil=True)
 def _sum_row(
     start: int, stop: int, indices: np.ndarray, values: FloatArray, codes: npt.NDArray[np.uint8], scale: FloatArray,
     patterns: FloatArray, out: FloatArray,
 ) -> None:  # fmt: skip
-    out[:] = 0.0
+    scaled = np.empty(stop - start, np.float32)
     for entry in range(start, stop):
-        term = indices[entry]
-        value = values[entry] * scale[term]
-        for k in range(codes.shape[1]):
-            pattern = patterns[codes[term, k]]
-            for j in range(GROUP):
-                out[GROUP * k + j] += value * pattern[j]
+        scaled[entry - start] = values[entry] * scale[indices[entry]]
+    whole = codes.shape[1] - codes.shape[1] % _AT_ONCE
+    for first in range(0, whole, _AT_ONCE):
+        _sum_some(indices, start, scaled, codes, patterns, first, out)
+    for first in range(whole, codes.shape[1]):
+        _sum_one(indices, start, scaled, codes, patterns, first, out)
+
+
+def _summing(count: int) -> Callable[..., None]:
+    """The inner loop: `count` groups of all rows, whose sums stay in registers."""
+
+    @intrinsic
+    def sum_patterns(
+        typingctx: Any, indices: Any, start: Any, values: Any, codes: Any, patterns: Any, first: Any, out: Any
+    ) -> Any:  # fmt: skip
+        """out[4 k + j] = sum_i values[i] * patterns[codes[indices[start + i], k], j], first <= k < first + count."""
+
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            own = Building(context, builder, signature, arguments)
+            (rows, _), (factors, (n,)), (numbers, (_, width)), (table, _), (target, _) = map(own.array, (0, 2, 3, 4, 6))
+            start, first = arguments[1], arguments[5]
+            four = ir.VectorType(ir.FloatType(), GROUP)
+            sums = [cgutils.alloca_once_value(builder, ir.Constant(four, [0.0] * GROUP)) for _ in range(count)]
+            with cgutils.for_range(builder, n) as loop:
+                row = builder.load(builder.gep(rows, [builder.add(start, loop.index)]))
+                row = row if row.type == n.type else builder.sext(row, n.type)
+                line = builder.gep(numbers, [builder.add(builder.mul(row, width), first)])
+                value = own.in_all_lanes(builder.load(builder.gep(factors, [loop.index])), GROUP)
+                for k, total in enumerate(sums):
+                    number = builder.zext(builder.load(builder.gep(line, [n.type(k)])), n.type)
+                    place = builder.gep(table, [builder.mul(number, n.type(GROUP))])
+                    pattern = builder.load(builder.bitcast(place, four.as_pointer()), align=4)
+                    builder.store(own.multiply_add(value, pattern, builder.load(total)), total)
+            for k, total in enumerate(sums):
+                place = builder.gep(target, [builder.mul(builder.add(first, first.type(k)), first.type(GROUP))])
+                builder.store(builder.load(total), builder.bitcast(place, four.as_pointer()), align=4)
+            return context.get_dummy_value()
+
+        return types.void(indices, types.intp, values, codes, patterns, types.intp, out), build
+
+    return cast("Callable[..., None]", sum_patterns)
+
+
+_sum_some, _sum_one = _summing(_AT_ONCE), _summing(1)
 
 
 def sum_groups(

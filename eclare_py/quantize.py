@@ -19,6 +19,7 @@ from eclare_py.kernel_flags import SUM_FLAGS
 from eclare_py.types import Csr, FloatArray
 
 _LARGEST = {8: np.float32(127), 4: np.float32(7)}  # code by bits
+NIBBLES = 64  # codes of 4 bits that are packed together
 _KEPT_BITS = 16
 _COARSE_BITS = 5
 _MOST = 1e36  # of a scale: the largest code times it is still a number
@@ -29,11 +30,11 @@ class Rows(NamedTuple):
     """A matrix (n, d) as compiled code reads it.
 
     Attributes:
-        values: (n, d) int8 codes, or float32 values.
+        values: (n, d) float32 values or int8 codes, or codes two to a byte as `in_nibbles` packs them.
         scale: (n,) factor of each row; ones for float32 values.
     """
 
-    values: npt.NDArray[np.int8] | FloatArray
+    values: npt.NDArray[Any]
     scale: FloatArray
 
     def dense(self, rows: npt.NDArray[np.integer] | slice = slice(None)) -> FloatArray:
@@ -79,6 +80,23 @@ def codes_of(matrix: FloatArray) -> Rows:
             return quantize(matrix)
         small.values[rows], small.scale[rows] = part
     return small
+
+
+def in_nibbles(rows: Rows) -> Rows:
+    """Codes of 4 bits for compiled code, two to a byte: of each 64 the first 32 in the lower halves, plus 8 all.
+
+    Raises:
+        ValueError: A code needs more bits.
+    """
+    n, d = rows.values.shape
+    if np.abs(rows.values).max(initial=0) > _LARGEST[4]:
+        raise ValueError("codes of more than 4 bits do not go two to a byte")
+    packed = np.empty((n, -(-d // NIBBLES) * NIBBLES // 2), dtype=np.uint8)
+    for some in _blocks(packed):
+        codes = np.pad(rows.values[some] + np.int8(8), ((0, 0), (0, -d % NIBBLES))).astype(np.uint8)
+        halves = codes.reshape(len(codes), -1, 2, NIBBLES // 2)
+        packed[some] = (halves[:, :, 0] | halves[:, :, 1] << 4).reshape(len(codes), -1)
+    return Rows(packed, rows.scale)
 
 
 def _blocks(matrix: FloatArray) -> Iterator[slice]:

@@ -33,14 +33,15 @@ class Building:
         start = start if offset is None else self.builder.gep(start, [offset])
         return self.builder.bitcast(start, VECTOR.as_pointer())
 
-    def in_all_lanes(self, number: Any) -> Any:
-        """A number eight times."""
-        undefined = ir.Constant(ir.VectorType(number.type, LANES), ir.Undefined)
+    def in_all_lanes(self, number: Any, lanes: int = LANES) -> Any:
+        """A number eight times, or as often as said."""
+        undefined = ir.Constant(ir.VectorType(number.type, lanes), ir.Undefined)
         first = self.builder.insert_element(undefined, number, INT(0))
-        return self.builder.shuffle_vector(first, undefined, ir.Constant(INTS, [0] * LANES))
+        return self.builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(INT, lanes), [0] * lanes))
 
     def multiply_add(self, one: Any, other: Any, total: Any) -> Any:
         """The sum of `total` and the product of the others, in one rounding where the processor can."""
-        kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
-        function = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
+        kind = ir.FunctionType(total.type, [total.type] * 3)
+        name = f"llvm.fmuladd.v{total.type.count}f32"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         return self.builder.call(function, [one, other, total])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eclare_py.index.beam import beam_search, candidates, exact_search, labels_scored, search, search_counted
+from eclare_py.index.beam import alike, beam_search, candidates, exact_search, labels_scored, search, search_counted
 from eclare_py.index.clustering import balanced_kmeans
 from eclare_py.index.config import IndexConfig, LatencyConfig
 from eclare_py.index.gated import GATES, gate_scores, gated_search, top_clusters
@@ -15,6 +15,7 @@ __all__ = [
     "IndexConfig",
     "LatencyConfig",
     "LabelTree",
+    "alike",
     "balanced_kmeans",
     "beam_search",
     "build_tree",

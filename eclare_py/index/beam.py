@@ -7,12 +7,13 @@ import numpy as np
 from eclare_py.errors import UsageError
 from eclare_py.index import kernels, selection
 from eclare_py.index.gated import GATES, gated_beam, gated_search
-from eclare_py.index.together import descend_rows
+from eclare_py.index.multiplicands import Multiplicands
 from eclare_py.index.tree import SUMS, LabelTree
 from eclare_py.quantize import Rows, plain
 from eclare_py.types import FloatArray, IntArray, Ranking
 
 _BLOCK_CELLS = 1 << 24  # scores held at once by exact_search (64 MiB)
+_COARSE, _BLOCK_ROWS = 1024, 4096  # most nodes that `alike` looks at (of a tree of more than one level), and documents
 
 
 def beam_search(tree: LabelTree, x: FloatArray, *, beam: int, quantized: bool = False) -> tuple[IntArray, FloatArray]:
@@ -27,7 +28,7 @@ def beam_search(tree: LabelTree, x: FloatArray, *, beam: int, quantized: bool = 
         tree: The index.
         x: (B, d) documents.
         beam: Nodes kept on each level.
-        quantized: Take the routers by their int8 codes.
+        quantized: Take the routers by their codes, and the documents by finer ones.
 
     Returns:
         Leaves (B, b) and path scores (B, b), b = min(beam, C), score descending, ties by leaf id ascending.
@@ -50,11 +51,24 @@ def _beam(tree: LabelTree, x: FloatArray, beam: int, *, quantized: bool, ordered
     scores = np.empty((len(x), beam), dtype=np.float32)
     routers = tree.router_codes if quantized else plain(tree.routers)
     arrays = (tree.level_ptr, tree.child_ptr, routers, tree.bias, SUMS.index(tree.score))
-    if len(x) == 1:
-        kernels.descend(*arrays, x[0], beam, ordered, leaves[0], scores[0])
-    else:
-        descend_rows(*arrays, x, beam, ordered, leaves, scores)
+    kernels.descend(*arrays, Multiplicands.of(x, routers), beam, ordered, leaves, scores)
     return leaves, scores
+
+
+def alike(tree: LabelTree, x: FloatArray) -> IntArray:
+    """(B,) the numbers of (B, d) documents in an order that has those side by side which find the same labels.
+
+    They are ordered by the node they fit best on the last level of at most a thousand nodes. A search takes documents
+    as they come; what one has read is still at hand for the next.
+    """
+    level = max(0, int(np.searchsorted(np.diff(tree.level_ptr), _COARSE, side="right")) - 1)
+    routers, bias = tree.router(level)
+    nodes = np.empty(len(x), dtype=np.int64)
+    for start in range(0, len(x), _BLOCK_ROWS):
+        products = x[start : start + _BLOCK_ROWS] @ routers.T
+        products += bias
+        products.argmax(axis=1, out=nodes[start : start + _BLOCK_ROWS])
+    return np.argsort(nodes, kind="stable")
 
 
 def labels_scored(tree: LabelTree, leaves: IntArray) -> IntArray:
@@ -136,8 +150,9 @@ def search_counted(
         return ranking, np.full(len(x), tree.n_labels, dtype=np.int64)
     leaves, _ = _beam(tree, x, beam, quantized=codes is not None, ordered=False)
     ranking = Ranking.empty(len(x), k)
-    arrays = (tree.leaf_ptr, tree.label_order, plain(vectors) if codes is None else codes, bias)
-    return ranking, kernels.rank_leaves(leaves, *arrays, x, ranking.indices, ranking.scores)
+    rows = plain(vectors) if codes is None else codes
+    arrays = (tree.leaf_ptr, tree.label_order, rows, bias, Multiplicands.of(x, rows))
+    return ranking, kernels.rank_leaves(leaves, *arrays, ranking.indices, ranking.scores)
 
 
 def exact_search(x: FloatArray, *, label_vectors: FloatArray, label_bias: FloatArray, k: int) -> Ranking:

@@ -125,9 +125,30 @@ def keep_best(scores: FloatArray, ids: IntArray, kept_scores: FloatArray, kept_i
 
 @njit(cache=True, nogil=True)
 def sort_best(scores: FloatArray, ids: IntArray, size: int) -> None:
-    """Sort the first `size` items in place: best first, ties by id ascending."""
-    held_scores, held_ids = np.empty(size, scores.dtype), np.empty(size, ids.dtype)
+    """Sort the first `size` items in place: best first, ties by id ascending.
+
+    The bits of floats, read as integers, are in the order of the floats where these are positive, and turned around
+    where they are not; with the id below them they are sorted as one number.
+
+    Args:
+        scores: (n,) float32, none NaN.
+        ids: (n,) items from 0 to 2^32 - 1.
+        size: Items to sort.
+    """
+    keys = np.empty(size, np.int64)
     for i in range(size):
-        offer(held_scores, held_ids, i, scores[i], ids[i])
-    drain(held_scores, held_ids, size)
-    scores[:size], ids[:size] = held_scores, held_ids
+        scores[i] += np.float32(0.0)  # -0 is no less than 0
+    bits = scores.view(np.int32)
+    for i in range(size):
+        keys[i] = (~_turned(bits[i]) << 32) | ids[i]
+    keys.sort()
+    for i in range(size):
+        ids[i] = keys[i] & 0xFFFFFFFF
+        bits[i] = np.int32(_turned(~(keys[i] >> 32)))
+
+
+@njit(cache=True, nogil=True)
+def _turned(bits: int) -> np.int64:
+    """The bits of a float as a number in the order of the floats, and back."""
+    wide = np.int64(bits)
+    return wide ^ ((wide >> 63) & 0x7FFFFFFF)

@@ -16,7 +16,7 @@ from eclare_py.index.gated import GATES
 from eclare_py.index.latency import frequency_order, pointers_of, starts_of
 from eclare_py.index.routing import centroid_routers
 from eclare_py.index.tree_checks import check_tree
-from eclare_py.quantize import Rows, codes_of
+from eclare_py.quantize import Rows, codes_of, in_nibbles
 from eclare_py.storage import State
 from eclare_py.types import FloatArray, IntArray
 
@@ -85,8 +85,9 @@ class LabelTree:
 
     @cached_property
     def router_codes(self) -> Rows:
-        """Routers by their int8 codes."""
-        return codes_of(self.routers)
+        """Routers by their codes: two to a byte where 4 bits are enough, else int8."""
+        codes = codes_of(self.routers)
+        return in_nibbles(codes) if np.abs(codes.values).max(initial=0) <= 7 else codes
 
     def level_size(self, level: int) -> int:
         """Number of nodes C_t of a level; negative levels count from the leaves."""

@@ -10,9 +10,10 @@ from numba import njit
 from eclare_py.prefetch import AHEAD, prefetch, prefetch_row
 from eclare_py.quantize import dot_row
 from eclare_py.rank.arrays import Documents, LabelArrays, Limits
+from eclare_py.rank.buckets import Buckets, buckets_of, sum_of_matches
 from eclare_py.rank.candidates import OUTSIDE
 from eclare_py.rank.evidence import FIRST_COLUMNS, LINEAR_COLUMNS, VOTE_COLUMNS
-from eclare_py.rank.tables import empty_table, marked, marks_of, settle, slot_of
+from eclare_py.rank.tables import empty_table, settle, slot_of
 from eclare_py.rank.votes import LEAST_VOTE
 from eclare_py.types import FloatArray, IntArray
 
@@ -20,12 +21,10 @@ _FIRST, _LINEAR, _VOTES = len(FIRST_COLUMNS), len(LINEAR_COLUMNS), len(VOTE_COLU
 
 
 class Text(NamedTuple):
-    """One document: vector (d,), its TF-IDF terms in a table with their values, and its neighbours' labels likewise."""
+    """One document: vector (d,), a table of its TF-IDF terms, and its neighbours' labels in another."""
 
     x: FloatArray
-    marks: np.ndarray
-    terms: np.ndarray
-    values: FloatArray
+    terms: Buckets
     voted: np.ndarray
     shares: FloatArray
     nearest: FloatArray
@@ -44,11 +43,7 @@ class Pairs(NamedTuple):
 def read(row: int, documents: Documents) -> Text:
     """One document with its tables."""
     begin, end = documents.term_ptr[row], documents.term_ptr[row + 1]
-    terms = empty_table(2 * (end - begin))
-    values = np.empty(terms.shape[0], np.float32)
-    for k in range(begin, end):
-        slot = slot_of(terms, documents.terms[k])
-        terms[slot], values[slot] = documents.terms[k], documents.values[k]
+    terms = buckets_of(documents.terms[begin:end], documents.values[begin:end])
     found = documents.voted[row]
     voted, top = empty_table(2 * found.shape[0]), np.float32(0.0)
     shares, nearest = np.zeros(voted.shape[0], np.float32), np.zeros(voted.shape[0], np.float32)
@@ -57,26 +52,13 @@ def read(row: int, documents: Documents) -> Text:
             slot = slot_of(voted, found[j])
             voted[slot], shares[slot], nearest[slot] = found[j], documents.shares[row, j], documents.nearest[row, j]
             top = max(top, documents.nearest[row, j])
-    marks = marks_of(documents.terms[begin:end])
-    return Text(documents.vectors[row], marks, terms, values, voted, shares, nearest, top)
+    return Text(documents.vectors[row], terms, voted, shares, nearest, top)
 
 
 @njit(cache=True, nogil=True)
 def first_width(limits: Limits) -> int:
     """Columns that the first fusion sees."""
     return _FIRST + _LINEAR * limits.linear + _VOTES * limits.votes
-
-
-@njit(cache=True, nogil=True)
-def _match(text: Text, terms: np.ndarray, weights: FloatArray) -> np.float32:
-    """TF-IDF product of a document and a label's text."""
-    total = np.float32(0.0)
-    for k in range(terms.shape[0]):
-        if marked(text.marks, terms[k]):
-            slot = slot_of(text.terms, terms[k])
-            if text.terms[slot] >= 0:
-                total += text.values[slot] * weights[k]
-    return total
 
 
 @njit(cache=True, nogil=True)
@@ -125,8 +107,10 @@ def look(start: int, size: int, outside: int, text: Text, labels: LabelArrays, l
         column[5] = frequency == 0
         column[6] = frequency == 1
         column[7] = np.float32(10.0) * dot_row(labels.centroids, labels.centroids_scale, label, text.x)
-        begin, end = labels.term_ptr[label], labels.term_ptr[label + 1]
-        column[8] = np.float32(10.0) * _match(text, labels.terms[begin:end], labels.weights[begin:end])
+        column[8] = np.float32(10.0) * sum_of_matches(
+            text.terms.keys, text.terms.values, text.terms.shift, labels.terms, labels.weights,
+            labels.term_ptr[label], labels.term_ptr[label + 1],
+        )  # fmt: skip
         if limits.votes:
             begin, slot = _FIRST + _LINEAR * limits.linear, slot_of(text.voted, label)
             column[begin] = np.log(text.shares[slot] + LEAST_VOTE)

@@ -11,6 +11,7 @@ import numpy as np
 from eclare_py.errors import ModelError
 from eclare_py.index import IndexConfig, LabelTree, beam_search, build_tree
 from eclare_py.index.kernels import rank_leaves
+from eclare_py.index.multiplicands import Multiplicands
 from eclare_py.quantize import Rows, codes_of, from_arrays, quantize, rounded, to_arrays
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.votes import Votes, cast_votes
@@ -75,8 +76,8 @@ class Neighbours:
         tree = self.tree
         leaves, _ = beam_search(tree, x, beam=probe, quantized=True)
         found = Ranking.empty(len(x), n)
-        arrays = (tree.leaf_ptr, tree.label_order, self.vectors, self._no_bias)
-        rank_leaves(leaves, *arrays, x, found.indices, found.scores)
+        arrays = (tree.leaf_ptr, tree.label_order, self.vectors, self._no_bias, Multiplicands.of(x, self.vectors))
+        rank_leaves(leaves, *arrays, found.indices, found.scores)
         return found
 
     def vote(self, x: FloatArray, config: RankConfig) -> Votes:

@@ -16,11 +16,12 @@ from eclare_py.index.selection import keep_best, sort_best
 from eclare_py.prefetch import AHEAD, prefetch, prefetch_row
 from eclare_py.quantize import dot_row
 from eclare_py.rank.arrays import Documents, LabelArrays, Limits, SupportArrays
+from eclare_py.rank.buckets import buckets_of, sum_and_best_of_matches
 from eclare_py.rank.candidates import OUTSIDE
 from eclare_py.rank.evidence import GRAPH_COLUMNS
 from eclare_py.rank.gathering import Pairs, Text, compare, first_width, gather, look, note, read
 from eclare_py.rank.layers import Layers, judge
-from eclare_py.rank.tables import empty_table, marked, marks_of, settle, slot_of
+from eclare_py.rank.tables import empty_table, settle, slot_of
 from eclare_py.types import FloatArray, IntArray
 
 _GRAPH = len(GRAPH_COLUMNS)
@@ -86,22 +87,6 @@ def _finalists(size: int, count: int, pairs: Pairs, logits: FloatArray) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _companions(
-    others: np.ndarray, weights: FloatArray, mutual: FloatArray, marks: np.ndarray, keys: np.ndarray,
-    chances: FloatArray,
-) -> tuple[np.float32, np.float32]:  # fmt: skip
-    """Sum and strongest of what a label's neighbours say that are among the seeds, a table with their chances."""
-    total, strongest = np.float32(0.0), np.float32(0.0)
-    for edge in range(others.shape[0]):
-        if marked(marks, others[edge]):
-            slot = slot_of(keys, others[edge])
-            if keys[slot] >= 0:
-                total += weights[edge] * chances[slot]
-                strongest = max(strongest, mutual[edge] * chances[slot])
-    return total, strongest
-
-
-@njit(cache=True, nogil=True)
 def _above(ordered: FloatArray, value: float) -> int:
     """How many of some ascending numbers are larger."""
     low, size = 0, ordered.shape[0]
@@ -123,12 +108,7 @@ def _relate(
         slot = slot_of(keys, pairs.found[pair])
         own[pair] = supports[slot] if keys[slot] >= 0 else 0.0
     ordered = np.sort(own)
-    known, marks = empty_table(seeds.shape[0]), marks_of(seeds)
-    known_chances = np.zeros(known.shape[0], np.float32)
-    for i in range(seeds.shape[0]):
-        slot = slot_of(known, seeds[i])
-        known[slot], known_chances[slot] = seeds[i], chances[i]
-    small = np.float32(1e-3)
+    known, said, small = buckets_of(seeds, chances), np.empty(2, np.float32), np.float32(1e-3)
     for pair in range(size + AHEAD):
         if pair < size:
             label = pairs.found[pair]
@@ -136,20 +116,21 @@ def _relate(
             prefetch_row(labels.near_centroids, label)
             for edge in range(support.ptr[label], support.ptr[label + 1], 16):
                 prefetch(support.labels, edge)
+                prefetch(support.weights, edge)
+                prefetch(support.mutual, edge)
         ready = pair - AHEAD
         if ready < 0:
             continue
         label, column = pairs.found[ready], pairs.columns[ready]
-        begin, end = support.ptr[label], support.ptr[label + 1]
-        total, strongest = _companions(
-            support.labels[begin:end], support.weights[begin:end], support.mutual[begin:end], marks, known,
-            known_chances,
+        sum_and_best_of_matches(  # of the neighbours that are seeds
+            known.keys, known.values, known.shift, support.labels, support.weights, support.mutual,
+            support.ptr[label], support.ptr[label + 1], said,
         )  # fmt: skip
         column[start] = np.log(own[ready] + small)
         column[start + 1] = own[ready] == 0
         column[start + 2] = np.log1p(_above(ordered, own[ready]))
-        column[start + 3] = np.log(total + small)
-        column[start + 4] = np.log(strongest + small)
+        column[start + 3] = np.log(said[0] + small)
+        column[start + 4] = np.log(said[1] + small)
         column[start + 5] = np.float32(10.0) * dot_row(labels.near_vectors, labels.near_vectors_scale, label, text.x)
         column[start + 6] = np.float32(10.0) * dot_row(
             labels.near_centroids, labels.near_centroids_scale, label, text.x

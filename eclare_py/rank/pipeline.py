@@ -161,7 +161,7 @@ class Pipeline:
         sentences = self.sentence_encoder
         embeddings = None if sentences is None else sentences.encode(list(texts))
         terms = self.features.transform_one(texts[0]) if len(texts) == 1 else self.features.transform(texts)
-        return Query(self.encoder.encode(terms, embeddings), terms)
+        return Query.of(self.encoder.encode(terms, embeddings), terms)
 
     def rank(self, texts: Sequence[str], k: int = 10, *, hidden: IntArray | None = None) -> Ranking:
         """The k most probable labels of each text.

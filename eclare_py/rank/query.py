@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eclare_py.graph.edges import select_entries
+from eclare_py.index.multiplicands import sixteen_bits
 from eclare_py.types import Csr, FloatArray
 
 
@@ -19,6 +20,11 @@ class Query:
 
     vectors: FloatArray
     terms: Csr
+
+    @classmethod
+    def of(cls, vectors: FloatArray, terms: Csr) -> Query:
+        """Encoded documents. Their vectors are rounded to 16 bits, as the search does: every part sees the same."""
+        return cls(sixteen_bits(vectors), terms)
 
     def __len__(self) -> int:
         """B."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from eclare_py.graph.normalize import set_self_loops
-from eclare_py.index import LabelTree, search
+from eclare_py.index import LabelTree, alike, search
 from eclare_py.linear import LinearRanker
 from eclare_py.metrics.propensity import inverse_propensities
 from eclare_py.quantize import Rows
@@ -287,9 +287,17 @@ class Ranker:
             (B, k) Ranking of scores in 0..1: the share of labels ranked with such a score that is relevant. With a
             `tail_boost` this holds over all labels together; of rare ones fewer are in the data than the score says.
         """
+        if len(query) <= _TOGETHER:
+            return self._rank_block(query, k, hidden)
+        order = alike(self.scorer.tree, query.vectors)
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        if hidden is not None:
+            hidden = np.stack([place[hidden[:, 0]], hidden[:, 1]], axis=1)
+        query = Query(query.vectors[order], query.terms[order])
         blocks = query_blocks(len(query), hidden, _BLOCK)
-        parts = [self._rank_block(query.part(rows), k, pairs) for rows, pairs in blocks]
-        return Ranking.stack(parts, k)
+        found = Ranking.stack([self._rank_block(query.part(rows), k, pairs) for rows, pairs in blocks], k)
+        return Ranking(found.indices[place], found.scores[place])
 
     def _rank_block(self, query: Query, k: int, hidden: IntArray | None) -> Ranking:
         if self.uses_graph and self.final is None:

@@ -5,10 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from eclare_py.types import IntArray
-
-_MARKS = 4096  # of a byte each: they stay in the first-level cache, and a few hundred keys rarely meet by chance
-
 
 @njit(cache=True, nogil=True)
 def slot_of(keys: np.ndarray, key: int) -> int:
@@ -36,18 +32,3 @@ def settle(known: np.ndarray, label: int) -> bool:
     fresh = known[slot] < 0
     known[slot] = label
     return bool(fresh)
-
-
-@njit(cache=True, nogil=True)
-def marks_of(keys: IntArray) -> np.ndarray:
-    """Marks that tell of most other keys at one look that they are not among these, see `marked`."""
-    marks = np.zeros(_MARKS, np.bool_)
-    for key in keys:
-        marks[key & (_MARKS - 1)] = True
-    return marks
-
-
-@njit(cache=True, nogil=True)
-def marked(marks: np.ndarray, key: int) -> bool:
-    """False: the key is not among those marked. True: it may be; a table knows."""
-    return bool(marks[key & (_MARKS - 1)])

@@ -38,7 +38,7 @@ def assemble(
     tuned = None if network.transformer is None else network.transformer.finished()
     everything = encode_all(encoder, prepared, tuned)
     documents, held_out = np.split(everything, [prepared.train.n_documents])
-    query = Query(held_out, prepared.held_out_rows)
+    query = Query.of(held_out, prepared.held_out_rows)
     scorer = build_scorer(network, documents, prepared, recipe, current(), place=place)
     network.forget_hops()
     if recipe.rank.linear:

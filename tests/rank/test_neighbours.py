@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from eclare_py.errors import ModelError
+from eclare_py.index.multiplicands import Multiplicands
 from eclare_py.rank.candidates import Candidates
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.neighbours import MAX_LEAF, Neighbours
@@ -56,8 +57,9 @@ def test_votes_equal_a_naive_form(n, most):
     )  # every leaf: exact
     votes = store.vote(x, config)
     assert votes.labels.shape == (13, most)
+    codes = Multiplicands.of(x, store.vectors)  # what the search sees of the queries
     for row, vector in enumerate(x):
-        cosines = dense @ vector
+        cosines = dense @ (codes.values[row] * codes.unit[row])
         best = np.lexsort((np.arange(len(dense)), -cosines))[:n]
         weights = np.exp(cosines[best] / 0.3)
         shares = (weights / weights.sum()) @ truth[best]

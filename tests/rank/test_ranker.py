@@ -60,7 +60,7 @@ SUPPORT[0, 3] = 1
 def query(vectors):
     """Documents whose terms are their vectors without the signs."""
     vectors = np.asarray(vectors, dtype=np.float32)
-    return Query(vectors, as_csr(np.abs(vectors)))
+    return Query.of(vectors, as_csr(np.abs(vectors)))
 
 
 X = query([[1, 0], [0, 1]])

@@ -9,6 +9,7 @@ import numpy as np
 from eclare_py.distributed import Group, Shard
 from eclare_py.index import LabelTree, beam_search, exact_search
 from eclare_py.index.kernels import rank_leaves
+from eclare_py.index.multiplicands import Multiplicands
 from eclare_py.index.tree import SUMS
 from eclare_py.model.inputs import Inputs
 from eclare_py.model.network import EclareNetwork
@@ -86,8 +87,9 @@ class SharedScorer:
             return best_of_all(found, self.shard, self.group)
         share = Shard.of(len(documents), self.group)
         leaves = share.whole(self.group.gather_all(beam_search(self.tree, documents[share.part], beam=self.beam)[0])[0])
-        found, arrays = Ranking.empty(len(documents), k), (self.leaf_ptr, self.order, plain(self.vectors), self.bias)
-        rank_leaves(leaves, *arrays, documents, found.indices, found.scores)
+        found, rows = Ranking.empty(len(documents), k), plain(self.vectors)
+        arrays = (self.leaf_ptr, self.order, rows, self.bias, Multiplicands.of(documents, rows))
+        rank_leaves(leaves, *arrays, found.indices, found.scores)
         return best_of_all(found, self.shard, self.group)
 
 

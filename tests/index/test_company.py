@@ -1,9 +1,9 @@
-"""Documents that go down the tree together find what each finds alone."""
+"""A document finds the same whatever documents are beside it."""
 
 import numpy as np
 import pytest
 
-from eclare_py.index import IndexConfig, LatencyConfig, beam_search, build_tree, together
+from eclare_py.index import IndexConfig, LatencyConfig, beam_search, build_tree, kernels
 
 
 def random_tree(score, n_labels, branching, *, frequency=0.0, dimension=5):
@@ -20,19 +20,19 @@ def random_tree(score, n_labels, branching, *, frequency=0.0, dimension=5):
 
 @pytest.mark.parametrize("score", ["dot", "last", "log-sigmoid"])
 @pytest.mark.parametrize("quantized", [False, True])
-# More children than rows are held at once, fewer than four, only children, and a tree of one level.
+# More children than products are held at once, fewer than four, only children, and a tree of one level.
 @pytest.mark.parametrize(
     ("n_labels", "branching", "beam", "frequency"),
     [(211, 2, 3, 0), (500, 32, 9, 0), (97, 4, 60, 0), (130, 4, 5, 0.9), (5, 8, 2, 0), (300, 128, 4, 0)],
 )
-def test_together_equals_alone(score, quantized, n_labels, branching, beam, frequency, monkeypatch):
+def test_many_documents_find_what_each_finds_alone(score, quantized, n_labels, branching, beam, frequency, monkeypatch):
     tree, x = random_tree(score, n_labels, branching, frequency=frequency)
     alone = [beam_search(tree, x[row : row + 1], beam=beam, quantized=quantized) for row in range(len(x))]
     for size in (1, 5, 32):
-        monkeypatch.setattr(together, "_TOGETHER", size)
+        monkeypatch.setattr(kernels, "_TOGETHER", size)
         leaves, scores = beam_search(tree, x, beam=beam, quantized=quantized)
         np.testing.assert_array_equal(leaves, np.concatenate([one[0] for one in alone]))
-        np.testing.assert_allclose(scores, np.concatenate([one[1] for one in alone]), atol=1e-5)
+        np.testing.assert_array_equal(scores, np.concatenate([one[1] for one in alone]))
 
 
 def test_the_company_of_a_document_changes_nothing():
