@@ -86,10 +86,10 @@ class ClusterPipeline:
         """(B,) texts -> vectors and TF-IDF rows."""
         terms = self.features.transform_one(texts[0]) if len(texts) == 1 else self.features.transform(texts)
         if isinstance(self.encoder, DenseColumns):
-            return Query.of(self.encoder.encode(texts), terms)
+            return Query(self.encoder.encode(texts), terms)
         sentences = self.sentence_encoder
         embeddings = None if sentences is None else sentences.encode(list(texts))
-        return Query.of(self.encoder.encode(terms, embeddings), terms)
+        return Query(self.encoder.encode(terms, embeddings), terms)
 
     def rank(self, texts: Sequence[str], k: int = 10, *, hidden: IntArray | None = None) -> Ranking:
         """The k most probable labels of each text.

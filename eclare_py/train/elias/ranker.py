@@ -23,12 +23,12 @@ def add_ranker(session: EliasSession, pipeline: ClusterPipeline) -> ClusterPipel
     sentences = prepared.embeddings or (None, None)
     encoder = pipeline.encoder
     assert isinstance(encoder, FrozenEncoder)  # a tuned transformer serves LightXML alone
-    query = Query.of(encoder.encode(prepared.rows, sentences[0]), prepared.rows)
+    query = Query(encoder.encode(prepared.rows, sentences[0]), prepared.rows)
     picked = pipeline.search(query, depth).to_csr(train.n_labels)
     classifiers = fit_pairs(
         pair_features(query), train.labels, picked, recipe.linear, filter_pairs=train.filter_pairs, seed=recipe.seed
     )
-    query = Query.of(encoder.encode(prepared.held_out_rows, sentences[1]), prepared.held_out_rows)
+    query = Query(encoder.encode(prepared.held_out_rows, sentences[1]), prepared.held_out_rows)
     ranking = pipeline.search(query, depth)
     evidence = pair_evidence(classifiers, ranking, query, train.label_frequencies)
     known = ranking.indices >= 0
