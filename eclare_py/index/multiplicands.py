@@ -7,8 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from eclare_py.errors import UsageError
 from eclare_py.quantize import Rows
 from eclare_py.types import FloatArray
+
+_LEAST = np.float32(1e-30)  # a document whose largest number is smaller is taken for zeros: nothing may overflow
 
 
 class Multiplicands(NamedTuple):
@@ -54,8 +57,10 @@ def _code(
         largest = np.float32(0.0)
         for j in range(x.shape[1]):
             largest = max(largest, abs(x[row, j]))
+        if largest < _LEAST:
+            largest = np.float32(0.0)
         units[row] = largest / most
-        factor = most / largest if units[row] > 0 else np.float32(0.0)
+        factor = most / largest if largest > 0 else np.float32(0.0)
         total = np.int64(0)
         for j in range(x.shape[1]):
             code = np.int32(np.rint(x[row, j] * factor))
@@ -65,6 +70,12 @@ def _code(
 
 
 def sixteen_bits(x: FloatArray) -> FloatArray:
-    """(B, d) documents as the search sees them that multiplies by codes of 8 bits."""
+    """(B, d) documents as the search sees them that multiplies by codes of 8 bits.
+
+    Raises:
+        UsageError: Values are not finite.
+    """
+    if not np.isfinite(x).all():
+        raise UsageError("document vectors hold NaN or infinity")
     seen = Multiplicands.of(x, Rows(np.empty((0, x.shape[1]), dtype=np.int8), np.empty(0, dtype=np.float32)))
     return np.asarray(seen.values * seen.unit[:, None], dtype=np.float32)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 from llvmlite import binding, ir
-from numba import types
+from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -238,4 +238,6 @@ def _made(nibbles: type[_Products]) -> Callable[..., None]:
 
 
 multiply_rows_anywhere = _made(_Nibbles)
-multiply_rows = _made(_NibblesOfAvx2) if binding.get_host_cpu_features().get("avx2") else multiply_rows_anywhere
+_own_processor = config.CPU_NAME is None and config.CPU_FEATURES is None  # numba may be told to compile for another
+_with_avx2 = _own_processor and binding.get_host_cpu_features().get("avx2", False)
+multiply_rows = _made(_NibblesOfAvx2) if _with_avx2 else multiply_rows_anywhere

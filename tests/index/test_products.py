@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numba import njit
 
-from eclare_py.index.multiplicands import Multiplicands
+from eclare_py.errors import UsageError
+from eclare_py.index.multiplicands import Multiplicands, sixteen_bits
 from eclare_py.index.products import ROWS, multiply_rows, multiply_rows_anywhere
 from eclare_py.quantize import Rows, in_nibbles, plain, quantize
 
@@ -88,11 +89,22 @@ def test_products_are_those_of_the_numbers(bits):
     assert np.abs(found - dense @ x[0]).max() > 0
 
 
-def test_a_document_of_zeros():
+@pytest.mark.parametrize("value", [0, 1e-42, 1e-31])
+def test_a_document_of_next_to_nothing(value):
     _, rows, _, which = draw(7, 5)
-    documents = Multiplicands.of(np.zeros((1, 5), np.float32), rows)
+    documents = Multiplicands.of(np.full((1, 5), value, np.float32), rows)
     assert documents.unit[0] == 0
     np.testing.assert_array_equal(LOOPS["here"](rows, which, documents), 0)
+
+
+def test_sixteen_bits_of_a_document():
+    x = np.random.default_rng(0).normal(size=(3, 37)).astype(np.float32)
+    seen = sixteen_bits(x)
+    assert np.all(np.abs(seen - x) <= np.abs(x).max(axis=1, keepdims=True) / (2**15 - 1) * 0.501)
+    np.testing.assert_allclose(sixteen_bits(seen), seen, rtol=1e-6)
+    x[1, 2] = np.nan
+    with pytest.raises(UsageError, match="NaN"):
+        sixteen_bits(x)
 
 
 def test_codes_that_need_more_bits_are_refused():
