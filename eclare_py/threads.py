@@ -20,6 +20,9 @@ def in_parts(n: int, most: int, work: Callable[[int, int], object]) -> None:
         most: Rows of a part; less where all threads would not have one.
         work: Does rows start..stop-1. Its result must not depend on where parts begin.
     """
+    if n == 1:  # the number of threads takes longer to ask for than some documents take
+        work(0, 1)
+        return
     threads = get_num_threads()
     size = max(1, min(most, -(-n // threads)))
     parts = [(start, min(start + size, n)) for start in range(0, n, size)]

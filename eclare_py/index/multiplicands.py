@@ -31,42 +31,20 @@ class Multiplicands(NamedTuple):
     def of(cls, x: FloatArray, rows: Rows) -> Multiplicands:
         """(B, d) documents for such rows: as they are for float32, by codes of 16 bits for codes of 8, of 8 for 4."""
         n, d = x.shape
-        found = cls(x, np.ones(n, dtype=np.float32), np.zeros(n, dtype=np.float32))
         if rows.values.dtype == np.float32:
-            return found
+            return cls(x, np.ones(n, dtype=np.float32), np.zeros(n, dtype=np.float32))
         codes: np.ndarray
         if rows.values.dtype == np.uint8:
             codes, most, too_much = np.zeros((n, 2 * rows.values.shape[1]), dtype=np.int8), 127, 8
-        else:  # so few bits that no sum leaves 32
-            most, too_much = min(2**15 - 1, (2**31 - 1) // (127 * max(d, 1))), 0
-            codes = np.empty((n, d), dtype=np.int16)
-        _code(x, np.float32(most), np.float32(too_much), codes, found.unit, found.base)
-        return found._replace(values=codes)
+        else:
+            codes, most, too_much = np.empty((n, d), dtype=np.int16), _most(d), 0
+        unit, base = np.empty(n, dtype=np.float32), np.empty(n, dtype=np.float32)
+        _code(x, np.float32(most), np.float32(too_much), codes, unit, base)
+        return cls(codes, unit, base)
 
     def part(self, rows: slice) -> Multiplicands:
         """Some of the documents."""
         return Multiplicands(self.values[rows], self.unit[rows], self.base[rows])
-
-
-@njit(cache=True, nogil=True)
-def _code(
-    x: FloatArray, most: float, too_much: float, codes: np.ndarray, units: FloatArray, bases: FloatArray
-) -> None:  # fmt: skip
-    """The nearest of the codes -most..most of each row, and `too_much` times their sum."""
-    for row in range(x.shape[0]):
-        largest = np.float32(0.0)
-        for j in range(x.shape[1]):
-            largest = max(largest, abs(x[row, j]))
-        if largest < _LEAST:
-            largest = np.float32(0.0)
-        units[row] = largest / most
-        factor = most / largest if largest > 0 else np.float32(0.0)
-        total = np.int64(0)
-        for j in range(x.shape[1]):
-            code = np.int32(np.rint(x[row, j] * factor))
-            codes[row, j] = code
-            total += code
-        bases[row] = too_much * np.float32(total)
 
 
 def sixteen_bits(x: FloatArray) -> FloatArray:
@@ -75,7 +53,51 @@ def sixteen_bits(x: FloatArray) -> FloatArray:
     Raises:
         UsageError: Values are not finite.
     """
-    if not np.isfinite(x).all():
+    seen = np.empty(x.shape, dtype=np.float32)
+    if not _round(x, np.float32(_most(x.shape[1])), seen):
         raise UsageError("document vectors hold NaN or infinity")
-    seen = Multiplicands.of(x, Rows(np.empty((0, x.shape[1]), dtype=np.int8), np.empty(0, dtype=np.float32)))
-    return np.asarray(seen.values * seen.unit[:, None], dtype=np.float32)
+    return seen
+
+
+def _most(d: int) -> int:
+    """The largest code of 16 bits; smaller where d products with codes of 8 bits could leave 32."""
+    return min(2**15 - 1, (2**31 - 1) // (127 * max(d, 1)))
+
+
+@njit(cache=True, nogil=True)
+def _code(
+    x: FloatArray, most: float, too_much: float, codes: np.ndarray, units: FloatArray, bases: FloatArray
+) -> None:  # fmt: skip
+    """The nearest of the codes -most..most of each row, and `too_much` times their sum."""
+    for row in range(x.shape[0]):
+        units[row], factor = _scale(x[row], most)
+        total = np.int64(0)
+        for j in range(x.shape[1]):
+            code = np.int32(np.rint(x[row, j] * factor))
+            codes[row, j] = code
+            total += code
+        bases[row] = too_much * np.float32(total)
+
+
+@njit(cache=True, nogil=True)
+def _round(x: FloatArray, most: float, out: FloatArray) -> bool:
+    """What the codes stand for; False where a number is not finite."""
+    for row in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            if not np.isfinite(x[row, j]):
+                return False
+        unit, factor = _scale(x[row], most)
+        for j in range(x.shape[1]):
+            out[row, j] = np.rint(x[row, j] * factor) * unit
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _scale(x: FloatArray, most: float) -> tuple[np.float32, np.float32]:
+    """What a code stands for, and what numbers are multiplied by to get their codes."""
+    largest = np.float32(0.0)
+    for j in range(x.shape[0]):
+        largest = max(largest, abs(x[j]))
+    if largest < _LEAST:
+        return np.float32(0.0), np.float32(0.0)
+    return largest / most, most / largest
