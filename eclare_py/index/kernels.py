@@ -20,7 +20,7 @@ from eclare_py.threads import in_parts
 from eclare_py.types import FloatArray, IntArray
 
 _TOGETHER = 64  # documents handed to a thread
-TILE = 16  # children whose products lie ready
+_TILE = 16  # children whose products lie ready
 
 # --- beam search --------------------------------------------------------------------------------------------------
 
@@ -41,7 +41,7 @@ def path_score(parent: float, product: float, mode: int) -> np.float32:
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def score_children(
+def _score_children(
     first: int, last: int, routers: Rows, bias: FloatArray, mode: int, x: np.ndarray, unit: float, base: float,
     above: float, products: FloatArray, ids: IntArray, found: FloatArray, place: int,
 ) -> None:  # fmt: skip
@@ -57,15 +57,15 @@ def score_children(
         unit: Likewise.
         base: Likewise.
         above: Path score of the node above.
-        products: (TILE,) room.
+        products: (_TILE,) room.
         ids: Receives the nodes.
         found: Receives the scores.
         place: Where they begin.
     """
     for node in range(first, last):
         ids[place + node - first] = node
-    for start in range(first, last, TILE):
-        count = min(TILE, last - start)
+    for start in range(first, last, _TILE):
+        count = min(_TILE, last - start)
         for row in range(0, count, ROWS):
             at = place + start - first + row
             multiply_rows(routers.values, ids, at, place + last - first - 1, x, products, row)
@@ -87,10 +87,10 @@ def _descend(
     """`descend` for some documents, one after the other."""
     top, start = level_ptr[1] - level_ptr[0], np.int64(0)
     kept_scores, kept_ids = np.empty(beam, np.float32), np.empty(beam, np.int64)
-    products, found_scores, found_ids = np.empty(TILE, np.float32), np.empty(top, np.float32), np.empty(top, np.int64)
+    products, found_scores, found_ids = np.empty(_TILE, np.float32), np.empty(top, np.float32), np.empty(top, np.int64)
     for row in range(leaves.shape[0]):
         vector, unit, base = x.values[row], x.unit[row], x.base[row]
-        score_children(
+        _score_children(
             level_ptr[0], level_ptr[1], routers, bias, mode, vector, unit, base, np.float32(0.0), products,
             found_ids, found_scores, start,
         )  # fmt: skip
@@ -107,7 +107,7 @@ def _descend(
                 if last - first == 1:  # no choice: a leaf that was reached above waits here with its score
                     found_ids[found], found_scores[found] = first, above
                 else:
-                    score_children(
+                    _score_children(
                         first, last, routers, bias, mode, vector, unit, base, above, products, found_ids,
                         found_scores, found,
                     )  # fmt: skip
