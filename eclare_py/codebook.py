@@ -18,7 +18,6 @@ from numba import njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from eclare_py.kernel_flags import SUM_FLAGS
 from eclare_py.quantize import significant, with_zero_rows
 from eclare_py.registers import Building
 from eclare_py.types import FloatArray
@@ -130,9 +129,11 @@ def _fit(sample: FloatArray) -> FloatArray:
     return patterns.astype(np.float16).astype(np.float32)
 
 
-@njit(parallel=True, cache=True, nogil=True, fastmath=SUM_FLAGS)
+@njit(parallel=True, cache=True, nogil=True)
 def _nearest(groups: FloatArray, patterns: FloatArray) -> npt.NDArray[np.uint8]:
     """Number of the pattern nearest to each group, the first of equals: least |g - p|^2 / 2.
+
+    Without `SUM_FLAGS`: with them this kernel, just compiled, has given other bits than from numba's cache.
 
     The least of floats, and its place, is searched one by one; of positive ones the bits, read as integers, are in the
     same order, and those are compared eight at a time. That is nine times as fast.

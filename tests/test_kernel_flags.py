@@ -6,10 +6,11 @@ from pathlib import Path
 
 from tests.tiny import python
 
-# Sums, products, a step of Adagrad and a fusion network: what `SUM_FLAGS` lets the compiler put in another order.
+# Sums, products, a step of Adagrad, a fusion network, a codebook: what the compiler may put in another order, or did.
 RUN = """
 import hashlib
 import numpy as np
+from eclare_py.codebook import group
 from eclare_py.linear.squared_hinge import squared_hinge
 from eclare_py.model.bag_kernels import dot_rows, sum_rows, update_rows
 from eclare_py.model.pair_scores import pair_products
@@ -54,6 +55,8 @@ squares = np.array([1 + (values[a:b] ** 2).sum() for a, b in zip(indptr, indptr[
 entries = (indptr[:-1], indptr[1:], indices.astype(np.int32), values)
 squared_hinge(*entries, squares, signs, np.abs(floats(rows, LANES)), 1.0, 0.1, 9, 3, weights)
 note(weights)
+grouped = group(floats(40000, 64) * np.abs(floats(40000, 1)))
+note(grouped.scale), note(grouped.patterns), note(grouped.codes)
 print(done.hexdigest())
 """
 
