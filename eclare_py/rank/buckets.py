@@ -7,7 +7,6 @@ holds for their columns, in registers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,7 +63,7 @@ class _Matching(Building):
     """Builds a loop over entries that finds their columns in a table."""
 
     def at(self, k: Any) -> Any:
-        """What the table holds for the column of entry k: in one lane, zeros in the others; zeros alone if nothing."""
+        """What the table holds for the column of entry k, 0 if nothing; to the bit, wherever in its bucket the key is."""
         builder = self.builder
         keys, values, columns = (self.array(place)[0] for place in (0, 1, 3))
         column = builder.load(builder.gep(columns, [k]))
@@ -73,23 +72,23 @@ class _Matching(Building):
         known = builder.load(builder.bitcast(builder.gep(keys, [start]), INTS.as_pointer()), align=4)
         value = builder.load(self.vector_at(values, start), align=4)
         same = builder.icmp_signed("==", known, self.in_all_lanes(column))
-        return builder.select(same, value, ir.Constant(VECTOR, [0.0] * LANES))
+        return self._folded(builder.select(same, value, ir.Constant(VECTOR, [0.0] * LANES)))
 
     def number(self, place: int, k: Any) -> Any:
-        """Number k of the array that is argument number `place`, in all lanes."""
-        return self.in_all_lanes(self.builder.load(self.builder.gep(self.array(place)[0], [k])))
+        """Number k of the array that is argument number `place`."""
+        return self.builder.load(self.builder.gep(self.array(place)[0], [k]))
 
-    def folded(self, lanes: Any, join: Callable[[Any, Any], Any]) -> Any:
-        """All lanes of a register joined to one number."""
+    def _folded(self, lanes: Any) -> Any:
+        """The sum of all lanes of a register."""
         size = LANES
         while size > 1:
             size //= 2
-            halves = (ir.Constant(ir.VectorType(INT, size), list(range(start, start + size))) for start in (0, size))
-            lanes = join(*(self.builder.shuffle_vector(lanes, lanes, half) for half in halves))
+            halves = [ir.Constant(ir.VectorType(INT, size), list(range(at, at + size))) for at in (0, size)]
+            lanes = self.builder.fadd(*(self.builder.shuffle_vector(lanes, lanes, half) for half in halves))
         return self.builder.extract_element(lanes, INT(0))
 
     def larger(self, a: Any, b: Any) -> Any:
-        """The larger one, lane by lane."""
+        """The larger one."""
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
 
 
@@ -97,7 +96,7 @@ class _Matching(Building):
 def sum_of_matches(
     typingctx: Any, keys: Any, values: Any, shift: Any, columns: Any, weights: Any, begin: Any, end: Any
 ) -> Any:  # fmt: skip
-    """sum_k weights[k] * (what the table holds for columns[k]), begin <= k < end.
+    """sum_k weights[k] * (what the table holds for columns[k]), begin <= k < end, in the order of k.
 
     Args:
         typingctx: Of numba.
@@ -116,10 +115,10 @@ def sum_of_matches(
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         own = _Matching(context, builder, signature, arguments)
         begin, end = arguments[5:7]
-        total = cgutils.alloca_once_value(builder, ir.Constant(VECTOR, [0.0] * LANES))
+        total = cgutils.alloca_once_value(builder, ir.FloatType()(0.0))
         with cgutils.for_range_slice(builder, begin, end, begin.type(1)) as (k, _):
-            builder.store(own.multiply_add(own.number(4, k), own.at(k), builder.load(total)), total)
-        return own.folded(builder.load(total), builder.fadd)
+            builder.store(builder.fadd(builder.load(total), builder.fmul(own.number(4, k), own.at(k))), total)
+        return builder.load(total)
 
     return types.float32(keys, values, types.intp, columns, weights, types.intp, types.intp), build
 
@@ -134,14 +133,13 @@ def sum_and_best_of_matches(
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         own = _Matching(context, builder, signature, arguments)
         begin, end, out = arguments[6], arguments[7], own.array(8)[0]
-        zero = ir.Constant(VECTOR, [0.0] * LANES)
-        total, best = (cgutils.alloca_once_value(builder, zero) for _ in range(2))
+        total, best = (cgutils.alloca_once_value(builder, ir.FloatType()(0.0)) for _ in range(2))
         with cgutils.for_range_slice(builder, begin, end, begin.type(1)) as (k, _):
             value = own.at(k)
-            builder.store(own.multiply_add(own.number(4, k), value, builder.load(total)), total)
+            builder.store(builder.fadd(builder.load(total), builder.fmul(own.number(4, k), value)), total)
             builder.store(own.larger(builder.fmul(own.number(5, k), value), builder.load(best)), best)
-        builder.store(own.folded(builder.load(total), builder.fadd), out)
-        builder.store(own.folded(builder.load(best), own.larger), builder.gep(out, [begin.type(1)]))
+        builder.store(builder.load(total), out)
+        builder.store(builder.load(best), builder.gep(out, [begin.type(1)]))
         return context.get_dummy_value()
 
     return types.void(keys, values, types.intp, columns, weights, others, types.intp, types.intp, out), build
