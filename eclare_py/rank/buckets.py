@@ -63,7 +63,7 @@ class _Matching(Building):
     """Builds a loop over entries that finds their columns in a table."""
 
     def at(self, k: Any) -> Any:
-        """What the table holds for the column of entry k, 0 if nothing; to the bit, wherever in its bucket the key is."""
+        """What the table holds for the column of entry k, or 0: to the bit, wherever in its bucket the key is."""
         builder = self.builder
         keys, values, columns = (self.array(place)[0] for place in (0, 1, 3))
         column = builder.load(builder.gep(columns, [k]))
