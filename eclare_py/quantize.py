@@ -82,6 +82,11 @@ def codes_of(matrix: FloatArray) -> Rows:
     return small
 
 
+def four_bits_do(codes: npt.NDArray[np.int8]) -> bool:
+    """Whether all codes are among -7..7."""
+    return bool(np.abs(codes).max(initial=0) <= _LARGEST[4])
+
+
 def in_nibbles(rows: Rows) -> Rows:
     """Codes of 4 bits for compiled code, two to a byte: of each 64 the first 32 in the lower halves, plus 8 all.
 
@@ -89,7 +94,7 @@ def in_nibbles(rows: Rows) -> Rows:
         ValueError: A code needs more bits.
     """
     n, d = rows.values.shape
-    if np.abs(rows.values).max(initial=0) > _LARGEST[4]:
+    if not four_bits_do(rows.values):
         raise ValueError("codes of more than 4 bits do not go two to a byte")
     packed = np.empty((n, -(-d // NIBBLES) * NIBBLES // 2), dtype=np.uint8)
     for some in _blocks(packed):
@@ -119,7 +124,7 @@ def _coded(matrix: FloatArray, rows: slice, bits: int) -> Rows:
 def to_arrays(name: str, rows: Rows) -> dict[str, npt.NDArray[Any]]:
     """Codes and scales for the disk: rows of zeros are left out, codes of 4 bits go two to a byte."""
     codes = rows.values[rows.scale > 0].astype(np.int8)
-    if np.abs(codes).max(initial=0) <= _LARGEST[4]:
+    if four_bits_do(codes):
         nibbles = (np.pad(codes, ((0, 0), (0, codes.shape[1] % 2))) + 8).astype(np.uint8)
         codes = nibbles[:, ::2] | nibbles[:, 1::2] << 4
     return {name: codes, f"{name}_scale": rows.scale}

@@ -16,7 +16,7 @@ from eclare_py.index.gated import GATES
 from eclare_py.index.latency import frequency_order, pointers_of, starts_of
 from eclare_py.index.routing import centroid_routers
 from eclare_py.index.tree_checks import check_tree
-from eclare_py.quantize import Rows, codes_of, in_nibbles
+from eclare_py.quantize import Rows, codes_of, four_bits_do, in_nibbles
 from eclare_py.storage import State
 from eclare_py.types import FloatArray, IntArray
 
@@ -87,7 +87,7 @@ class LabelTree:
     def router_codes(self) -> Rows:
         """Routers by their codes: two to a byte where 4 bits are enough, else int8."""
         codes = codes_of(self.routers)
-        return in_nibbles(codes) if np.abs(codes.values).max(initial=0) <= 7 else codes
+        return in_nibbles(codes) if four_bits_do(codes.values) else codes
 
     def level_size(self, level: int) -> int:
         """Number of nodes C_t of a level; negative levels count from the leaves."""
