@@ -33,7 +33,7 @@ OTHERS = (
     Variant("ranker edges: lift", ("rank.support.kind=lift",)),
     Variant("ranker edges: jaccard", ("rank.support.kind=jaccard",)),
     Variant("fixed weights instead of attention", ("label.attention=fixed",)),
-    Variant("retrieved documents vote", ("rank.neighbours=30",)),
+    Variant("retrieved documents vote", ("rank.neighbours_from=0", "rank.neighbours_per_label=0")),
     Variant("no linear ranker", ("rank.linear=false",)),
     Variant("no label text", ("label.text=false", "rank.words=false")),
     Variant("no words in the fusion", ("rank.words=false",)),

@@ -319,6 +319,18 @@ def smaller_store() -> Neighbours:
     return Neighbours.of(vectors, as_csr(np.eye(12, 90, dtype=np.float32)), seed=0)
 
 
+def test_where_too_few_documents_would_vote_none_are_kept(tiny: Any, tmp_path: Path) -> None:
+    more = tiny.folder.train.n_documents + 1
+    recipe = load_recipe(tiny.recipe, ["rank.neighbours=8", f"rank.neighbours_from={more}"])
+    pipeline = train(tiny.folder.train, recipe, device="cpu")
+    assert isinstance(pipeline, Pipeline) and "votes" not in pipeline.ranker.first_columns
+    save_pipeline(pipeline, tmp_path / "model")
+    loaded = load_pipeline(tmp_path / "model")
+    assert "neighbours" not in part_sizes(tmp_path / "model") and loaded.recipe["rank"]["neighbours"] == 8
+    one, other = (model.rank(tiny.folder.test.texts, 7) for model in (pipeline, loaded))
+    assert np.array_equal(one.indices, other.indices) and one.scores.tobytes() == other.scores.tobytes()
+
+
 def test_a_model_from_before_documents_voted_loads(tiny: Any, tmp_path: Path) -> None:
     """Its recipe has no key of the neighbours, its folder no file of them."""
     recipe = tiny.classifier.pipeline.recipe

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from eclare_py.metrics.per_document import DocumentScores
 from eclare_py.metrics.ranking import DoubleArray
@@ -106,8 +106,8 @@ def _bca(drawn: DoubleArray, figure: float, influence: DoubleArray, level: float
     drawn = drawn[np.isfinite(drawn)]
     # Half of the ties, as figures of few documents are lumpy; off the ends, where z0 would be infinite.
     below = np.mean(drawn < figure) + 0.5 * np.mean(drawn == figure)
-    bias = stats.norm.ppf(np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn)))
+    bias = special.ndtri(np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn)))
     skew = np.sum(influence**3) / (6 * np.sum(influence**2) ** 1.5)
-    normal = bias + stats.norm.ppf([(1 - level) / 2, (1 + level) / 2])
-    ends: npt.ArrayLike = np.quantile(drawn, stats.norm.cdf(bias + normal / (1 - skew * normal)))
+    normal = bias + special.ndtri([(1 - level) / 2, (1 + level) / 2])
+    ends: npt.ArrayLike = np.quantile(drawn, special.ndtr(bias + normal / (1 - skew * normal)))
     return ends

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import special
 
 from eclare_py.metrics.bootstrap import influences
 from eclare_py.metrics.per_document import DocumentScores
@@ -106,7 +106,9 @@ def moderate(parts: Components) -> tuple[DoubleArray, float]:
     beyond = np.var(logs, ddof=1) - special.polygamma(1, parts.spare / 2)
     center, prior = float(np.mean(logs)), float(parts.spare)
     if beyond > _SAME:
-        half = optimize.brentq(lambda x: special.polygamma(1, x) - beyond, 1e-6, 2 / _SAME)
+        from scipy.optimize import brentq  # with all of scipy.optimize: half a second for what is seldom asked
+
+        half = brentq(lambda x: special.polygamma(1, x) - beyond, 1e-6, 2 / _SAME)
         center += special.digamma(half) - np.log(half)
         prior = min(2 * half, prior)
     seeds = parts.seeds.copy()
@@ -134,11 +136,17 @@ def two_sided(
     wide, narrow = np.sqrt(np.where(swap, second, first)), np.sqrt(np.where(swap, first, second))
     df_wide, df_narrow = np.where(swap, df_2, df_1)[:, None], np.where(swap, df_1, df_2)[:, None]
     # Over the narrow one, by u = tan(angle): what is left to integrate is smooth even where its variance is 0.
-    density = stats.t.pdf(np.tan(_ANGLES), df_narrow) * _WEIGHTS * (np.pi / 2) / np.cos(_ANGLES) ** 2
+    density = _student(np.tan(_ANGLES), df_narrow) * _WEIGHTS * (np.pi / 2) / np.cos(_ANGLES) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        beyond = stats.t.sf((distance[:, None] - narrow[:, None] * np.tan(_ANGLES)) / wide[:, None], df_wide)
+        beyond = special.stdtr(df_wide, (narrow[:, None] * np.tan(_ANGLES) - distance[:, None]) / wide[:, None])
     result = np.minimum(2 * np.sum(density * beyond, axis=1), 1.0)
     return np.where(wide > 0, result, np.where(distance > 0, 0.0, 1.0))
+
+
+def _student(x: DoubleArray, df: DoubleArray) -> DoubleArray:
+    """Density of Student's t; `scipy.stats` has it too, but takes most of a second to import."""
+    logs = special.gammaln((df + 1) / 2) - special.gammaln(df / 2) - np.log(np.pi * df) / 2
+    return np.asarray(np.exp(logs - (df + 1) / 2 * np.log1p(x**2 / df)))
 
 
 def half_width(
@@ -148,7 +156,7 @@ def half_width(
     # |x + y| > a + b only if |x| > a or |y| > b: half of what may be outside for each is an upper end.
     half = (3 + level) / 4
     low = np.zeros(len(first))
-    high = stats.t.ppf(half, df_1) * np.sqrt(first) + stats.t.ppf(half, df_2) * np.sqrt(second)
+    high = special.stdtrit(df_1, half) * np.sqrt(first) + special.stdtrit(df_2, half) * np.sqrt(second)
     for _ in range(30):
         middle = (low + high) / 2
         outside = two_sided(middle, first, df_1, second, df_2) > 1 - level

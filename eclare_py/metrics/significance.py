@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from eclare_py.metrics.bootstrap import LEVEL
 from eclare_py.metrics.crossed import Components, components, half_width, moderate, two_sided
@@ -178,7 +178,7 @@ def _crossed_test(parts: Components, difference: DoubleArray, level: float) -> t
     margin, p = np.full((2, len(difference)), np.nan)
     told = np.isfinite(parts.documents) & np.isfinite(difference)
     degrees = (parts.counted[told] - 1).astype(np.float64)
-    margin[told] = stats.t.ppf((1 + level) / 2, degrees) * np.sqrt(parts.documents[told])
+    margin[told] = stdtrit(degrees, (1 + level) / 2) * np.sqrt(parts.documents[told])
     if parts.spare > 0:
         seeds, of_seeds = moderate(parts)
         spare = np.full(len(degrees), of_seeds)

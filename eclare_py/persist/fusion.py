@@ -33,6 +33,7 @@ from eclare_py.storage.vectors import read_dense, read_rows, vectors_to_arrays
 from eclare_py.types import Csr
 
 HELD_OUT = "held_out"
+NEIGHBOURS = "neighbours"
 
 
 def fusion_states(pipeline: Pipeline) -> dict[str, State]:
@@ -67,7 +68,7 @@ def fusion_states(pipeline: Pipeline) -> dict[str, State]:
     if ranker.linear is not None:
         states["linear"] = ranker.linear.state()
     if ranker.neighbours is not None:
-        states["neighbours"] = ranker.neighbours.state()
+        states[NEIGHBOURS] = ranker.neighbours.state()
     for name, network in (("first", ranker.first), ("final", ranker.final)):
         if network is not None:
             states[name] = network.state()
@@ -175,7 +176,8 @@ def _ranker(
     if config.linear:
         settings = section(folder, recipe, LinearConfig, "linear")
         linear = read_linear(folder, "linear", settings, len(scorer.vectors), n_features)
-    neighbours = _neighbours(folder, scorer, n_documents) if config.neighbours else None
+    votes = config.neighbours and (folder / f"{NEIGHBOURS}.json").exists()  # not of data with few documents a label
+    neighbours = _neighbours(folder, scorer, n_documents) if votes else None
     ranker = Ranker(scorer, profile, graph.normalized, support, config, n_documents, linear, neighbours=neighbours)
     ranker = replace(
         ranker,
@@ -187,10 +189,10 @@ def _ranker(
 
 def _neighbours(folder: Path, scorer: LabelScorer, n_documents: int) -> Neighbours:
     n_labels, dim = scorer.vectors.shape
-    found = read_part(folder, "neighbours", partial(Neighbours.from_state, dim=dim, n_labels=n_labels))
+    found = read_part(folder, NEIGHBOURS, partial(Neighbours.from_state, dim=dim, n_labels=n_labels))
     if len(found) != n_documents:
-        raise ModelError(f"{folder / 'neighbours.safetensors'}: {len(found)} documents vote, the model was trained on "
-                         f"{n_documents}; {MEND}")  # fmt: skip
+        path = folder / f"{NEIGHBOURS}.safetensors"
+        raise ModelError(f"{path}: {len(found)} documents vote, the model was trained on {n_documents}; {MEND}")
     return found
 
 

@@ -18,6 +18,8 @@ class RankConfig:
     linear: bool = option(True, "train a linear ranker beside the label vectors: its beam adds candidates and evidence")
     linear_candidates: int = option(100, "labels taken from the linear ranker's beam", low=1)
     neighbours: int = option(0, "nearest train documents that vote: their labels are candidates; 0: none", low=0)
+    neighbours_from: int = option(0, "train documents from which on the nearest of them vote", low=0)
+    neighbours_per_label: float = option(0.0, "and for each label, on average, so many of them", low=0.0)
     neighbour_probe: int = option(64, "leaves, of at most 32 train documents, that they are looked for in", low=1)
     neighbour_labels: int = option(100, "labels kept of those they vote for", low=1)
     neighbour_temperature: float = option(
@@ -41,3 +43,8 @@ class RankConfig:
             kind="conditional", top_k=50, head_threshold=None, self_loops="none", normalization="none"
         )
     )
+
+    def documents_vote(self, n_documents: int, n_labels: int) -> bool:
+        """Whether train documents vote where there are so many; held-out ones count, as the finished model has them."""
+        enough = max(self.neighbours_from, self.neighbours_per_label * n_labels)
+        return self.neighbours > 0 and n_documents >= enough

@@ -46,7 +46,8 @@ def assemble(
     linear = build_linear(scorer.tree, [prepared.rows], prepared.train, prepared.features, recipe)
     terms = label_terms(prepared.label_rows, recipe.rank)
     profile = label_profile(documents, prepared.train.labels, terms, recipe.rank)
-    neighbours = build_neighbours(documents, prepared.train, recipe)
+    votes = recipe.rank.documents_vote(prepared.n_documents, prepared.train.n_labels)
+    neighbours = build_neighbours(documents, prepared.train, recipe) if votes else None
     ranker, seen = fit_ranker(scorer, profile, linear, neighbours, query, prepared, recipe, session.log)
     evaluation = validate(ranker, query, prepared)
     session.log("validation", stage="fusion", epoch=1, metrics=evaluation.metrics)
@@ -55,7 +56,7 @@ def assemble(
     ranker = uncounted(ranker)
     ranker = complete(ranker, everything, prepared, recipe)
     facts = {
-        "documents": prepared.train.n_documents + prepared.held_out.n_documents,
+        "documents": prepared.n_documents,
         "held_out": prepared.held_out.n_documents,
         "labels": prepared.train.n_labels,
         "features": prepared.features.n_features,

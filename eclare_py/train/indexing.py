@@ -130,16 +130,14 @@ def _leading(parts: Sequence[Csr], width: int) -> Csr:
     return stacked_rows(blocks, width)
 
 
-def build_neighbours(documents: FloatArray, train: Dataset, recipe: Recipe) -> Neighbours | None:
-    """Store the documents that vote; None where the recipe has none. A label of a filter pair gets no vote for it.
+def build_neighbours(documents: FloatArray, train: Dataset, recipe: Recipe) -> Neighbours:
+    """Store the documents that vote. A label of a filter pair gets no vote for it.
 
     Args:
         documents: (N, d) vectors.
         train: These documents.
         recipe: Settings.
     """
-    if not recipe.rank.neighbours:
-        return None
     labels, n_labels = train.labels, train.n_labels
     rows = np.repeat(np.arange(len(documents), dtype=np.int64), np.diff(labels.indptr))
     filtered = train.filter_pairs[:, 0] * n_labels + train.filter_pairs[:, 1]

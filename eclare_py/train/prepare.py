@@ -51,6 +51,11 @@ class Prepared:
     fingerprint: str
 
     @property
+    def n_documents(self) -> int:
+        """N + H."""
+        return self.train.n_documents + self.held_out.n_documents
+
+    @property
     def rows(self) -> Csr:
         """(N, V) TF-IDF of `train`."""
         return self.inputs.rows

@@ -203,11 +203,12 @@ def complete(ranker: Ranker, documents: FloatArray, prepared: Prepared, recipe: 
     """
     together = all_documents(prepared)
     rows = (prepared.rows, prepared.held_out_rows)
+    votes = recipe.rank.documents_vote(together.n_documents, together.n_labels)
     return replace(
         ranker,
         profile=label_profile(documents, together.labels, ranker.profile.terms, recipe.rank),
         linear=build_linear(ranker.scorer.tree, rows, together, prepared.features, recipe),
-        neighbours=build_neighbours(documents, together, recipe),
+        neighbours=build_neighbours(documents, together, recipe) if votes else None,
         support=_support(together, recipe),
         n_documents=together.n_documents,
     )

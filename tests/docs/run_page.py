@@ -1,12 +1,14 @@
 """Run what a page of the documentation tells one to type, in one process and in the folder it is started from.
 
     python run_page.py PAGE
+    python run_page.py -- WORDS     what `eclare WORDS` does, in a process of its own
 
 Trainings take fewer steps than they would: what is tested is that the commands are right.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
 import shlex
@@ -21,6 +23,9 @@ from eclare_py.train import recipe
 # Blocks marked `console` show what needs more than this machine has (a GPU, a model of one's own); they are not run.
 BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.M | re.S)
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+OWN = re.compile(r"eclare [^|<>&]*")  # a command that needs no shell, once what is quoted is left out
+# What lines after it depend on: such a block is one script.
+TOGETHER = re.compile(r"<<|&\s*$|^\s|^(?:for|while|if|cd|export|set|source|trap)\b|^\w+=", re.M)
 SHORT = ("rank.steps=40", "rank.fusion_batch=512", "training.surrogate_epochs=2", "document.dim=32", "linear.rounds=3")
 
 
@@ -34,6 +39,15 @@ def shorten() -> None:
     recipe.load_recipe = short
 
 
+def stand_in(folder: Path) -> None:
+    """Let shells find an `eclare` whose trainings are short, too."""
+    folder.mkdir()
+    command = folder / "eclare"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).resolve()}" -- "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
+    os.environ["PATH"] = f"{folder.resolve()}{os.pathsep}{os.environ['PATH']}"
+
+
 def run(page: Path) -> None:
     """Every block, from top to bottom."""
     for number, (language, code) in enumerate(BLOCK.findall(page.read_text(encoding="utf-8"))):
@@ -42,14 +56,17 @@ def run(page: Path) -> None:
             script.write_text(code, encoding="utf-8")
             runpy.run_path(str(script))
             continue
-        lines = [line for line in code.replace("\\\n", " ").splitlines() if line.strip()]
-        if any(re.search(r"^(?!eclare )|[|<>&]", QUOTED.sub("", line)) for line in lines):
-            subprocess.run(["bash", "-e", "-u", "-c", code], check=True)
-            continue
-        for line in lines:
-            app(shlex.split(line, comments=True)[1:], standalone_mode=False)
+        code = code.replace("\\\n", " ")
+        for part in [code] if TOGETHER.search(QUOTED.sub("", code)) else code.splitlines():
+            if OWN.fullmatch(QUOTED.sub("", part)):
+                app(shlex.split(part, comments=True)[1:], standalone_mode=False)
+            else:
+                subprocess.run(["bash", "-e", "-u", "-c", part], check=True)
 
 
 if __name__ == "__main__":
     shorten()
+    if sys.argv[1] == "--":
+        sys.exit(app(sys.argv[2:]))
+    stand_in(Path("bin"))
     run(Path(sys.argv[1]))
