@@ -14,12 +14,13 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
-from numba import njit, prange, types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from eclare_py.quantize import significant, with_zero_rows
 from eclare_py.registers import Building
+from eclare_py.threads import over_rows
 from eclare_py.types import FloatArray
 
 GROUP = 4  # numbers behind one byte
@@ -106,7 +107,7 @@ def _coded(
     """Codes and scales of some rows."""
     n, dim = matrix.shape
     scaled = _scaled(matrix, size)
-    codes = _nearest(scaled.reshape(-1, GROUP), patterns).reshape(scaled.shape[:2])
+    codes = _nearest(scaled.reshape(-1, GROUP), patterns).reshape(n, scaled.shape[1])
     fitted = patterns[codes].reshape(n, codes.shape[1] * GROUP)[:, :dim]
     square = np.einsum("ij,ij->i", fitted, fitted)
     best = np.maximum(np.einsum("ij,ij->i", fitted, matrix) / np.where(square > 0, square, 1), 0)
@@ -129,7 +130,6 @@ def _fit(sample: FloatArray) -> FloatArray:
     return patterns.astype(np.float16).astype(np.float32)
 
 
-@njit(parallel=True, cache=True, nogil=True)
 def _nearest(groups: FloatArray, patterns: FloatArray) -> npt.NDArray[np.uint8]:
     """Number of the pattern nearest to each group, the first of equals: least |g - p|^2 / 2.
 
@@ -141,32 +141,39 @@ def _nearest(groups: FloatArray, patterns: FloatArray) -> npt.NDArray[np.uint8]:
     flat = np.ascontiguousarray(patterns.T)
     p0, p1, p2, p3 = flat[0], flat[1], flat[2], flat[3]
     halves = np.float32(0.5) * (p0 * p0 + p1 * p1 + p2 * p2 + p3 * p3) + _POSITIVE
-    n, n_patterns = groups.shape[0], patterns.shape[0]
-    found = np.empty(n, np.uint8)
-    for block in prange(-(-n // _BLOCK)):
-        distance = np.empty(n_patterns, np.float32)
-        bits = distance.view(np.int32)
-        for i in range(block * _BLOCK, min(n, (block + 1) * _BLOCK)):
-            g0, g1, g2, g3 = groups[i, 0], groups[i, 1], groups[i, 2], groups[i, 3]
-            own = np.float32(0.5) * (g0 * g0 + g1 * g1 + g2 * g2 + g3 * g3)
-            for k in range(n_patterns):
-                distance[k] = (own + halves[k]) - ((g0 * p0[k] + g1 * p1[k]) + (g2 * p2[k] + g3 * p3[k]))
-            least = bits[0]
-            for k in range(n_patterns):
-                least = min(least, bits[k])
-            first = np.int32(n_patterns)
-            for k in range(n_patterns):
-                first = min(first, np.int32(k) if bits[k] == least else np.int32(n_patterns))
-            found[i] = first
+    found = np.empty(len(groups), np.uint8)
+    over_rows(_search, len(groups), groups, flat, halves, found, at_once=_BLOCK)
     return found
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True)
+def _search(
+    start: int, stop: int, groups: FloatArray, flat: FloatArray, halves: FloatArray, found: npt.NDArray[np.uint8]
+) -> None:
+    p0, p1, p2, p3 = flat[0], flat[1], flat[2], flat[3]
+    n_patterns = halves.shape[0]
+    distance = np.empty(n_patterns, np.float32)
+    bits = distance.view(np.int32)
+    for i in range(start, stop):
+        g0, g1, g2, g3 = groups[i, 0], groups[i, 1], groups[i, 2], groups[i, 3]
+        own = np.float32(0.5) * (g0 * g0 + g1 * g1 + g2 * g2 + g3 * g3)
+        for k in range(n_patterns):
+            distance[k] = (own + halves[k]) - ((g0 * p0[k] + g1 * p1[k]) + (g2 * p2[k] + g3 * p3[k]))
+        least = bits[0]
+        for k in range(n_patterns):
+            least = min(least, bits[k])
+        first = np.int32(n_patterns)
+        for k in range(n_patterns):
+            first = min(first, np.int32(k) if bits[k] == least else np.int32(n_patterns))
+        found[i] = first
+
+
+@njit(cache=True, nogil=True)
 def _sum_many(
-    indptr: np.ndarray, indices: np.ndarray, values: FloatArray, codes: npt.NDArray[np.uint8], scale: FloatArray,
-    patterns: FloatArray, out: FloatArray,
+    start: int, stop: int, indptr: np.ndarray, indices: np.ndarray, values: FloatArray,
+    codes: npt.NDArray[np.uint8], scale: FloatArray, patterns: FloatArray, out: FloatArray,
 ) -> None:  # fmt: skip
-    for row in prange(len(indptr) - 1):
+    for row in range(start, stop):
         _sum_row(indptr[row], indptr[row + 1], indices, values, codes, scale, patterns, out[row])
 
 
@@ -234,7 +241,8 @@ def sum_groups(
     if n_rows == 1:
         _sum_row(indptr[0], indptr[1], indices, values, table.codes, table.scale, table.patterns, out[0])
     else:
-        _sum_many(indptr, indices, values, table.codes, table.scale, table.patterns, out)
+        arrays = (indptr, indices, values, table.codes, table.scale, table.patterns)
+        over_rows(_sum_many, len(out), *arrays, out, at_once=64)
     return out[:, : table.dim]
 
 

@@ -1,15 +1,22 @@
 """Compiled loops over documents on several threads.
 
 A kernel that was compiled with `nogil` may run in several Python threads at once. That takes a third of the time to
-compile that a parallel loop inside of the kernel takes, and any number of callers may do it at a time.
+compile that a parallel loop inside of the kernel takes, and any number of callers may do it at a time, which not all of
+numba's own threads bear. So no kernel has a parallel loop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from numba import get_num_threads
+
+
+def over_rows(kernel: Callable[..., object], n: int, *arguments: Any, at_once: int = 256) -> None:
+    """`kernel(start, stop, *arguments)` for all of the rows 0..n-1, `at_once` of them at a time, see `in_parts`."""
+    in_parts(n, at_once, lambda start, stop: kernel(start, stop, *arguments))
 
 
 def in_parts(n: int, most: int, work: Callable[[int, int], object]) -> None:

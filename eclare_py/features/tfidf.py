@@ -255,7 +255,10 @@ def _weigh(
     counts = np.zeros(n_texts, dtype=np.int64)
     columns = np.empty(len(found), dtype=np.int32)
     values = np.empty(len(found), dtype=np.float32)
-    present = np.empty(np.max(pointers[1:] - pointers[:-1]), dtype=np.int32)
+    most = 0
+    for text in range(n_texts):
+        most = max(most, pointers[text + 1] - pointers[text])
+    present = np.empty(most, dtype=np.int64)
     written = 0
     for text in range(n_texts):
         size = 0

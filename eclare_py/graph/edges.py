@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from numba import njit, prange
+from numba import njit
 
 from eclare_py.errors import UsageError
+from eclare_py.threads import over_rows
 from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, as_csr
 
 _EDGE_BLOCK = 65_536  # edges whose vectors are held at once
@@ -53,12 +54,15 @@ def top_k_rows(matrix: Csr, top_k: int | None, *, first_row: int = 0) -> Csr:
     if top_k is None:
         return matrix
     kept = np.ones(matrix.nnz, dtype=np.bool_)
-    _mark_top(matrix.indptr, matrix.indices, matrix.data, top_k, first_row, kept)
+    arrays = (matrix.indptr, matrix.indices, matrix.data)
+    over_rows(_mark_top, matrix.shape[0], *arrays, top_k, first_row, kept)
     return select_entries(matrix, kept)
 
 
-@njit(parallel=True, cache=True)
+@njit(cache=True, nogil=True)
 def _mark_top(
+    first: int,
+    last: int,
     indptr: npt.NDArray[np.int64],
     indices: npt.NDArray[np.int64],
     weights: npt.NDArray[Any],
@@ -67,17 +71,27 @@ def _mark_top(
     kept: BoolArray,
 ) -> None:
     """Unmark what is beyond the top k of its row; all start marked, and the diagonal stays so."""
-    for row in prange(len(indptr) - 1):
+    best = np.empty(top_k + 1, np.int64)
+    for row in range(first, last):
         start, stop = indptr[row], indptr[row + 1]
         if stop - start <= top_k:
             continue
-        place = 0
-        # A stable sort: of equal weights the lower column comes first.
-        for offset in np.argsort(-weights[start:stop], kind="mergesort"):
-            entry = start + offset
-            if indices[entry] != row + first_row:
-                kept[entry] = place < top_k
-                place += 1
+        size = 0
+        for entry in range(start, stop):
+            if indices[entry] == row + first_row:
+                continue
+            kept[entry] = False
+            # Columns ascend: of equal weights the lower one, which is there already, goes before.
+            if size == top_k and (top_k == 0 or weights[entry] <= weights[best[top_k - 1]]):
+                continue
+            slot = size
+            while slot > 0 and weights[best[slot - 1]] < weights[entry]:
+                best[slot] = best[slot - 1]
+                slot -= 1
+            best[slot] = entry
+            size = min(size + 1, top_k)
+        for place in range(size):
+            kept[best[place]] = True
 
 
 def edge_cosines(graph: Csr, label_vectors: FloatArray | Csr) -> FloatArray:

@@ -18,10 +18,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from numba import njit, prange
+from numba import njit
 
 from eclare_py.errors import UsageError
 from eclare_py.graph.bipartite import bipartite
+from eclare_py.threads import over_rows
 from eclare_py.types import Csr
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -47,7 +48,7 @@ def _pick(bits: np.uint64, size: np.int64) -> np.int64:
     return np.int64((bits * np.uint64(size)) >> _S32)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _visits(
     start: np.int64,
     key: np.uint64,
@@ -77,8 +78,10 @@ def _visits(
             current = start
 
 
-@njit(parallel=True, cache=True)
+@njit(cache=True, nogil=True)
 def _walk_block(
+    start: int,
+    stop: int,
     first_label: int,
     seed_key: np.uint64,
     restart: float,
@@ -88,10 +91,12 @@ def _walk_block(
     edges: np.ndarray,
     sizes: np.ndarray,
 ) -> None:
-    """Walk from labels first_label..+rows and keep the most visited.
+    """Walk from the labels of some rows and keep the most visited.
 
     Args:
-        first_label: First label of the block.
+        start: First row.
+        stop: Behind the last one.
+        first_label: Label of row 0.
         seed_key: Mixed seed.
         restart: Probability to return to the start before a hop.
         by_label: Pointers (L+1,), documents (nnz,), cumulative document weights (nnz,) or an empty array.
@@ -100,7 +105,7 @@ def _walk_block(
         edges: (rows, top_k + 1) int64, filled with label << 32 | count, ascending.
         sizes: (rows,) int64, filled with the used slots of each row.
     """
-    for row in prange(len(sizes)):
+    for row in range(start, stop):
         label = first_label + row
         if by_label[0][label] == by_label[0][label + 1]:
             edges[row, 0] = (label << 32) | 1
@@ -200,7 +205,8 @@ def walk_counts(
     for first in range(0, n_labels, _BLOCK):
         rows = min(_BLOCK, n_labels - first)
         edges, used = np.empty((rows, width), dtype=np.int64), np.empty(rows, dtype=np.int64)
-        _walk_block(first, seed_key, float(restart), by_label, by_document, walk_length, edges, used)
+        settings = (first, seed_key, float(restart), by_label, by_document, walk_length)
+        over_rows(_walk_block, rows, *settings, edges, used)
         block_ids, block_counts = _unpack(edges, used)
         ids.append(block_ids)
         counts.append(block_counts)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from eclare_py.index.selection import keep_best, sort_best
 from eclare_py.quantize import Rows, dot_row
+from eclare_py.threads import over_rows
 from eclare_py.types import FloatArray, IntArray
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -89,7 +90,6 @@ def best_paths(
     return kept
 
 
-@njit(cache=True, parallel=True)
 def best_paths_rows(
     clusters: IntArray,
     gates: FloatArray,
@@ -102,7 +102,16 @@ def best_paths_rows(
     paths: FloatArray,
 ) -> None:
     """`best_paths` for B documents, one thread each."""
-    for row in prange(clusters.shape[0]):
+    arrays = (clusters, gates, leaf_ptr, label_order, edges, labels, slots, turns, paths)
+    over_rows(_best_paths_rows, len(clusters), *arrays, at_once=32)
+
+
+@njit(cache=True, nogil=True)
+def _best_paths_rows(
+    start: int, stop: int, clusters: IntArray, gates: FloatArray, leaf_ptr: IntArray, label_order: IntArray,
+    edges: FloatArray, labels: IntArray, slots: IntArray, turns: IntArray, paths: FloatArray,
+) -> None:  # fmt: skip
+    for row in range(start, stop):
         best_paths(
             clusters[row], gates[row], leaf_ptr, label_order, edges, labels[row], slots[row], turns[row], paths[row]
         )
@@ -157,7 +166,6 @@ def rank_paths(
     return total
 
 
-@njit(cache=True, parallel=True)
 def rank_paths_rows(
     clusters: IntArray,
     gates: FloatArray,
@@ -173,7 +181,17 @@ def rank_paths_rows(
     scored: IntArray,
 ) -> None:
     """`rank_paths` for (B, d) documents, one thread each; `scored` (B,) receives the labels scored."""
-    for row in prange(x.shape[0]):
+    arrays = (clusters, gates, leaf_ptr, label_order, edges, shortlist, vectors, label_bias, x, ids, scores, scored)
+    over_rows(_rank_paths_rows, len(x), *arrays, at_once=32)
+
+
+@njit(cache=True, nogil=True)
+def _rank_paths_rows(
+    start: int, stop: int, clusters: IntArray, gates: FloatArray, leaf_ptr: IntArray, label_order: IntArray,
+    edges: FloatArray, shortlist: int, vectors: Rows, label_bias: FloatArray, x: FloatArray, ids: IntArray,
+    scores: FloatArray, scored: IntArray,
+) -> None:  # fmt: skip
+    for row in range(start, stop):
         scored[row] = rank_paths(
             clusters[row], gates[row], leaf_ptr, label_order, edges, shortlist, vectors, label_bias, x[row], ids[row],
             scores[row],

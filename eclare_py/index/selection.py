@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
+from eclare_py.threads import over_rows
 from eclare_py.types import FloatArray, IntArray
 
 _BINS = 512  # of the histogram: 4 KB of counts stay in the first-level cache
@@ -71,10 +72,14 @@ def top_k_row(values: FloatArray, ids: IntArray, scores: FloatArray) -> None:
     scores[:size] = kept_scores[:size]
 
 
-@njit(cache=True, parallel=True)
 def top_k_rows(values: FloatArray, ids: IntArray, scores: FloatArray) -> None:
     """`top_k_row` for each row of `values` (B, L)."""
-    for row in prange(values.shape[0]):
+    over_rows(_top_k_rows, len(values), values, ids, scores, at_once=16)
+
+
+@njit(cache=True, nogil=True)
+def _top_k_rows(start: int, stop: int, values: FloatArray, ids: IntArray, scores: FloatArray) -> None:
+    for row in range(start, stop):
         top_k_row(values[row], ids[row], scores[row])
 
 
@@ -145,6 +150,48 @@ def sort_best(scores: FloatArray, ids: IntArray, size: int) -> None:
     for i in range(size):
         ids[i] = keys[i] & 0xFFFFFFFF
         bits[i] = np.int32(_turned(~(keys[i] >> 32)))
+
+
+@njit(cache=True, nogil=True)
+def ascending(numbers: IntArray) -> IntArray:
+    """Places of numbers from 0 to 2^31 - 1 in their order, of equal ones the first.
+
+    Number and place are sorted as one: numba's own stable sort takes seconds to compile for each type it meets.
+    """
+    keys = np.empty(numbers.shape[0], np.int64)
+    for place in range(keys.shape[0]):
+        keys[place] = (np.int64(numbers[place]) << 32) | place
+    keys.sort()
+    for place in range(keys.shape[0]):
+        keys[place] &= 0xFFFFFFFF
+    return keys
+
+
+@njit(cache=True, nogil=True)
+def smallest(numbers: FloatArray, count: int) -> float:
+    """The largest of the `count` smallest numbers (Hoare, 1961): what np.partition would put there."""
+    found = numbers.copy()
+    low, high, wanted = 0, found.shape[0] - 1, count - 1
+    while low < high:
+        middle = (low + high) >> 1
+        pivot = max(min(found[low], found[middle]), min(max(found[low], found[middle]), found[high]))
+        left, right = low, high
+        while left <= right:
+            while found[left] < pivot:
+                left += 1
+            while found[right] > pivot:
+                right -= 1
+            if left <= right:
+                found[left], found[right] = found[right], found[left]
+                left += 1
+                right -= 1
+        if wanted <= right:
+            high = right
+        elif wanted >= left:
+            low = left
+        else:
+            break
+    return found[wanted]
 
 
 @njit(cache=True, nogil=True)

@@ -8,19 +8,23 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
+from eclare_py.index.selection import smallest
 from eclare_py.kernel_flags import SUM_FLAGS
+from eclare_py.threads import over_rows
 from eclare_py.types import FloatArray, IntArray
 
+_NODES = 64  # nodes a thread takes
 _CHUNK = 2048  # rows added up by one task; fixed, or sums would depend on the number of threads
 
 
 @njit(cache=True, nogil=True, fastmath=SUM_FLAGS)
-def _measure_chunk(
-    points: FloatArray, members: IntArray, direction: FloatArray, chunk: int, scores: FloatArray
+def _measure(
+    start: int, stop: int, points: FloatArray, members: IntArray, direction: FloatArray, scores: FloatArray
 ) -> None:
-    for i in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, members.shape[0])):
+    """Products of the rows of some chunks with the direction."""
+    for i in range(start * _CHUNK, min(stop * _CHUNK, members.shape[0])):
         total = np.float32(0.0)
         for j in range(direction.shape[0]):
             total += points[members[i], j] * direction[j]
@@ -28,27 +32,19 @@ def _measure_chunk(
 
 
 @njit(cache=True, nogil=True)
-def _add_chunk(points: FloatArray, members: IntArray, left: np.ndarray, chunk: int, partial: FloatArray) -> None:
-    for i in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, members.shape[0])):
-        if left[i]:
-            row = members[i]
-            for j in range(points.shape[1]):
-                partial[chunk, j] += points[row, j]
+def _add(
+    start: int, stop: int, points: FloatArray, members: IntArray, left: np.ndarray, partial: FloatArray
+) -> None:
+    """Sums of the marked rows of some chunks."""
+    for chunk in range(start, stop):
+        for i in range(chunk * _CHUNK, min((chunk + 1) * _CHUNK, members.shape[0])):
+            if left[i]:
+                row = members[i]
+                for j in range(points.shape[1]):
+                    partial[chunk, j] += points[row, j]
 
 
-@njit(cache=True, parallel=True)
-def _measure_wide(points: FloatArray, members: IntArray, direction: FloatArray, scores: FloatArray) -> None:
-    for chunk in prange((members.shape[0] + _CHUNK - 1) // _CHUNK):
-        _measure_chunk(points, members, direction, chunk, scores)
-
-
-@njit(cache=True, parallel=True)
-def _add_wide(points: FloatArray, members: IntArray, left: np.ndarray, partial: FloatArray) -> None:
-    for chunk in prange(partial.shape[0]):
-        _add_chunk(points, members, left, chunk, partial)
-
-
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fold(partial: FloatArray) -> FloatArray:
     total = partial[0].copy()
     for chunk in range(1, partial.shape[0]):
@@ -56,10 +52,10 @@ def _fold(partial: FloatArray) -> FloatArray:
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _halve(scores: FloatArray, n_left: int, left: np.ndarray) -> bool:
     """Mark the `n_left` lowest scores, ties by position; says whether any mark changed."""
-    threshold = np.partition(scores, n_left - 1)[n_left - 1]
+    threshold = smallest(scores, n_left)
     room = n_left
     for i in range(scores.shape[0]):
         if scores[i] < threshold:
@@ -76,7 +72,7 @@ def _halve(scores: FloatArray, n_left: int, left: np.ndarray) -> bool:
     return changed
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _norm(vector: FloatArray) -> float:
     total = 0.0
     for j in range(vector.shape[0]):
@@ -84,7 +80,7 @@ def _norm(vector: FloatArray) -> float:
     return math.sqrt(total)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _recentre(total: FloatArray, left_sum: FloatArray, direction: FloatArray) -> float:
     """Set `direction` to right minus left unit centre; returns the summed similarity of rows with their centres.
 
@@ -99,7 +95,7 @@ def _recentre(total: FloatArray, left_sum: FloatArray, direction: FloatArray) ->
     return left_norm + right_norm
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _arrange(members: IntArray, left: np.ndarray, n_left: int) -> None:
     """Move the marked members to the front; order is kept inside both halves."""
     ordered = np.empty_like(members)
@@ -114,7 +110,7 @@ def _arrange(members: IntArray, left: np.ndarray, n_left: int) -> None:
     members[:] = ordered
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def split_node(
     points: FloatArray, members: IntArray, n_left: int, first: int, second: int, max_iter: int, tolerance: float
 ) -> None:
@@ -133,18 +129,15 @@ def split_node(
     n_chunks = (n + _CHUNK - 1) // _CHUNK
     left, scores = np.ones(n, np.bool_), np.empty(n, np.float32)
     partial = np.zeros((n_chunks, points.shape[1]), np.float32)
-    for chunk in range(n_chunks):
-        _add_chunk(points, members, left, chunk, partial)
+    _add(0, n_chunks, points, members, left, partial)
     total = _fold(partial)
     direction = points[members[second]] - points[members[first]]
     before = -np.inf
     for _ in range(max_iter):
-        for chunk in range(n_chunks):
-            _measure_chunk(points, members, direction, chunk, scores)
+        _measure(0, n_chunks, points, members, direction, scores)
         changed = _halve(scores, n_left, left)
         partial[:] = 0
-        for chunk in range(n_chunks):
-            _add_chunk(points, members, left, chunk, partial)
+        _add(0, n_chunks, points, members, left, partial)
         after = _recentre(total, _fold(partial), direction)
         if not changed or after - before < tolerance * n:
             break
@@ -155,23 +148,19 @@ def split_node(
 def split_wide(
     points: FloatArray, members: IntArray, n_left: int, first: int, second: int, max_iter: int, tolerance: float
 ) -> None:
-    """`split_node` with all threads inside the one node; the result is the same, bit for bit.
-
-    This loop stays in Python: a parallel kernel called from a compiled serial one crashes when both come from numba's
-    cache, as nothing has started the thread pool then.
-    """
+    """`split_node` with all threads inside the one node; the result is the same, bit for bit."""
     n = len(members)
     left, scores = np.ones(n, dtype=np.bool_), np.empty(n, dtype=np.float32)
     partial = np.zeros(((n + _CHUNK - 1) // _CHUNK, points.shape[1]), dtype=np.float32)
-    _add_wide(points, members, left, partial)
+    over_rows(_add, len(partial), points, members, left, partial, at_once=1)
     total = _fold(partial)
     direction = points[members[second]] - points[members[first]]
     before = -np.inf
     for _ in range(max_iter):
-        _measure_wide(points, members, direction, scores)
+        over_rows(_measure, len(partial), points, members, direction, scores, at_once=1)
         changed = _halve(scores, n_left, left)
         partial[:] = 0
-        _add_wide(points, members, left, partial)
+        over_rows(_add, len(partial), points, members, left, partial, at_once=1)
         after = _recentre(total, _fold(partial), direction)
         if not changed or after - before < tolerance * n:
             break
@@ -179,7 +168,6 @@ def split_wide(
     _arrange(members, left, n_left)
 
 
-@njit(cache=True, parallel=True)
 def split_nodes(
     points: FloatArray,
     order: IntArray,
@@ -198,6 +186,14 @@ def split_nodes(
         max_iter: Most rounds.
         tolerance: Least growth of the mean similarity to go on.
     """
-    for node in prange(bounds.shape[0]):
+    over_rows(_split_nodes, len(bounds), points, order, bounds, starts, max_iter, tolerance, at_once=_NODES)
+
+
+@njit(cache=True, nogil=True)
+def _split_nodes(
+    start: int, stop: int, points: FloatArray, order: IntArray, bounds: IntArray, starts: IntArray, max_iter: int,
+    tolerance: float,
+) -> None:  # fmt: skip
+    for node in range(start, stop):
         begin, middle, end = bounds[node, 0], bounds[node, 1], bounds[node, 2]
         split_node(points, order[begin:end], middle - begin, starts[node, 0], starts[node, 1], max_iter, tolerance)

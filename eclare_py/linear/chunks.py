@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from eclare_py.errors import ModelError
+from eclare_py.index.selection import ascending
 from eclare_py.storage import State
 from eclare_py.storage.distinct import distinct_from_arrays, distinct_to_arrays
 from eclare_py.storage.gaps import pack_gaps, unpack_gaps
+from eclare_py.threads import over_rows
 from eclare_py.types import Csr, FloatArray, IntArray
 
 MAX_CHILDREN = 1 << 16  # offsets inside a chunk are 16 bits wide
@@ -81,7 +83,7 @@ class Chunks:
             raise ValueError(f"a node has {widest} children, at most {MAX_CHILDREN} fit a chunk: build a deeper tree")
         entries, rows = len(values), np.zeros(len(child_ptr), dtype=np.int64)
         order, starts = np.empty(entries, np.int64), np.zeros(entries, np.bool_)
-        _sort_chunks(pointers, features, child_ptr, order, starts, rows)
+        over_rows(_sort_chunks, len(child_ptr) - 1, pointers, features, child_ptr, order, starts, rows, at_once=16)
         inside = (np.arange(len(pointers) - 1) - np.repeat(child_ptr[:-1], np.diff(child_ptr))).astype(np.uint16)
         first = np.flatnonzero(starts)
         return cls(
@@ -207,15 +209,15 @@ class Chunks:
             raise ModelError(f"linear weights {name}: weights hold NaN or infinity")
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def _sort_chunks(
-    pointers: IntArray, features: np.ndarray, child_ptr: IntArray, order: IntArray, starts: np.ndarray, rows: IntArray
-) -> None:
+    first: int, stop: int, pointers: IntArray, features: np.ndarray, child_ptr: IntArray, order: IntArray,
+    starts: np.ndarray, rows: IntArray,
+) -> None:  # fmt: skip
     """Order the entries of each chunk by feature, then child; mark where a feature starts; count a chunk's rows."""
-    for chunk in prange(child_ptr.shape[0] - 1):
+    for chunk in range(first, stop):
         begin, end = pointers[child_ptr[chunk]], pointers[child_ptr[chunk + 1]]
-        # Columns come in order and mergesort keeps it, so entries of one feature stay in the order of the children.
-        inside = np.argsort(features[begin:end], kind="mergesort")
+        inside = ascending(features[begin:end])  # entries of one feature stay in the order of the children
         last = -1
         for k in range(end - begin):
             order[begin + k] = begin + inside[k]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from eclare_py.index.selection import drain, offer
 from eclare_py.linear.walks import CHOOSE, multiply_row
+from eclare_py.threads import over_rows
 from eclare_py.types import FloatArray, IntArray
 
 
@@ -52,7 +53,6 @@ def select_row(
     _select(0, block_ptr[1], parents, above, child_ptr, out_ptr, margins, power, nodes[0], scores[0], own[0])
 
 
-@njit(cache=True, parallel=True)
 def select_rows(
     block_ptr: IntArray, parents: IntArray, above: FloatArray, child_ptr: IntArray, out_ptr: IntArray,
     margins: FloatArray, power: int, nodes: IntArray, scores: FloatArray, own: FloatArray,
@@ -71,7 +71,16 @@ def select_rows(
         scores: (B, b) receives logs of their paths; holds -inf before.
         own: (B, b) receives their products.
     """
-    for row in prange(nodes.shape[0]):
+    arrays = (block_ptr, parents, above, child_ptr, out_ptr, margins, power, nodes, scores, own)
+    over_rows(_select_rows, len(nodes), *arrays, at_once=64)
+
+
+@njit(cache=True, nogil=True)
+def _select_rows(
+    start: int, stop: int, block_ptr: IntArray, parents: IntArray, above: FloatArray, child_ptr: IntArray,
+    out_ptr: IntArray, margins: FloatArray, power: int, nodes: IntArray, scores: FloatArray, own: FloatArray,
+) -> None:  # fmt: skip
+    for row in range(start, stop):
         _select(
             block_ptr[row], block_ptr[row + 1], parents, above, child_ptr, out_ptr, margins, power, nodes[row],
             scores[row], own[row],

@@ -51,7 +51,10 @@ def gather(
                 found += 1
             local[pointers[i] + k] = feature
             copied[pointers[i] + k] = values[start + k]
-    features = np.sort(features[:found])
+    features = features[:found]
+    ordered = features.astype(np.int64)  # each type that is sorted takes seconds to compile
+    ordered.sort()
+    features[:] = ordered
     for number in range(found):
         numbers[features[number]] = number
     for k in range(local.shape[0]):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit, prange
+from numba import njit
 
 from eclare_py.index import IndexConfig, LabelTree, build_tree
 from eclare_py.linear.config import LinearConfig
+from eclare_py.threads import over_rows
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 _DIMENSIONS, _SIGNS = 1024, 4
@@ -48,14 +49,16 @@ def projected_means(documents: Csr, labels: Csr, texts: Csr | None = None, *, se
         means = as_csr(means + sp.diags_array(unseen) @ texts)
     projected = np.zeros((labels.shape[1], _DIMENSIONS), dtype=np.float32)
     signs = np.random.default_rng(seed).integers(2 * _DIMENSIONS, size=(documents.shape[1], _SIGNS), dtype=np.int32)
-    _project(means.indptr, means.indices, means.data, signs, projected)
+    over_rows(_project, len(projected), means.indptr, means.indices, means.data, signs, projected)
     return projected
 
 
-@njit(cache=True, parallel=True)
-def _project(indptr: IntArray, indices: np.ndarray, data: FloatArray, signs: np.ndarray, out: FloatArray) -> None:
+@njit(cache=True, nogil=True)
+def _project(
+    start: int, stop: int, indptr: IntArray, indices: np.ndarray, data: FloatArray, signs: np.ndarray, out: FloatArray
+) -> None:
     """Add every feature to a few dimensions with a sign each: a number in 0..2d-1 says which."""
-    for row in prange(indptr.shape[0] - 1):
+    for row in range(start, stop):
         for k in range(indptr[row], indptr[row + 1]):
             for draw in signs[indices[k]]:
                 out[row, draw >> 1] += data[k] if draw & 1 else -data[k]

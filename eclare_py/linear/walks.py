@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import get_num_threads, get_thread_id, njit, prange
+from numba import njit
 
 from eclare_py.linear.chunks import Chunks, hash_place
+from eclare_py.threads import over_rows
 from eclare_py.types import Csr, FloatArray, IntArray
 
 CHOOSE, MARCHING, BINARY, HASH, DENSE = -1, 0, 1, 2, 3
@@ -161,19 +162,20 @@ def multiply_row(
         )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(cache=True, nogil=True)
 def _multiply_rows(
-    ends: IntArray, order: IntArray, parents: IntArray, block_rows: IntArray, out_ptr: IntArray, x_ptr: IntArray,
-    x_columns: np.ndarray, x_values: FloatArray, row_ptr: IntArray, features: np.ndarray, entry_ptr: IntArray,
-    offsets: np.ndarray, weights: FloatArray, hash_ptr: IntArray, slots: np.ndarray, walk: int, tables: np.ndarray,
-    out: FloatArray,
+    start: int, stop: int, ends: IntArray, order: IntArray, parents: IntArray, block_rows: IntArray, out_ptr: IntArray,
+    x_ptr: IntArray, x_columns: np.ndarray, x_values: FloatArray, row_ptr: IntArray, features: np.ndarray,
+    entry_ptr: IntArray, offsets: np.ndarray, weights: FloatArray, hash_ptr: IntArray, slots: np.ndarray, walk: int,
+    n_features: int, out: FloatArray,
 ) -> None:  # fmt: skip
     """Many documents: block after block of one chunk, so that it is fetched from memory once."""
-    for group in prange(ends.shape[0] - 1):
+    table = np.zeros(n_features, np.int32)
+    for group in range(start, stop):
         blocks = order[ends[group] : ends[group + 1]]
         _group(
             blocks, parents[blocks[0]], block_rows, out_ptr, x_ptr, x_columns, x_values, row_ptr, features, entry_ptr,
-            offsets, weights, hash_ptr, slots, walk, tables[get_thread_id()], out,
+            offsets, weights, hash_ptr, slots, walk, table, out,
         )  # fmt: skip
 
 
@@ -209,6 +211,7 @@ def multiply_chunks(
         return out_ptr, out
     order = np.argsort(parents, kind="stable")
     ends = np.concatenate([[0], np.flatnonzero(np.diff(parents[order])) + 1, [len(parents)]])
-    tables = np.zeros((get_num_threads(), chunks.n_features), dtype=np.int32)
-    _multiply_rows(ends, order, parents, rows, out_ptr, *arrays, tables, out)
+    groups = len(ends) - 1  # shared out evenly: each thread clears a table of all features once
+    arguments = (ends, order, parents, rows, out_ptr, *arrays, chunks.n_features, out)
+    over_rows(_multiply_rows, groups, *arguments, at_once=groups)
     return out_ptr, out

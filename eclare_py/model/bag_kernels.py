@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 
 from eclare_py.kernel_flags import SUM_FLAGS
 from eclare_py.prefetch import prefetch_row
 from eclare_py.quantize import Rows
+from eclare_py.threads import over_rows
 from eclare_py.types import FloatArray
 
+_AT_ONCE, _UPDATED_AT_ONCE = 64, 1024  # rows a thread takes: of some fifty entries each, and of a few
 
-@njit(parallel=True, cache=True, fastmath=SUM_FLAGS)
+
 def sum_rows(
     indptr: npt.NDArray[np.int64],
     indices: npt.NDArray[np.int64],
@@ -26,7 +28,15 @@ def sum_rows(
     out: FloatArray,
 ) -> None:
     """out[i] = sum_j values[j] * table[indices[j]] over the entries j of row i; out (B, d), table (V, d)."""
-    for row in prange(len(indptr) - 1):
+    over_rows(_sum_rows, len(out), indptr, indices, values, table, out, at_once=_AT_ONCE)
+
+
+@njit(cache=True, nogil=True, fastmath=SUM_FLAGS)
+def _sum_rows(
+    start: int, end: int, indptr: npt.NDArray[np.int64], indices: npt.NDArray[np.int64], values: FloatArray,
+    table: Rows, out: FloatArray,
+) -> None:  # fmt: skip
+    for row in range(start, end):
         target = out[row]
         target[:] = 0.0
         entry, stop = indptr[row], indptr[row + 1]
@@ -45,7 +55,6 @@ def sum_rows(
                 target[k] += value * np.float32(source[k])
 
 
-@njit(parallel=True, cache=True, fastmath=SUM_FLAGS)
 def dot_rows(
     indptr: npt.NDArray[np.int64],
     indices: npt.NDArray[np.int64],
@@ -54,7 +63,15 @@ def dot_rows(
     out: FloatArray,
 ) -> None:
     """out[j] = <table[indices[j]], vectors[i]> for every entry j of row i; vectors (B, d), out (E,)."""
-    for row in prange(len(indptr) - 1):
+    over_rows(_dot_rows, len(vectors), indptr, indices, table, vectors, out, at_once=_AT_ONCE)
+
+
+@njit(cache=True, nogil=True, fastmath=SUM_FLAGS)
+def _dot_rows(
+    start: int, end: int, indptr: npt.NDArray[np.int64], indices: npt.NDArray[np.int64], table: Rows,
+    vectors: FloatArray, out: FloatArray,
+) -> None:  # fmt: skip
+    for row in range(start, end):
         vector = vectors[row]
         for entry in range(indptr[row], indptr[row + 1]):
             source, total = table.values[indices[entry]], np.float32(0.0)
@@ -63,7 +80,6 @@ def dot_rows(
             out[entry] = total * table.scale[indices[entry]]
 
 
-@njit(parallel=True, cache=True, fastmath=SUM_FLAGS)
 def update_rows(
     starts: npt.NDArray[np.int64],
     touched: npt.NDArray[np.int64],
@@ -79,11 +95,22 @@ def update_rows(
 
     The entries of touched row c are starts[c]:starts[c+1]; entry j adds values[j] * gradients[rows[j]] to its gradient.
     """
+    arrays = (starts, touched, rows, values, gradients, table, accumulator)
+    over_rows(_update_rows, len(touched), *arrays, learning_rate, epsilon, at_once=_UPDATED_AT_ONCE)
+
+
+@njit(cache=True, nogil=True, fastmath=SUM_FLAGS)
+def _update_rows(
+    start: int, end: int, starts: npt.NDArray[np.int64], touched: npt.NDArray[np.int64], rows: npt.NDArray[np.int64],
+    values: FloatArray, gradients: FloatArray, table: FloatArray, accumulator: FloatArray, learning_rate: np.float32,
+    epsilon: np.float32,
+) -> None:  # fmt: skip
     dim = table.shape[1]
-    for c in prange(len(touched)):
-        gradient = np.zeros(dim, dtype=np.float32)
+    gradient = np.empty(dim, dtype=np.float32)
+    for c in range(start, end):
+        gradient[:] = 0.0
         entry, stop = starts[c], starts[c + 1]
-        if c + 1 < len(touched):
+        if c + 1 < end:
             prefetch_row(table, touched[c + 1])
         while entry + 4 <= stop:
             v0, v1, v2, v3 = values[entry], values[entry + 1], values[entry + 2], values[entry + 3]

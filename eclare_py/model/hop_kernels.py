@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
+from eclare_py.index.selection import ascending, keep_best
 from eclare_py.storage.spool import Collector
+from eclare_py.threads import over_rows
 from eclare_py.types import Csr, FloatArray, IntArray, narrow
 
 _BLOCK = 65536  # labels whose slots are held at once
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _merge(
     row: int, g_ptr: IntArray, g_col: IntArray, g_val: FloatArray, f_ptr: IntArray, f_col: IntArray, f_val: FloatArray
 ) -> tuple[IntArray, FloatArray]:
@@ -25,10 +27,9 @@ def _merge(
         for entry in range(f_ptr[g_col[edge]], f_ptr[g_col[edge] + 1]):
             terms[end], weights[end] = f_col[entry], g_val[edge] * f_val[entry]
             end += 1
-    order = np.argsort(terms, kind="mergesort")
     distinct = 0
     merged_terms, merged = np.empty(size, np.int64), np.empty(size, np.float32)
-    for place in order:
+    for place in ascending(terms):
         if distinct and merged_terms[distinct - 1] == terms[place]:
             merged[distinct - 1] += weights[place]
         else:
@@ -37,21 +38,20 @@ def _merge(
     return merged_terms[:distinct], merged[:distinct]
 
 
-@njit(parallel=True, cache=True)
+@njit(cache=True, nogil=True)
 def _spread(
-    g_ptr: IntArray, g_col: IntArray, g_val: FloatArray, f_ptr: IntArray, f_col: IntArray, f_val: FloatArray,
-    counts: IntArray, out_col: IntArray, out_val: FloatArray,
+    start: int, stop: int, g_ptr: IntArray, g_col: IntArray, g_val: FloatArray, f_ptr: IntArray, f_col: IntArray,
+    f_val: FloatArray, counts: IntArray, out_col: IntArray, out_val: FloatArray,
 ) -> None:  # fmt: skip
     """Rows of the result into (L, m) slots, `counts` of them filled."""
     width = out_col.shape[1]
-    for row in prange(len(counts)):
+    scratch, kept = np.empty(width, np.float32), np.empty(width, np.int64)
+    for row in range(start, stop):
         terms, weights = _merge(row, g_ptr, g_col, g_val, f_ptr, f_col, f_val)
-        kept = np.arange(len(terms))
-        if len(terms) > width:
-            # A stable sort of the negated weights: equal weights keep the lower term.
-            kept = np.sort(np.argsort(-weights, kind="mergesort")[:width])
-        counts[row] = len(kept)
-        for slot in range(len(kept)):
+        size = keep_best(weights, np.arange(len(terms)), scratch, kept)  # of equal weights the lower term
+        kept[:size].sort()
+        counts[row] = size
+        for slot in range(size):
             out_col[row, slot], out_val[row, slot] = terms[kept[slot]], weights[kept[slot]]
 
 
@@ -73,7 +73,8 @@ def spread_bags(graph: Csr, bags: Csr, width: int) -> Csr:
         some = counts[start : start + _BLOCK]
         pointers = np.asarray(graph.indptr[start : start + len(some) + 1])
         slots = np.zeros((len(some), width), dtype=np.int32), np.zeros((len(some), width), dtype=np.float32)
-        _spread(pointers, np.asarray(graph.indices), np.asarray(graph.data), *rows, some, *slots)
+        arrays = (pointers, np.asarray(graph.indices), np.asarray(graph.data), *rows, some, *slots)
+        over_rows(_spread, len(some), *arrays)
         filled = np.arange(width) < some[:, None]
         columns.add(slots[0][filled])
         values.add(slots[1][filled])

@@ -11,18 +11,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import njit
 from torch import Tensor
 
 from eclare_py.kernel_flags import SUM_FLAGS
 from eclare_py.model.bag import BagOfEmbeddings
+from eclare_py.threads import over_rows
 from eclare_py.types import Csr, FloatArray, IntArray
 
 
-@njit(cache=True, parallel=True, fastmath=SUM_FLAGS)
 def pair_products(documents: FloatArray, vectors: FloatArray, labels: IntArray, out: FloatArray) -> None:
     """out[i, j] = <documents[i], vectors[labels[i, j]]>, 0 where the label is below 0; out (B, K)."""
-    for row in prange(labels.shape[0]):
+    over_rows(_pair_products, len(labels), documents, vectors, labels, out, at_once=32)
+
+
+@njit(cache=True, nogil=True, fastmath=SUM_FLAGS)
+def _pair_products(
+    start: int, stop: int, documents: FloatArray, vectors: FloatArray, labels: IntArray, out: FloatArray
+) -> None:
+    for row in range(start, stop):
         for j in range(labels.shape[1]):
             total, label = np.float32(0.0), labels[row, j]
             if label >= 0:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import njit
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
 from eclare_py.model.elias import Shortlist
+from eclare_py.threads import over_rows
 from eclare_py.types import Csr, IntArray
 
 _LEAST = 1e-7  # a path of zero would have an infinite loss
 
 
-@njit(cache=True, parallel=True)
-def _members(indptr: IntArray, indices: np.ndarray, labels: IntArray, out: np.ndarray) -> None:
-    for row in prange(labels.shape[0]):
+@njit(cache=True, nogil=True)
+def _members(start: int, stop: int, indptr: IntArray, indices: np.ndarray, labels: IntArray, out: np.ndarray) -> None:
+    for row in range(start, stop):
         first, last = indptr[row], indptr[row + 1]
         for j in range(labels.shape[1]):
             if labels[row, j] >= 0 and last > first:
@@ -27,7 +28,7 @@ def _members(indptr: IntArray, indices: np.ndarray, labels: IntArray, out: np.nd
 def members(rows: Csr, labels: IntArray) -> Tensor:
     """(B, K) whether each label of a shortlist is stored in its row of a (B, L) CSR with sorted columns."""
     out = np.zeros(labels.shape, dtype=np.bool_)
-    _members(rows.indptr.astype(np.int64), rows.indices.astype(np.int64), labels, out)
+    over_rows(_members, len(labels), rows.indptr.astype(np.int64), rows.indices.astype(np.int64), labels, out)
     return torch.from_numpy(out)
 
 

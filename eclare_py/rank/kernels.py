@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from eclare_py.index.selection import keep_best
 from eclare_py.kernel_flags import SUM_FLAGS
+from eclare_py.threads import over_rows
 from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, as_csr
 
 
-@njit(parallel=True, cache=True, fastmath=SUM_FLAGS)
-def _score_pairs(x: FloatArray, vectors: FloatArray, rows: IntArray, labels: IntArray, out: FloatArray) -> None:
-    for pair in prange(len(rows)):
+@njit(cache=True, nogil=True, fastmath=SUM_FLAGS)
+def _score_pairs(
+    start: int, stop: int, x: FloatArray, vectors: FloatArray, rows: IntArray, labels: IntArray, out: FloatArray
+) -> None:
+    for pair in range(start, stop):
         left, right = x[rows[pair]], vectors[labels[pair]]
         total = np.float32(0.0)
         for k in range(x.shape[1]):
@@ -30,17 +33,16 @@ def score_pairs(x: FloatArray, vectors: FloatArray, rows: IntArray, labels: IntA
         labels: (P,) rows of vectors.
     """
     out = np.empty(len(rows), dtype=np.float32)
-    if len(rows):
-        _score_pairs(x, vectors, rows, labels, out)
+    over_rows(_score_pairs, len(rows), x, vectors, rows, labels, out, at_once=8192)
     return out
 
 
-@njit(parallel=True, cache=True)
+@njit(cache=True, nogil=True)
 def _match_terms(
-    left_ptr: IntArray, left_terms: IntArray, left: FloatArray, right_ptr: IntArray, right_terms: IntArray,
-    right: FloatArray, indptr: IntArray, labels: IntArray, out: FloatArray,
+    first: int, last: int, left_ptr: IntArray, left_terms: IntArray, left: FloatArray, right_ptr: IntArray,
+    right_terms: IntArray, right: FloatArray, indptr: IntArray, labels: IntArray, out: FloatArray,
 ) -> None:  # fmt: skip
-    for row in prange(len(indptr) - 1):
+    for row in range(first, last):
         for pair in range(indptr[row], indptr[row + 1]):
             here, end = left_ptr[row], left_ptr[row + 1]
             there, stop = right_ptr[labels[pair]], right_ptr[labels[pair] + 1]
@@ -64,8 +66,7 @@ def match_terms(documents: Csr, labels: Csr, indptr: IntArray, candidates: IntAr
         candidates: (P,) rows of `labels`.
     """
     out = np.empty(len(candidates), dtype=np.float32)
-    if len(candidates):
-        _match_terms(*_arrays(documents), *_arrays(labels), indptr, candidates, out)
+    over_rows(_match_terms, len(indptr) - 1, *_arrays(documents), *_arrays(labels), indptr, candidates, out, at_once=32)
     return out
 
 
@@ -73,12 +74,13 @@ def _arrays(matrix: Csr) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return matrix.indptr, matrix.indices, matrix.data
 
 
-@njit(parallel=True, cache=True)
+@njit(cache=True, nogil=True)
 def _companions(
-    indptr: IntArray, labels: IntArray, seed_ptr: IntArray, seed_labels: IntArray, chances: FloatArray,
-    graph_ptr: IntArray, graph_labels: IntArray, weights: FloatArray, mutual: FloatArray, out: FloatArray,
+    start: int, stop: int, indptr: IntArray, labels: IntArray, seed_ptr: IntArray, seed_labels: IntArray,
+    chances: FloatArray, graph_ptr: IntArray, graph_labels: IntArray, weights: FloatArray, mutual: FloatArray,
+    out: FloatArray,
 ) -> None:  # fmt: skip
-    for row in prange(len(indptr) - 1):
+    for row in range(start, stop):
         first, last = seed_ptr[row], seed_ptr[row + 1]
         for pair in range(indptr[row], indptr[row + 1]):
             total, best = np.float32(0.0), np.float32(0.0)
@@ -105,7 +107,8 @@ def companions(indptr: IntArray, labels: IntArray, seeds: Csr, graph: Csr, mutua
         (P, 2).
     """
     out = np.zeros((len(labels), 2), dtype=np.float32)
-    _companions(indptr, labels, *_arrays(seeds), *_arrays(graph), mutual, out)
+    arrays = (*_arrays(seeds), *_arrays(graph), mutual)
+    over_rows(_companions, len(indptr) - 1, indptr, labels, *arrays, out, at_once=32)
     return out
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from eclare_py.index.selection import keep_best, sort_best
+from eclare_py.index.selection import ascending, keep_best, sort_best
 from eclare_py.prefetch import AHEAD, prefetch, prefetch_row
 from eclare_py.quantize import dot_row
 from eclare_py.rank.arrays import Documents, LabelArrays, Limits, SupportArrays
@@ -87,7 +87,7 @@ def _finalists(size: int, count: int, pairs: Pairs, logits: FloatArray) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _above(ordered: FloatArray, value: float) -> int:
+def _above(ordered: IntArray, value: int) -> int:
     """How many of some ascending numbers are larger."""
     low, size = 0, ordered.shape[0]
     while size > 0:  # a choice of numbers, not of ways: nothing to guess wrong
@@ -107,7 +107,10 @@ def _relate(
     for pair in range(size):
         slot = slot_of(keys, pairs.found[pair])
         own[pair] = supports[slot] if keys[slot] >= 0 else 0.0
-    ordered = np.sort(own)
+    # The bits of floats that are not negative, read as integers, are in the same order.
+    bits = own.view(np.int32)
+    ordered = bits.astype(np.int64)
+    ordered.sort()
     known, said, small = buckets_of(seeds, chances), np.empty(2, np.float32), np.float32(1e-3)
     for pair in range(size + AHEAD):
         if pair < size:
@@ -128,7 +131,7 @@ def _relate(
         )  # fmt: skip
         column[start] = np.log(own[ready] + small)
         column[start + 1] = own[ready] == 0
-        column[start + 2] = np.log1p(_above(ordered, own[ready]))
+        column[start + 2] = np.log1p(_above(ordered, np.int64(bits[ready])))
         column[start + 3] = np.log(said[0] + small)
         column[start + 4] = np.log(said[1] + small)
         column[start + 5] = np.float32(10.0) * dot_row(labels.near_vectors, labels.near_vectors_scale, label, text.x)
@@ -154,8 +157,8 @@ def _add_graph(
     count = min(limits.seeds, size)
     chosen, seeds = np.empty(count, np.float32), np.empty(count, np.int64)
     keep_best(chances, pairs.found[:size], chosen, seeds)
-    ascending = np.argsort(seeds)
-    seeds, chosen = seeds[ascending], chosen[ascending]
+    order = ascending(seeds)
+    seeds, chosen = seeds[order], chosen[order]
     keys, supports = _spread(seeds, chosen, support)
     if limits.graph_candidates:
         before = size
@@ -235,6 +238,6 @@ def weigh_documents(
     for row in range(start, stop):
         size, pairs, _ = _weigh(row, documents, labels, support, first, limits)
         counts[row] = size
-        for new, old in enumerate(np.argsort(pairs.found[:size])):
+        for new, old in enumerate(ascending(pairs.found[:size])):
             found[row, new] = pairs.found[old]
             columns[row, new] = pairs.columns[old, : columns.shape[2]]

@@ -8,8 +8,9 @@ results do not depend on threads.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
+from eclare_py.threads import over_rows
 from eclare_py.types import FloatArray, IntArray
 
 TASKS = 64  # parts of the labels; a part has one dense sum
@@ -37,14 +38,22 @@ def _dot(row: int, indptr: IntArray, columns: np.ndarray, values: FloatArray, to
     return found
 
 
-@njit(cache=True, parallel=True)
 def sparse_products(
     label_bags: IntArray, bag_pairs: IntArray, documents: IntArray, weights: FloatArray, indptr: IntArray,
     columns: np.ndarray, values: FloatArray, width: int, products: FloatArray, lengths: FloatArray,
 ) -> None:  # fmt: skip
     """Of each pair: product of the document with its label's weighted sum over other groups, and that sum's length."""
+    arrays = (label_bags, bag_pairs, documents, weights, indptr, columns, values)
+    over_rows(_sparse_products, TASKS, *arrays, width, products, lengths, at_once=1)
+
+
+@njit(cache=True, nogil=True)
+def _sparse_products(
+    start: int, stop: int, label_bags: IntArray, bag_pairs: IntArray, documents: IntArray, weights: FloatArray,
+    indptr: IntArray, columns: np.ndarray, values: FloatArray, width: int, products: FloatArray, lengths: FloatArray,
+) -> None:  # fmt: skip
     n_labels = label_bags.shape[0] - 1
-    for task in prange(TASKS):
+    for task in range(start, stop):
         total = np.zeros(width, np.float32)
         for label in range(task, n_labels, TASKS):
             first, last = bag_pairs[label_bags[label]], bag_pairs[label_bags[label + 1]]
@@ -70,7 +79,6 @@ def sparse_products(
                     total[columns[k]] = 0.0
 
 
-@njit(cache=True, parallel=True)
 def dense_products(
     label_bags: IntArray, bag_pairs: IntArray, documents: IntArray, weights: FloatArray, vectors: FloatArray,
     readers: FloatArray, least: float, products: FloatArray,
@@ -79,8 +87,17 @@ def dense_products(
 
     Pairs of a weight below `least` are left out of the sum.
     """
+    arrays = (label_bags, bag_pairs, documents, weights, vectors, readers, least, products)
+    over_rows(_dense_products, TASKS, *arrays, at_once=1)
+
+
+@njit(cache=True, nogil=True)
+def _dense_products(
+    start: int, stop: int, label_bags: IntArray, bag_pairs: IntArray, documents: IntArray, weights: FloatArray,
+    vectors: FloatArray, readers: FloatArray, least: float, products: FloatArray,
+) -> None:  # fmt: skip
     n_labels = label_bags.shape[0] - 1
-    for task in prange(TASKS):
+    for task in range(start, stop):
         total = np.empty(vectors.shape[1], np.float32)
         for label in range(task, n_labels, TASKS):
             total[:] = 0
