@@ -12,6 +12,7 @@ import pytest
 
 from eclare_py.data.dataset import DataFolder, load_dataset
 from eclare_py.estimator import EclareClassifier
+from eclare_py.rank.pipeline import Pipeline
 from tests.offline.sitecustomize import ATTEMPTS, install
 from tests.tiny import ROOT, build_folder, write_recipe
 
@@ -52,9 +53,21 @@ class Tiny:
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled(request: pytest.FixtureRequest, attempts: Path) -> None:
-    """One of several workers compiles what a training needs, and not each and all the processes that they start."""
-    if hasattr(request.config, "workerinput"):
-        request.getfixturevalue("tiny")
+    """Of several workers one compiles what a training needs, the others meanwhile what an answer needs.
+
+    It stays in numba's cache, for them and for all the processes that they start.
+    """
+    worker = getattr(request.config, "workerinput", {}).get("workerid")
+    if worker is None:
+        return
+    if worker != "gw0":
+        pipeline = EclareClassifier.load(ROOT / "tests" / "fixtures" / "schema1" / "default").pipeline
+        assert isinstance(pipeline, Pipeline)
+        texts = ["a text", "another text"] * 20
+        pipeline.rank(texts[:1], 3)
+        pipeline.rank(texts, 3)
+        pipeline.ranker.weigh(pipeline.encode(texts))
+    request.getfixturevalue("tiny")
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ _LINEAR_PER_WORD = 58  # bytes of linear weights on disk for each word feature, 
 _LINEAR_PER_LABEL = 1400  # in memory, with what its training leaves behind
 _PER_HELD_OUT = 45_000  # bytes of candidates and evidence of a document while the fusion is fitted
 _PROGRAM = 620e6  # interpreter, torch, compiled kernels
+_VOTER, _VOTER_LEAF = 20, 32  # bytes on disk beside a voting document's vector and labels; such documents in a leaf
 _STRING, _TERM = 57, 100  # of a text beside its letters; of a term in the vocabulary
 _JUDGED = 2000  # held-out documents that pick the best epoch
 _SAMPLE = 20_000  # texts whose terms are counted for the mean
@@ -173,6 +174,7 @@ def memory_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
     fusion = kept + documents + vectors * 5 + counts.labels * min(counts.label_terms, recipe.rank.label_terms) * _ENTRY
     fusion += 2 * counts.support * _ENTRY + counts.held_out * _PER_HELD_OUT
     fusion += counts.labels * _LINEAR_PER_LABEL if recipe.rank.linear else 0
+    fusion += documents if _vote(counts, recipe) else 0  # while they are clustered
     return {"network": network, "index": index, "fusion": fusion}
 
 
@@ -195,6 +197,8 @@ def seconds_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
         farther = min((counts.documents / _OF_DOCUMENTS) ** 0.5, _FARTHEST)
         seconds["linear"] = 2 * _PER_CHILD * farther * taught * told_from
     seconds["fusion"] = _PER_CANDIDATES * counts.held_out + _PER_FUSION_STEP * recipe.rank.steps * _FUSION_FITS
+    if _vote(counts, recipe):  # clustered to fit the fusion, and again with the held-out ones
+        seconds["fusion"] += 2 * _PER_SPLIT * counts.documents * dim * np.log2(max(counts.documents / _VOTER_LEAF, 2))
     return seconds
 
 
@@ -251,7 +255,13 @@ def _on_disk(counts: Counts, recipe: Recipe, n_words: int) -> float:
     size = table // 16 + 2 * free + 2.1 * counts.labels * recipe.document.dim + counts.terms * _TERM_ON_DISK
     size += counts.labels * min(counts.label_terms, recipe.rank.label_terms) * _PAIR
     size += counts.edges * _EDGE + counts.support * _PAIR + counts.text_bytes // 2
+    if _vote(counts, recipe):
+        size += counts.documents * (recipe.document.dim / 2 + _VOTER) + counts.pairs * _FLOAT
     return size + (_LINEAR_PER_WORD * n_words if recipe.rank.linear else 0)
+
+
+def _vote(counts: Counts, recipe: Recipe) -> bool:
+    return recipe.rank.documents_vote(counts.documents, counts.labels)
 
 
 def _mean_terms(features: TfidfFeatures, texts: Sequence[str]) -> tuple[float, float]:

@@ -45,6 +45,14 @@ def test_memory_by_hand():
     assert found["index"] == kept + 1e7 * 8 + 400_000 * 64 * 4 + 5 * vectors
 
 
+def test_documents_that_vote_take_room_and_time():
+    few, many = recipe_of(), recipe_of("rank.neighbours_per_label=0.4")  # COUNTS has so many documents a label
+    memory, more_memory = memory_by_stage(COUNTS, few), memory_by_stage(COUNTS, many)
+    assert more_memory == memory | {"fusion": memory["fusion"] + 400_000 * 256 * 4}
+    seconds, more_seconds = seconds_by_stage(COUNTS, few), seconds_by_stage(COUNTS, many)
+    assert more_seconds["fusion"] > seconds["fusion"] and more_seconds | {"fusion": 0} == seconds | {"fusion": 0}
+
+
 @pytest.mark.parametrize("part", [memory_by_stage, seconds_by_stage])
 def test_more_data_and_more_work_take_more(part):
     recipe = recipe_of("training.surrogate_epochs=1")
