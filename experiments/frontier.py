@@ -14,7 +14,7 @@ from runner import Change, Experiment, Results, Variant, main, plots
 
 PART = Change("documents", 0.22)
 BAG = "bag of embeddings"
-SHORT = ("transformer.max_length=32", "transformer.precision=bfloat16")
+SHORT = ("transformer.max_length=32",)
 TUNED = ("transformer.tuning=full", "transformer.label_texts=256", "training.batch_size=256",
          "training.surrogate_epochs=3")  # fmt: skip
 BODIES = {

@@ -55,7 +55,7 @@ def top_k_rows(matrix: Csr, top_k: int | None, *, first_row: int = 0) -> Csr:
         return matrix
     kept = np.ones(matrix.nnz, dtype=np.bool_)
     arrays = (matrix.indptr, matrix.indices, matrix.data)
-    over_rows(_mark_top, matrix.shape[0], *arrays, top_k, first_row, kept)
+    over_rows(_mark_top, matrix.shape[0], *arrays, min(top_k, matrix.shape[1]), first_row, kept)
     return select_entries(matrix, kept)
 
 

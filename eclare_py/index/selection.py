@@ -169,7 +169,7 @@ def ascending(numbers: IntArray) -> IntArray:
 
 @njit(cache=True, nogil=True)
 def smallest(numbers: FloatArray, count: int) -> float:
-    """The largest of the `count` smallest numbers (Hoare, 1961): what np.partition would put there."""
+    """The largest of the `count` smallest of some finite numbers (Hoare, 1961)."""
     found = numbers.copy()
     low, high, wanted = 0, found.shape[0] - 1, count - 1
     while low < high:
