@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.docs.run_page import BLOCK
+from tests.docs.run_page import BLOCK, run
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -24,23 +22,10 @@ def name_of(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=name_of)
-def test_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path) -> None:
-    settings = {
-        **os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }  # fmt: skip
-    call = [sys.executable, str(Path(__file__).with_name("run_page.py")), str(page)]
-    log = tmp_path / "page.log"
-    with open(log, "w") as out:
-        running = subprocess.Popen(
-            call, cwd=tmp_path, env=settings, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        try:
-            code = running.wait(timeout=600)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(running.pid, signal.SIGTERM)  # a server that the page has started is in its group
-    assert code == 0, log.read_text()
+def test_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+    run(page)
 
 
 def test_every_page_is_in_the_menu() -> None:
