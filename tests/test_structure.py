@@ -184,6 +184,17 @@ def test_kernels_keep_to_reproducible_mathematics() -> None:
     assert loose_mathematics(ast.parse("@njit(fastmath=True)\ndef f(): ...")) == [1]
 
 
+def parallel_loops(tree: ast.AST) -> list[int]:
+    """Lines where a compiled kernel starts threads of its own, see `threads.py`."""
+    keywords = (k for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords if k.arg == "parallel")
+    return [k.value.lineno for k in keywords]
+
+
+def test_kernels_have_no_parallel_loops() -> None:
+    assert not {str(path.relative_to(ROOT)): lines for path in SOURCES if (lines := parallel_loops(tree_of(path)))}
+    assert parallel_loops(ast.parse("@njit(cache=True, parallel=True)\ndef f(): ...")) == [1]
+
+
 def test_only_the_command_line_prints() -> None:
     silent = [path for path in SOURCES if part_of(path) != "cli"]
     assert not {str(path.relative_to(ROOT)): lines for path in silent if (lines := printing(tree_of(path)))}
@@ -223,6 +234,12 @@ def test_a_public_name_loads_on_use() -> None:
     loaded = loaded_after("import eclare_py; eclare_py.Ranking")
     assert "numpy" in loaded
     assert not {"torch", "transformers"} & loaded
+
+
+def test_the_command_line_starts_without_what_takes_seconds_to_load() -> None:
+    code = "import sys, eclare_py.cli.app; sys.stdout.write(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert not {"torch", "torch_geometric", "sklearn", "scipy.stats", "scipy.optimize"} & set(done.stdout.split())
 
 
 def test_metrics_do_not_load_torch() -> None:
