@@ -60,7 +60,7 @@ def draw(results: Results, path: Path) -> None:
                     if found:
                         values = [results.spread(data, name, metric) for _, name in found]
                         plots.curve(panel, [spent for spent, _ in found], values, label=family, place=place)
-            panel.set_xscale("log")
+            plots.logarithmic(panel)
             panel.set_xlabel(title, color=plots.INK)
         row[0].set_ylabel(metric, color=plots.INK)
     plots.legend(figure, axes[0][0], columns=3)

@@ -14,6 +14,7 @@ matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "eclare_py",
 from matplotlib import pyplot as plt  # noqa: E402 - the back end must be chosen first
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.ticker import LogLocator, NullLocator  # noqa: E402
 
 from runner.results import Spread  # noqa: E402
 
@@ -91,6 +92,14 @@ def style(axes: Axes) -> None:
     axes.tick_params(length=0, colors=INK)
     axes.grid(axis="y", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def logarithmic(axes: Axes) -> None:
+    """A horizontal axis in powers, marked at 1, 2 and 5 of each in plain numbers."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def legend(figure: Figure, axes: Axes, *, columns: int = 4) -> None:
