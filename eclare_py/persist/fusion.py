@@ -176,7 +176,7 @@ def _ranker(
     if config.linear:
         settings = section(folder, recipe, LinearConfig, "linear")
         linear = read_linear(folder, "linear", settings, len(scorer.vectors), n_features)
-    votes = config.neighbours and (folder / f"{NEIGHBOURS}.json").exists()  # not of data with few documents a label
+    votes = config.neighbours and (folder / f"{NEIGHBOURS}.json").exists()  # few documents have none
     neighbours = _neighbours(folder, scorer, n_documents) if votes else None
     ranker = Ranker(scorer, profile, graph.normalized, support, config, n_documents, linear, neighbours=neighbours)
     ranker = replace(

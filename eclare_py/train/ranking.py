@@ -17,7 +17,7 @@ from eclare_py.metrics.evaluate import evaluate
 from eclare_py.metrics.result import Evaluation
 from eclare_py.quantize import coarse_matrix
 from eclare_py.rank.candidates import Candidates, look_up
-from eclare_py.rank.evidence import LabelProfile
+from eclare_py.rank.evidence import VOTE_COLUMNS, LabelProfile
 from eclare_py.rank.fusion import FusionNetwork
 from eclare_py.rank.held_out import HeldOut
 from eclare_py.rank.neighbours import Neighbours
@@ -203,7 +203,8 @@ def complete(ranker: Ranker, documents: FloatArray, prepared: Prepared, recipe: 
     """
     together = all_documents(prepared)
     rows = (prepared.rows, prepared.held_out_rows)
-    votes = recipe.rank.documents_vote(together.n_documents, together.n_labels)
+    # Not by the number of documents, which may have grown since the fusion learned to see votes, or to do without.
+    votes = ranker.first is not None and set(VOTE_COLUMNS) <= set(ranker.first.columns)
     return replace(
         ranker,
         profile=label_profile(documents, together.labels, ranker.profile.terms, recipe.rank),

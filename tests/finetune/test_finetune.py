@@ -111,6 +111,19 @@ def test_settings_decide_what_is_built_anew(first: Pipeline, parts: tuple[Datase
     assert other.facts["finetuned"][0]["replayed"] == round(0.5 * (parts[1].n_documents - held_out))
 
 
+def test_documents_begin_to_vote_with_a_new_fusion_alone(tiny: Any, parts: tuple[Dataset, Dataset]) -> None:
+    """New documents bring their number to where the recipe lets them vote; a fusion that is kept does not see votes."""
+    more = [f"rank.neighbours_from={parts[0].n_documents + 1}", "rank.neighbours=5"]
+    model = EclareClassifier.from_recipe(tiny.recipe, more, device="cpu").fit(parts[0]).pipeline
+    assert isinstance(model, Pipeline) and model.ranker.neighbours is None
+    kept = finetune(model, parts[1], old=parts[0], device="cpu")
+    assert kept.ranker.neighbours is None and (kept.rank(parts[1].texts[:3], 4).indices >= 0).all()
+    fitted = finetune(model, parts[1], old=parts[0], config=FinetuneConfig(fusion="fit"), device="cpu")
+    assert fitted.ranker.neighbours is not None and len(fitted.ranker.neighbours) == fitted.n_documents
+    again = finetune(fitted, parts[1], old=parts[0], device="cpu")
+    assert again.ranker.neighbours is not None and (again.rank(parts[1].texts[:3], 4).indices >= 0).all()
+
+
 def test_the_network_starts_where_the_model_is(first: Pipeline, parts: tuple[Dataset, Dataset]) -> None:
     """Label vectors of the filled network are those of the model, whatever columns and labels were added."""
     new = ["brand new words here", "brand new words there"]
