@@ -29,7 +29,7 @@ _LINEAR_PER_WORD = 58  # bytes of linear weights on disk for each word feature, 
 _LINEAR_PER_LABEL = 1400  # in memory, with what its training leaves behind
 _PER_HELD_OUT = 45_000  # bytes of candidates and evidence of a document while the fusion is fitted
 _PROGRAM = 620e6  # interpreter, torch, compiled kernels
-_VOTER, _VOTER_LEAF = 20, 32  # bytes on disk beside a voting document's vector and labels; such documents in a leaf
+_VOTER = 20  # bytes on disk beside a voting document's vector and labels
 _STRING, _TERM = 57, 100  # of a text beside its letters; of a term in the vocabulary
 _JUDGED = 2000  # held-out documents that pick the best epoch
 _SAMPLE = 20_000  # texts whose terms are counted for the mean
@@ -180,6 +180,8 @@ def memory_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
 
 def seconds_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
     """Processor seconds of each stage at pace 1."""
+    from eclare_py.rank.neighbours import MAX_LEAF
+
     dim = recipe.document.dim
     texts = counts.documents * counts.text_terms + counts.labels * counts.label_terms
     seconds = {
@@ -198,7 +200,7 @@ def seconds_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
         seconds["linear"] = 2 * _PER_CHILD * farther * taught * told_from
     seconds["fusion"] = _PER_CANDIDATES * counts.held_out + _PER_FUSION_STEP * recipe.rank.steps * _FUSION_FITS
     if _vote(counts, recipe):  # clustered to fit the fusion, and again with the held-out ones
-        seconds["fusion"] += 2 * _PER_SPLIT * counts.documents * dim * np.log2(max(counts.documents / _VOTER_LEAF, 2))
+        seconds["fusion"] += 2 * _PER_SPLIT * counts.documents * dim * np.log2(max(counts.documents / MAX_LEAF, 2))
     return seconds
 
 

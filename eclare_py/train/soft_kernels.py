@@ -31,7 +31,7 @@ def nearest_labels(texts: Csr, postings: Csr, graph: Csr, own: IntArray, *, coun
     values = np.zeros((len(own), count), dtype=np.float32)
     parts = [part for matrix in (texts, postings, graph) for part in (matrix.indptr, matrix.indices, matrix.data)]
     arguments = (*parts, own, np.float32(least), postings.shape[1], columns, values)
-    over_rows(_nearest, len(own), *arguments, at_once=-(-len(own) // _SPANS) or 1)
+    over_rows(_nearest, len(own), *arguments, at_once=-(-len(own) // _SPANS))
     order = np.argsort(np.where(columns < 0, postings.shape[1], columns), axis=1, kind="stable")
     columns, values = np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)
     filled = columns >= 0

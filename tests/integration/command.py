@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from click.testing import Result
@@ -15,6 +16,16 @@ def eclare(*arguments: Any, text: str | bytes = "", code: int = 0) -> Result:
     result = CliRunner().invoke(app, [str(one) for one in arguments], input=text)
     assert result.exit_code == code, (result.output, result.exception)
     return result
+
+
+def train_and_ask(recipe: str, data: Path, folder: Path, *words: str) -> Path:
+    """Train a recipe with some options, then predict, evaluate and inspect; returns the model."""
+    model, texts = folder / "model", folder / "texts.txt"
+    assert "model written" in eclare("train", recipe, "--data", data, "--out", model, *words).stderr
+    texts.write_text("some text\n")
+    for command in (["predict", model, "--input", texts], ["evaluate", model, "--data", data], ["inspect", model]):
+        assert eclare(*command).stdout
+    return model
 
 
 def error_of(result: Result) -> str:

@@ -22,7 +22,7 @@ from eclare_py.train.elias.stage import parents_of
 from eclare_py.train.events import EventLog
 from eclare_py.train.optimizer import rise_and_fall
 from eclare_py.types import as_csr
-from tests.integration.command import eclare, error_of
+from tests.integration.command import eclare, error_of, train_and_ask
 
 SMALL = {
     "document.dim": 16, "elias.max_leaf": 12, "elias.beam": 3, "elias.extra_clusters": 2, "elias.slots": 20,
@@ -151,9 +151,5 @@ def test_schedule_and_parents() -> None:
 def test_from_the_command_line(tiny: Any, tmp_path: Path) -> None:
     words = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
     words += ["--set", "elias.learned_epochs=1", "--set", "elias.fixed_epochs=1"]
-    model, texts = tmp_path / "model", tmp_path / "texts.txt"
-    assert "model written" in eclare("train", "elias", "--data", tiny.data, "--out", model, *words).stderr
-    texts.write_text("some text\n")
-    for command in (["predict", model, "--input", texts], ["evaluate", model, "--data", tiny.data], ["inspect", model]):
-        assert eclare(*command).stdout
+    model = train_and_ask("elias", tiny.data, tmp_path, *words)
     assert "method elias" in error_of(eclare("explain", model, "--text", "some text", "--label", "3", code=2))

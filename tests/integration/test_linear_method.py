@@ -14,7 +14,7 @@ from eclare_py.errors import ModelError, TrainingError, UsageError
 from eclare_py.persist import load_pipeline
 from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.storage import State, read_state, write_state
-from tests.integration.command import eclare, error_of
+from tests.integration.command import eclare, error_of, train_and_ask
 
 SMALL = {"linear.max_leaf": 8, "linear.beam": 3}
 
@@ -93,9 +93,5 @@ def test_what_it_cannot_do_is_said(tiny: Any, tmp_path: Path) -> None:
 
 def test_from_the_command_line(tiny: Any, tmp_path: Path) -> None:
     words = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
-    model, texts = tmp_path / "model", tmp_path / "texts.txt"
-    assert "model written" in eclare("train", "xr_linear", "--data", tiny.data, "--out", model, *words).stderr
-    texts.write_text("some text\n")
-    for command in (["predict", model, "--input", texts], ["evaluate", model, "--data", tiny.data], ["inspect", model]):
-        assert eclare(*command).stdout
+    model = train_and_ask("xr_linear", tiny.data, tmp_path, *words)
     assert "no label vectors" in error_of(eclare("explain", model, "--text", "some text", "--label", "3", code=2))
