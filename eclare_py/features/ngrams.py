@@ -106,24 +106,49 @@ def slices(texts: Sequence[str], ngrams: NgramRange, seed: int = 0) -> Slices:
     """All n-grams of a block of texts.
 
     Args:
-        texts: B texts; lower-cased here, one by one, since the lower case of a letter may depend on its neighbours.
+        texts: B texts; lower-cased one by one, since the lower case of a letter may depend on its neighbours.
         ngrams: Which n-grams.
         seed: Start of the hash; another one resolves a collision.
 
     Returns:
         The slices, words or characters.
     """
+    return Slices(*find_slices(*normalised(texts), class_table(ngrams), *how(ngrams), np.uint64(seed)))
+
+
+def normalised(texts: Sequence[str]) -> tuple[CodeArray, Int64Array]:
+    """Code points of the lower-cased texts, one behind the other, and (B+1,) where each text's begin."""
+    if len(texts) == 1:  # one text is asked for often, and waited for
+        codes = code_points(texts[0].lower())
+        return codes, np.array([0, len(codes)])
     lowered = [text.lower() for text in texts]
     bounds = np.zeros(len(lowered) + 1, dtype=np.int64)
     np.cumsum([len(text) for text in lowered], out=bounds[1:])
-    codes = code_points("".join(lowered))
-    if ngrams.characters:
-        padded, word_starts, word_ends, pointers = _pad_words(codes, bounds, _class_table(r"\s"))
-        found = _character_slices(padded, word_starts, word_ends, pointers, ngrams.low, ngrams.high, np.uint64(seed))
-        return Slices(padded, *found)
-    joined, token_starts, token_ends, pointers = _join_tokens(codes, bounds, _class_table(r"\w"))
-    found = _word_slices(joined, token_starts, token_ends, pointers, ngrams.low, ngrams.high, np.uint64(seed))
-    return Slices(joined, *found)
+    return code_points("".join(lowered)), bounds
+
+
+def class_table(ngrams: NgramRange) -> BoolArray:
+    """Which code points are white space, that words are split at, or for word n-grams: which make up tokens."""
+    return _class_table(r"\s" if ngrams.characters else r"\w")
+
+
+def how(ngrams: NgramRange) -> tuple[bool, int, int]:
+    """The n-grams as `find_slices` takes them."""
+    return ngrams.characters, ngrams.low, ngrams.high
+
+
+@compiled
+def find_slices(
+    codes: CodeArray, bounds: Int64Array, classes: BoolArray, characters: bool, low: int, high: int, seed: np.uint64
+) -> Any:  # fmt: skip
+    """The fields of `Slices` for texts as `normalised` gives them."""
+    if characters:
+        buffer, starts, ends, pointers = _pad_words(codes, bounds, classes)
+        begins, lengths, hashes, pointers = _character_slices(buffer, starts, ends, pointers, low, high, seed)
+    else:
+        buffer, starts, ends, pointers = _join_tokens(codes, bounds, classes)
+        begins, lengths, hashes, pointers = _word_slices(buffer, starts, ends, pointers, low, high, seed)
+    return buffer, begins, lengths, hashes, pointers
 
 
 @compiled

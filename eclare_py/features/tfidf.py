@@ -8,8 +8,10 @@ One compiled path serves training and serving, hence their results are equal bit
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +19,27 @@ import numpy.typing as npt
 from eclare_py.config import load_config, option, to_mapping
 from eclare_py.errors import ConfigError, ModelError, TrainingError, UsageError
 from eclare_py.features.counting import fit_vocabulary
-from eclare_py.features.ngrams import TOKEN_PATTERN, Int32Array, Int64Array, NgramRange, compiled, slices, text_blocks
+from eclare_py.features.ngrams import (
+    TOKEN_PATTERN,
+    Int32Array,
+    NgramRange,
+    class_table,
+    how,
+    normalised,
+    text_blocks,
+)
+from eclare_py.features.rows import block_rows, side_by_side
 from eclare_py.features.vocabulary import Vocabulary, whole_terms
 from eclare_py.storage import State
 from eclare_py.storage.distinct import distinct_from_arrays, distinct_to_arrays
 from eclare_py.storage.spool import Collector
 from eclare_py.storage.texts import TextStore, join_texts
+from eclare_py.threads import in_parts
 from eclare_py.types import Csr, FloatArray, IntArray, narrow
 
 _TRANSFORM_BLOCK = 1 << 19  # characters worked on at once: some 50 MB of temporaries with character n-grams
+_TOGETHER = 512  # texts handed to a thread
+_RowParts: TypeAlias = tuple[IntArray, Int32Array, FloatArray]  # entries of each row, columns, values
 
 
 @dataclass(frozen=True)
@@ -130,32 +144,51 @@ class TfidfFeatures:
         texts = _checked(texts, "texts")
         counts, columns, values = [np.zeros(1, np.int64)], Collector(np.int32), Collector(np.float32)
         for start, stop in text_blocks(texts, _TRANSFORM_BLOCK):
-            block_counts, block_columns, block_values = self._rows(texts[start:stop])
-            counts.append(block_counts)
-            columns.add(block_columns)
-            values.add(block_values)
+            for part in self._parts(texts[start:stop]):
+                counts.append(part[0])
+                columns.add(part[1])
+                values.add(part[2])
         pointers, indices = narrow(np.cumsum(np.concatenate(counts))), columns.finish()
         return Csr((values.finish(), indices, pointers), shape=(len(texts), self.n_features))
 
     def transform_one(self, text: str) -> Csr:
         """The (1, V) row of one text, equal to that of `transform`."""
-        columns, values = self.row(text)
-        return Csr((values, columns, np.array([0, len(columns)])), shape=(1, self.n_features))
+        counts, columns, values = self._rows(_checked([text], "texts"))
+        row = copy(self._no_row)  # scipy takes longer to check a matrix than it takes to make this one
+        row.data, row.indices, row.indptr = values, columns, np.array([0, counts[0]], dtype=np.int32)
+        return row
 
-    def row(self, text: str) -> tuple[IntArray, FloatArray]:
-        """Sorted columns and values of one text: `transform_one` without the cost of a matrix."""
-        _, columns, values = self._rows(_checked([text], "texts"))
-        return columns.astype(np.int64), values
+    @cached_property
+    def _no_row(self) -> Csr:
+        return Csr((1, self.n_features), dtype=np.float32)
 
-    def _rows(self, texts: Sequence[str]) -> tuple[IntArray, Int32Array, FloatArray]:
-        """Entries per row (B,), columns and values of a few texts."""
-        parts, offset = [], 0
+    @cached_property
+    def _blocks(self) -> list[tuple[Any, ...]]:
+        """For each block of columns what `block_rows` takes behind the texts."""
+        found, offset = [], 0
         for name, (ngrams, _, weight) in self.config.blocks().items():
-            found = slices(texts, ngrams)
-            columns = self.vocabularies[name].columns(found)
-            parts.append(_weigh(columns, found.pointers, self.idf[name], offset, self.config.sublinear, weight))
-            offset += len(self.vocabularies[name])
-        return parts[0] if len(parts) == 1 else _side_by_side(parts)
+            vocabulary, idf = self.vocabularies[name], self.idf[name]
+            found.append(
+                (class_table(ngrams), *how(ngrams), *vocabulary.arrays, idf, offset, self.config.sublinear, weight)
+            )
+            offset += len(vocabulary)
+        return found
+
+    def _parts(self, texts: Sequence[str]) -> list[_RowParts]:
+        """The rows of texts, some after the others."""
+        found: dict[int, _RowParts] = {}
+
+        def make(start: int, stop: int) -> None:
+            found[start] = self._rows(texts[start:stop])
+
+        in_parts(len(texts), _TOGETHER, make)
+        return [found[start] for start in sorted(found)]
+
+    def _rows(self, texts: Sequence[str]) -> _RowParts:
+        """Entries per row (B,), columns and values of a few texts."""
+        codes, bounds = normalised(texts)
+        parts = [block_rows(codes, bounds, *block) for block in self._blocks]
+        return parts[0] if len(parts) == 1 else side_by_side(parts)
 
     def state(self) -> State:
         """Plain arrays and settings."""
@@ -226,60 +259,3 @@ def _checked(texts: Sequence[str], name: str) -> Sequence[str]:
         if not isinstance(text, str):
             raise UsageError(f"{name}[{position}] is {text!r}, not a string")
     return texts
-
-
-def _side_by_side(
-    parts: list[tuple[IntArray, Int32Array, FloatArray]],
-) -> tuple[IntArray, Int32Array, FloatArray]:
-    """Join blocks of columns row by row."""
-    counts = np.sum([part[0] for part in parts], axis=0)
-    if len(counts) == 1:  # one text is asked for often, and waited for
-        return counts, np.concatenate([part[1] for part in parts]), np.concatenate([part[2] for part in parts])
-    columns = np.empty(int(counts.sum()), dtype=np.int32)
-    values = np.empty(len(columns), dtype=np.float32)
-    begins = np.cumsum(counts) - counts
-    for part_counts, part_columns, part_values in parts:
-        shift = np.repeat(begins - (np.cumsum(part_counts) - part_counts), part_counts)
-        places = shift + np.arange(len(part_columns))
-        columns[places], values[places] = part_columns, part_values
-        begins = begins + part_counts
-    return counts, columns, values
-
-
-@compiled
-def _weigh(
-    found: Int32Array, pointers: Int64Array, idf: FloatArray, offset: int, sublinear: bool, weight: float
-) -> Any:
-    """Count the columns of each text, weigh them and scale the row to l2 norm `weight`."""
-    n_texts = len(pointers) - 1
-    counts = np.zeros(n_texts, dtype=np.int64)
-    columns = np.empty(len(found), dtype=np.int32)
-    values = np.empty(len(found), dtype=np.float32)
-    most = 0
-    for text in range(n_texts):
-        most = max(most, pointers[text + 1] - pointers[text])
-    present = np.empty(most, dtype=np.int64)
-    written = 0
-    for text in range(n_texts):
-        size = 0
-        for position in range(pointers[text], pointers[text + 1]):
-            present[size] = found[position]
-            size += found[position] >= 0
-        present[:size].sort()
-        first, squares, position = written, 0.0, 0
-        while position < size:
-            column, start = present[position], position
-            while position < size and present[position] == column:
-                position += 1
-            count = position - start
-            value = float(idf[column])
-            if count > 1:
-                value *= 1.0 + np.log(count) if sublinear else float(count)
-            columns[written], values[written] = offset + column, value
-            squares += value * value
-            written += 1
-        scale = weight / np.sqrt(squares) if squares > 0 else 0.0
-        for place in range(first, written):
-            values[place] *= scale
-        counts[text] = written - first
-    return counts, columns[:written].copy(), values[:written].copy()

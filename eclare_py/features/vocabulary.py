@@ -15,7 +15,6 @@ from eclare_py.features.ngrams import (
     Int32Array,
     Int64Array,
     NgramRange,
-    Slices,
     code_points,
     compiled,
     hash_slice,
@@ -50,17 +49,10 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.terms)
 
-    def columns(self, found: Slices) -> Int32Array:
-        """Column of each slice (hashed with seed 0), -1 where it is not in the vocabulary.
-
-        Args:
-            found: S slices.
-
-        Returns:
-            (S,) columns.
-        """
-        columns: Int32Array = _look_up(*found[:4], self._codes, self._bounds, self._table)
-        return columns
+    @property
+    def arrays(self) -> tuple[CodeArray, Int64Array, HashArray]:
+        """What `look_up` takes: all terms' code points, where each begins, and the hash table."""
+        return self._codes, self._bounds, self._table
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The terms in UTF-8, each without what it begins with like the one before: many bytes in sorted terms.
@@ -151,7 +143,7 @@ def _fill_table(codes: CodeArray, bounds: Int64Array, table: HashArray) -> bool:
 
 
 @compiled
-def _look_up(
+def look_up(
     codes: CodeArray,
     starts: Int32Array,
     lengths: Int32Array,
@@ -160,7 +152,7 @@ def _look_up(
     bounds: Int64Array,
     table: HashArray,
 ) -> Any:
-    """Column of each slice or -1.
+    """Column of each slice (hashed with seed 0), -1 where it is not in the vocabulary.
 
     Two passes, since memory is what this waits for: the probes of the first are independent of each other, and so are
     the comparisons of the second.

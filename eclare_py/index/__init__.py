@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from eclare_py.index.beam import alike, beam_search, candidates, exact_search, labels_scored, search, search_counted
+from eclare_py.index.beam import (
+    alike,
+    beam_search,
+    candidates,
+    exact_search,
+    labels_scored,
+    search,
+    search_checked,
+    search_counted,
+)
 from eclare_py.index.clustering import balanced_kmeans
 from eclare_py.index.config import IndexConfig, LatencyConfig
 from eclare_py.index.gated import GATES, gate_scores, gated_search, top_clusters
@@ -30,6 +39,7 @@ __all__ = [
     "labels_scored",
     "mass_routers",
     "search",
+    "search_checked",
     "search_counted",
     "top_clusters",
 ]

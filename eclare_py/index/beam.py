@@ -143,15 +143,23 @@ def search_counted(
     x, vectors, bias = _scorer(x, label_vectors, label_bias, k)
     if len(vectors) != tree.n_labels:
         raise UsageError(f"{len(vectors)} label vectors for a tree of {tree.n_labels} labels")
+    return search_checked(tree, x, beam=beam, label_vectors=vectors, label_bias=bias, k=k, codes=codes)
+
+
+def search_checked(
+    tree: LabelTree, x: FloatArray, *, beam: int, label_vectors: FloatArray, label_bias: FloatArray, k: int,
+    codes: Rows | None,
+) -> tuple[Ranking, IntArray]:  # fmt: skip
+    """`search_counted` of what is known to fit: to check it takes as long as to search for one document."""
     if tree.score in GATES:
-        return gated_search(tree, x, beam=beam, label_vectors=vectors, label_bias=bias, k=k, codes=codes)
+        return gated_search(tree, x, beam=beam, label_vectors=label_vectors, label_bias=label_bias, k=k, codes=codes)
     if tree.n_labels < tree.exact_below or beam >= tree.n_leaves:
-        ranking = exact_search(x, label_vectors=vectors, label_bias=bias, k=k)
+        ranking = exact_search(x, label_vectors=label_vectors, label_bias=label_bias, k=k)
         return ranking, np.full(len(x), tree.n_labels, dtype=np.int64)
     leaves, _ = _beam(tree, x, beam, quantized=codes is not None, ordered=False)
     ranking = Ranking.empty(len(x), k)
-    rows = plain(vectors) if codes is None else codes
-    arrays = (tree.leaf_ptr, tree.label_order, rows, bias, Multiplicands.of(x, rows))
+    rows = plain(label_vectors) if codes is None else codes
+    arrays = (tree.leaf_ptr, tree.label_order, rows, label_bias, Multiplicands.of(x, rows))
     return ranking, kernels.rank_leaves(leaves, *arrays, ranking.indices, ranking.scores)
 
 

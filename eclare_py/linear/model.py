@@ -11,12 +11,14 @@ import numpy as np
 from eclare_py.errors import ModelError, UsageError
 from eclare_py.linear.chunks import Chunks
 from eclare_py.linear.config import LinearConfig
-from eclare_py.linear.search import search_row, select_row, select_rows
+from eclare_py.linear.search import search_rows, select_row, select_rows
 from eclare_py.linear.walks import multiply_chunks
 from eclare_py.storage import State
+from eclare_py.threads import over_rows
 from eclare_py.types import PADDING, Csr, FloatArray, IntArray, Ranking, rank, row_blocks
 
 _BLOCK = 4096  # documents searched at once
+_TOGETHER = 64  # documents handed to a thread
 
 
 Seen = Callable[[int, IntArray], None]
@@ -81,14 +83,16 @@ class LinearRanker:
         Raises:
             UsageError: The documents have other features than the weights, or the beam keeps nothing.
         """
-        if documents.shape[1] != self.n_features:  # compiled look-ups do not check bounds
-            raise UsageError(f"documents of {documents.shape[1]} features for weights of {self.n_features}")
+        self._check(documents, beam)
+        last = beam if last is None else last
+        return self._waves(documents, beam, last, walk, seen)[1]
+
+    def _check(self, documents: Csr, beam: int, *, leading: bool = False) -> None:
+        width = documents.shape[1]
+        if width < self.n_features or (width > self.n_features and not leading):  # compiled code does not check bounds
+            raise UsageError(f"documents of {width} features for weights of {self.n_features}")
         if beam < 1:
             raise UsageError(f"beam={beam} must be at least 1")
-        last = beam if last is None else last
-        if documents.shape[0] == 1 and walk == "choose" and seen is None:
-            return self._search_one(documents.indices, documents.data, beam, last)
-        return self._waves(documents, beam, last, walk, seen)[1]
 
     def _waves(
         self, documents: Csr, beam: int, last: int, walk: str, seen: Seen | None
@@ -147,18 +151,6 @@ class LinearRanker:
         found.nodes[np.isneginf(found.scores)] = -1
         return found
 
-    def _search_one(self, columns: np.ndarray, values: FloatArray, beam: int, last: int) -> Ranking:
-        """The same for one document of ascending columns, in one compiled call."""
-        whole, turns = self._joined
-        k = min(last, len(self.label_order))
-        found = Ranking(np.empty((1, k), np.int64), np.empty((1, k), np.float32))
-        search_row(
-            len(self.levels), turns, whole.child_ptr, whole.bias, np.array([0, len(columns)]), columns, values,
-            whole.row_ptr, whole.features, whole.entry_ptr, whole.offsets, whole.values, *whole.hashes, beam,
-            self._power, self._closing, found.indices[0], found.scores[0],
-        )  # fmt: skip
-        return found
-
     @property
     def _power(self) -> int:
         return self.config.power if self.config.loss == "squared-hinge" else 0
@@ -210,27 +202,29 @@ class LinearRanker:
         scores = np.where(ranking.indices >= 0, np.exp(ranking.scores), -np.inf).astype(np.float32)
         return Ranking(ranking.indices, scores)
 
-    def paths_of_one(self, columns: np.ndarray, values: FloatArray, k: int) -> Ranking:
-        """`paths` of one document without a matrix, which takes longer to make than this search.
+    def paths(self, documents: Csr, k: int, *, beam: int | None = None, leading: bool = False) -> Ranking:
+        """The labels with the best paths, at most k, ties in the order of the tree; scores are logs of the products.
 
         Args:
-            columns: Ascending columns; those that the weights do not know are left out.
-            values: Their weights.
+            documents: (B, V) with ascending columns.
             k: Labels wanted.
-        """
-        stop = int(np.searchsorted(columns, self.n_features))  # compiled look-ups do not check bounds
-        found = self._search_one(columns[:stop], values[:stop], self.config.beam, k)
-        return Ranking(np.where(found.indices >= 0, self.label_order[found.indices], PADDING), found.scores)
+            beam: Nodes kept on each level; None: as in the settings.
+            leading: The weights are of the leading columns alone; the others are left out.
 
-    def paths(self, documents: Csr, k: int, *, beam: int | None = None) -> Ranking:
-        """The labels with the best paths, at most k, ties in the order of the tree; scores are logs of the products."""
-        parts = []
-        for rows in row_blocks(documents, _BLOCK):
-            block = documents[rows] if rows.stop - rows.start < documents.shape[0] else documents
-            found = self.search(block, beam=self.config.beam if beam is None else beam, last=k)
-            labels = np.where(found.indices >= 0, self.label_order[found.indices], PADDING)
-            parts.append(Ranking(labels, found.scores))
-        return Ranking.stack(parts, k)
+        Raises:
+            UsageError: The documents have other features than the weights, or the beam keeps nothing.
+        """
+        beam = self.config.beam if beam is None else beam
+        self._check(documents, beam, leading=leading)
+        whole, turns = self._joined
+        found = Ranking.empty(documents.shape[0], min(k, len(self.label_order)))
+        over_rows(
+            search_rows, len(found), documents.indptr, documents.indices, documents.data, self.n_features,
+            len(self.levels), turns, whole.child_ptr, whole.bias, whole.row_ptr, whole.features, whole.entry_ptr,
+            whole.offsets, whole.values, *whole.hashes, beam, self._power, self._closing, self.label_order,
+            found.indices, found.scores, at_once=_TOGETHER,
+        )  # fmt: skip
+        return found
 
     def state(self) -> State:
         """What is saved."""

@@ -88,38 +88,18 @@ def _select_rows(
 
 
 @njit(cache=True, nogil=True)
-def search_row(
-    depths: int, turns: IntArray, child_ptr: IntArray, bias: FloatArray, x_ptr: IntArray, x_columns: np.ndarray,
-    x_values: FloatArray, row_ptr: IntArray, features: np.ndarray, entry_ptr: IntArray, offsets: np.ndarray,
-    weights: FloatArray, hash_ptr: IntArray, slots: np.ndarray, beam: int, power: int, close: float,
-    labels: IntArray, scores: FloatArray,
+def _search_row(
+    x_columns: np.ndarray, x_values: FloatArray, depths: int, turns: IntArray, child_ptr: IntArray, bias: FloatArray,
+    row_ptr: IntArray, features: np.ndarray, entry_ptr: IntArray, offsets: np.ndarray, weights: FloatArray,
+    hash_ptr: IntArray, slots: np.ndarray, beam: int, power: int, close: float, labels: IntArray, scores: FloatArray,
 ) -> None:  # fmt: skip
-    """Beam search of one document over joined levels.
+    """`search_rows` of one document: positions of labels.
 
     Scores only fall along a path, so a node worse than the last label that would be returned is not opened.
-
-    Args:
-        depths: Number of levels.
-        turns: (n,) chunk below each child, or -1 - (position of the label) where it is one.
-        child_ptr: (P+1,) children of each chunk.
-        bias: (n,) of each child.
-        x_ptr: (2,) place of the document.
-        x_columns: Its columns, ascending.
-        x_values: Their values.
-        row_ptr: As all that follows up to `slots`, of the joined chunks, see `Chunks`.
-        features: Features of the rows.
-        entry_ptr: Entries of the rows.
-        offsets: Children of the entries.
-        weights: Values of the entries.
-        hash_ptr: Hash table of each chunk.
-        slots: The tables.
-        beam: Inner nodes kept on each level.
-        power: Of the score, see `log_score`.
-        close: Most that the log of a kept path may lie below the best one.
-        labels: (k,) receives label positions, best first; -1 where fewer.
-        scores: (k,) receives the logs of their paths; -inf where fewer.
     """
     parents, above = np.zeros(1, np.int64), np.zeros(1, np.float32)
+    x_ptr = np.zeros(2, np.int64)
+    x_ptr[1] = x_columns.shape[0]
     table, out_ptr, done = np.empty(0, np.int32), np.zeros(2, np.int64), 0
     for _ in range(depths):
         found, chances, size = np.empty(beam, np.int64), np.empty(beam, np.float32), 0
@@ -151,3 +131,49 @@ def search_row(
         parents, above = found[:size], chances[:size]
     drain(scores, labels, done)
     labels[done:], scores[done:] = -1, -np.inf
+
+
+@njit(cache=True, nogil=True)
+def search_rows(
+    start: int, stop: int, x_ptr: np.ndarray, x_columns: np.ndarray, x_values: FloatArray, n_features: int,
+    depths: int, turns: IntArray, child_ptr: IntArray, bias: FloatArray, row_ptr: IntArray, features: np.ndarray,
+    entry_ptr: IntArray, offsets: np.ndarray, weights: FloatArray, hash_ptr: IntArray, slots: np.ndarray, beam: int,
+    power: int, close: float, label_order: IntArray, labels: IntArray, scores: FloatArray,
+) -> None:  # fmt: skip
+    """Beam search of the documents start..stop-1 over joined levels, one after the other.
+
+    Args:
+        start: First of them.
+        stop: Behind the last one.
+        x_ptr: (B+1,) rows of B documents.
+        x_columns: Their columns, ascending.
+        x_values: Their values.
+        n_features: Columns from here on have no weights, and are left out.
+        depths: Number of levels.
+        turns: (n,) chunk below each child, or -1 - (position of the label) where it is one.
+        child_ptr: (P+1,) children of each chunk.
+        bias: (n,) of each child.
+        row_ptr: As all that follows up to `slots`, of the joined chunks, see `Chunks`.
+        features: Features of the rows.
+        entry_ptr: Entries of the rows.
+        offsets: Children of the entries.
+        weights: Values of the entries.
+        hash_ptr: Hash table of each chunk.
+        slots: The tables.
+        beam: Inner nodes kept on each level.
+        power: Of the score, see `log_score`.
+        close: Most that the log of a kept path may lie below the best one.
+        label_order: (L,) label at each position.
+        labels: (B, k) receives labels, best first, ties by position; -1 where fewer.
+        scores: (B, k) receives the logs of their paths; -inf where fewer.
+    """
+    for row in range(start, stop):
+        begin = x_ptr[row]
+        end = begin + np.searchsorted(x_columns[begin : x_ptr[row + 1]], n_features)
+        _search_row(
+            x_columns[begin:end], x_values[begin:end], depths, turns, child_ptr, bias, row_ptr, features, entry_ptr,
+            offsets, weights, hash_ptr, slots, beam, power, close, labels[row], scores[row],
+        )  # fmt: skip
+        for i in range(labels.shape[1]):
+            if labels[row, i] >= 0:
+                labels[row, i] = label_order[labels[row, i]]

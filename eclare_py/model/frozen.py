@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 from eclare_py.codebook import Groups, from_arrays, sum_groups, to_arrays
 from eclare_py.errors import ModelError
 from eclare_py.storage import State
+from eclare_py.threads import over_rows
 from eclare_py.types import Csr, FloatArray
 
 
@@ -58,8 +60,9 @@ class FrozenEncoder:
     def encode(self, rows: Csr, embeddings: FloatArray | None = None) -> FloatArray:
         """(B, V) CSR and (B, t) -> (B, d) unit vectors (zero where nothing is known of a text)."""
         raw = self.raw(rows, embeddings)
-        out = (raw + np.maximum(raw, 0) @ self.weight + self.bias) * raw.any(axis=1, keepdims=True)
-        return np.asarray(out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12), dtype=np.float32)
+        out = np.empty(raw.shape, dtype=np.float32)
+        over_rows(_finish, len(raw), raw, self.weight, self.bias, out, at_once=1024)
+        return out
 
     def state(self) -> State:
         """What is saved."""
@@ -87,3 +90,26 @@ class FrozenEncoder:
                 "train again"
             )
         return cls(table, weight, bias, projection)
+
+
+@njit(cache=True, nogil=True)
+def _finish(start: int, stop: int, raw: FloatArray, weight: FloatArray, bias: FloatArray, out: FloatArray) -> None:
+    """Residual block and normalisation of some rows, each added up in one order: alone as in a batch.
+
+    Half of relu(r) is zero, and so are the rows of the weight that it asks for: memory is what one document waits for.
+    """
+    for row in range(start, stop):
+        own, total, known = out[row], np.float32(0.0), False
+        own[:] = 0.0
+        for j in range(raw.shape[1]):
+            factor = raw[row, j]
+            known |= factor != 0
+            if factor > 0:
+                for k in range(own.shape[0]):
+                    own[k] += factor * weight[j, k]
+        for k in range(own.shape[0]):
+            own[k] = (own[k] + bias[k] + raw[row, k]) * np.float32(known)
+            total += own[k] * own[k]
+        length = max(np.sqrt(total), np.float32(1e-12))
+        for k in range(own.shape[0]):
+            own[k] /= length

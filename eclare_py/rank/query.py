@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eclare_py.graph.edges import select_entries
 from eclare_py.index.multiplicands import sixteen_bits
 from eclare_py.types import Csr, FloatArray
 
@@ -30,20 +29,8 @@ class Query:
         """B."""
         return len(self.vectors)
 
-    def leading(self, width: int) -> Csr:
-        """(B, width) the first columns of the terms."""
-        return leading_columns(self.terms, width)
-
     def part(self, rows: slice) -> Query:
         """Some of the documents."""
         if rows.start == 0 and rows.stop >= len(self):
             return self  # slicing a sparse matrix takes longer than ranking one document
         return Query(self.vectors[rows], self.terms[rows])
-
-
-def leading_columns(rows: Csr, width: int) -> Csr:
-    """(n, width) the first columns of (n, V) rows."""
-    if width == rows.shape[1]:
-        return rows
-    kept = select_entries(rows, rows.indices < width)
-    return Csr((kept.data, kept.indices, kept.indptr), shape=(rows.shape[0], width))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from eclare_py.graph.normalize import set_self_loops
-from eclare_py.index import LabelTree, alike, search
+from eclare_py.index import LabelTree, alike, search_checked
 from eclare_py.linear import LinearRanker
 from eclare_py.metrics.propensity import inverse_propensities
 from eclare_py.quantize import Rows
@@ -139,7 +139,7 @@ class Ranker:
         scorer = self.scorer
         # As many labels more as a document may have hidden, so that hiding does not shorten the list.
         spare = int(np.bincount(hidden[:, 0]).max()) if hidden is not None and len(hidden) else 0
-        return search(
+        return search_checked(
             scorer.tree,
             query.vectors,
             beam=scorer.beam,
@@ -147,15 +147,13 @@ class Ranker:
             label_bias=scorer.bias,
             codes=self.codes,
             k=min(self.config.shortlist + spare, len(scorer.vectors)),
-        )
+        )[0]
 
     def _reached(self, query: Query) -> Ranking:
         """Labels by the log of the linear ranker's path score; none without one."""
         if self.linear is None:
             return Ranking(np.empty((len(query), 0), np.int64), np.empty((len(query), 0), np.float32))
-        if len(query) == 1:
-            return self.linear.paths_of_one(query.terms.indices, query.terms.data, self.config.linear_candidates)
-        return self.linear.paths(query.leading(self.linear.n_features), self.config.linear_candidates)
+        return self.linear.paths(query.terms, self.config.linear_candidates, leading=True)
 
     def _votes(self, query: Query) -> Votes:
         """What the nearest train documents have; nothing where they are not kept."""

@@ -21,7 +21,6 @@ from eclare_py.rank.candidates import strongest
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.neighbours import Neighbours
-from eclare_py.rank.query import leading_columns
 from eclare_py.rank.ranker import LabelScorer
 from eclare_py.storage.spool import stacked_rows
 from eclare_py.train.prepare import Prepared
@@ -126,8 +125,15 @@ def _leading(parts: Sequence[Csr], width: int) -> Csr:
     """(n, width) the first columns of all parts, part after part; in blocks, as they may be too large for memory."""
     if len(parts) == 1 and width == parts[0].shape[1]:
         return parts[0]
-    blocks = (leading_columns(part[rows], width) for part in parts for rows in row_blocks(part, _BLOCK))
+    blocks = (_leading_columns(part[rows], width) for part in parts for rows in row_blocks(part, _BLOCK))
     return stacked_rows(blocks, width)
+
+
+def _leading_columns(rows: Csr, width: int) -> Csr:
+    if width == rows.shape[1]:
+        return rows
+    kept = select_entries(rows, rows.indices < width)
+    return Csr((kept.data, kept.indices, kept.indptr), shape=(rows.shape[0], width))
 
 
 def build_neighbours(documents: FloatArray, train: Dataset, recipe: Recipe) -> Neighbours:

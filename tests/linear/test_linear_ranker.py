@@ -76,6 +76,27 @@ def test_a_full_beam_finds_the_best_paths(trained: tuple[LinearRanker, Csr, Csr]
     np.testing.assert_allclose(np.take_along_axis(expected, ranking.indices, 1), best, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize("rows", [1, 30])
+def test_document_by_document_equals_level_by_level(trained: tuple[LinearRanker, Csr, Csr], rows: int) -> None:
+    ranker, documents, _ = trained
+    positions, ranking = ranker.search(documents[:rows], beam=3, last=7), ranker.paths(documents[:rows], 7, beam=3)
+    labels = np.where(positions.indices >= 0, ranker.label_order[positions.indices], -1)
+    np.testing.assert_array_equal(ranking.indices, labels)
+    np.testing.assert_array_equal(ranking.scores, positions.scores)
+
+
+def test_other_columns_behind_those_of_the_weights(trained: tuple[LinearRanker, Csr, Csr]) -> None:
+    ranker, documents, _ = trained
+    wider = as_csr(sp.hstack([documents, np.full((documents.shape[0], 2), 9.0)]))
+    expected, ranking = ranker.paths(documents, 6), ranker.paths(wider, 6, leading=True)
+    np.testing.assert_array_equal(ranking.indices, expected.indices)
+    np.testing.assert_array_equal(ranking.scores, expected.scores)
+    with pytest.raises(UsageError, match="documents of 63 features for weights of 61"):
+        ranker.paths(wider, 6)
+    with pytest.raises(UsageError, match="documents of 60 features for weights of 61"):
+        ranker.paths(as_csr(documents[:, :-1]), 6, leading=True)
+
+
 def test_one_document_equals_the_batch(trained: tuple[LinearRanker, Csr, Csr]) -> None:
     ranker, documents, _ = trained
     together = ranker.rank(documents[:30], 5, beam=3)

@@ -117,7 +117,7 @@ def random_ranker(*, linear=False, votes=False, **settings):
     if linear:  # over the first five columns of the terms
         labels = as_csr((rng.random((23, n_labels)) < 0.1).astype(np.float32))
         tree = ranker.scorer.tree.cut(6)
-        ranker = dataclasses.replace(ranker, linear=fit_linear(x.leading(5), labels, tree, LinearConfig(beam=2)))
+        ranker = dataclasses.replace(ranker, linear=fit_linear(x.terms[:, :5], labels, tree, LinearConfig(beam=2)))
     if votes:  # few of them, so that candidates meet labels without votes
         labels = as_csr((rng.random((70, n_labels)) < 0.04).astype(np.float32))
         ranker = dataclasses.replace(ranker, neighbours=Neighbours.of(rng.normal(size=(70, dim)), labels, seed=0))
@@ -189,7 +189,7 @@ def test_other_fusions_over_the_same_labels():
 def test_the_linear_ranker_brings_candidates_and_evidence():
     ranker, x = random_ranker(linear=True, exact=False)
     found = ranker.shortlist(x, None)
-    paths = ranker.linear.paths(x.leading(5), 4)
+    paths = ranker.linear.paths(x.terms[:, :5], 4)
     alone = dataclasses.replace(ranker, linear=None).shortlist(x, None)
     for row in range(len(x)):
         mine = slice(found.indptr[row], found.indptr[row + 1])
