@@ -181,6 +181,7 @@ def memory_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
 def seconds_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
     """Processor seconds of each stage at pace 1."""
     from eclare_py.rank.neighbours import MAX_LEAF
+    from eclare_py.train.fusion import fusion_steps
 
     dim = recipe.document.dim
     texts = counts.documents * counts.text_terms + counts.labels * counts.label_terms
@@ -198,7 +199,8 @@ def seconds_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
         taught = (counts.documents + counts.pairs) / 2 * counts.words
         farther = min((counts.documents / _OF_DOCUMENTS) ** 0.5, _FARTHEST)
         seconds["linear"] = 2 * _PER_CHILD * farther * taught * told_from
-    seconds["fusion"] = _PER_CANDIDATES * counts.held_out + _PER_FUSION_STEP * recipe.rank.steps * _FUSION_FITS
+    steps = fusion_steps(round(counts.held_out * counts.pairs / max(counts.documents, 1)), recipe.rank)
+    seconds["fusion"] = _PER_CANDIDATES * counts.held_out + _PER_FUSION_STEP * steps * _FUSION_FITS
     if _vote(counts, recipe):  # clustered to fit the fusion, and again with the held-out ones
         seconds["fusion"] += 2 * _PER_SPLIT * counts.documents * dim * np.log2(max(counts.documents / MAX_LEAF, 2))
     return seconds
@@ -208,7 +210,7 @@ def _network_seconds(counts: Counts, recipe: Recipe) -> float:
     """Processor seconds of the steps, and of what comes between epochs."""
     settings, dim = recipe.training, recipe.document.dim
     train = counts.documents - counts.held_out
-    batch = min(settings.batch_size, train)
+    batch = settings.per_step(train)
     steps = float(np.ceil(train / batch))
     relevant = counts.pairs / max(counts.documents, 1)
     label_terms = counts.label_terms + counts.hop_terms / max(counts.labels, 1)

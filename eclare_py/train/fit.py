@@ -282,8 +282,8 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
         groups=settings.groups,
     )
     source = BatchSource(
-        corpus.labels, corpus.filter_pairs, batch_size=settings.batch_size, seed=session.recipe.seed, stage=name,
-        soft=corpus.soft, bags=corpus.bags, shard=session.network.shard,
+        corpus.labels, corpus.filter_pairs, batch_size=settings.per_step(corpus.labels.shape[0]),
+        seed=session.recipe.seed, stage=name, soft=corpus.soft, bags=corpus.bags, shard=session.network.shard,
     )  # fmt: skip
     epochs = min(epochs, max(1, settings.max_steps // max(source.steps, 1)))
     if session.crew is not None:
@@ -318,7 +318,8 @@ def _begin_epoch(session: Session, stage: str, epoch: int, corpus: Corpus) -> In
     if size is not None:
         session.log("note", clustering=stage, epoch=epoch + 1, size=size)
         documents = session.network.encode_documents(corpus.inputs)
-        session.clusters = clustered(documents, size, batch_size=settings.batch_size, seed=session.recipe.seed)
+        batch = settings.per_step(len(documents))
+        session.clusters = clustered(documents, size, batch_size=batch, seed=session.recipe.seed)
     return session.clusters
 
 

@@ -19,6 +19,7 @@ _LEAST_SCALE = np.float32(0.1)
 # One pair in fifty is relevant. Drawn more often, and weighted down for it, these say the same with less noise: as good
 # after half as many draws.
 _RELEVANT_SHARE = 0.1
+_LEAST_STEPS = 250  # with fewer, the network has not come far from where it started
 _BLOCK = 65536  # pairs worked on at once
 
 
@@ -41,7 +42,7 @@ def fit_fusion(
         names: Names of the columns.
         config: Size and optimiser.
         seed: Seed.
-        steps: Of the optimiser; None: those of the settings.
+        steps: Most of the optimiser; None: as in the settings. See `fusion_steps`.
 
     Raises:
         TrainingError: No held-out pair is relevant, so there is nothing to learn from.
@@ -59,12 +60,33 @@ def fit_fusion(
         start = columns[:, names.index(FIRST_LOGIT)]
         for last in network.layers[4:]:
             last[:] = 0
-    _descend(network, (columns, mean, scale), relevant > 0, start, config, random, steps or config.steps)
+    steps = fusion_steps(int((relevant > 0).sum()), config, steps)
+    _descend(network, (columns, mean, scale), relevant > 0, start, config, random, steps)
     w0, b0, w1, b1, w2, b2 = (layer.copy() for layer in network.layers)
     if FIRST_LOGIT in names:
         # Half of a correction that a few thousand documents taught is better than all of it.
         w2, b2 = w2 * np.float32(config.correction), b2 * np.float32(config.correction)
     return FusionNetwork(names, mean, scale, (w0, w1, w2[:, None]), (b0, b1, b2))
+
+
+def fusion_steps(relevant: int, config: RankConfig, most: int | None = None) -> int:
+    """Steps of the optimiser for so many relevant pairs.
+
+    A few documents are learned by heart: of 1,000 of debian-related, 80 of them held out, 300 steps gave two points of
+    P@5 and five of R@10 more than 3000.
+
+    Args:
+        relevant: Relevant pairs of the held-out documents.
+        config: The most steps, and the most `passes` over these pairs.
+        most: Instead of the settings' steps.
+    """
+    enough = round(config.passes * relevant / _drawn_relevant(config))
+    return min(config.steps if most is None else most, max(enough, _LEAST_STEPS))
+
+
+def _drawn_relevant(config: RankConfig) -> int:
+    """Relevant pairs among those of a step."""
+    return max(1, round(_RELEVANT_SHARE * config.fusion_batch))
 
 
 def mean_and_deviation(columns: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -104,8 +126,8 @@ def _descend(
     pools = [pool for pool in (np.flatnonzero(relevant), np.flatnonzero(~relevant)) if len(pool)]
     sizes = [config.fusion_batch]
     if len(pools) == 2:
-        drawn_relevant = max(1, round(_RELEVANT_SHARE * config.fusion_batch))
-        sizes = [drawn_relevant, max(1, config.fusion_batch - drawn_relevant)]
+        few = _drawn_relevant(config)
+        sizes = [few, max(1, config.fusion_batch - few)]
     shares = [len(pool) / len(relevant) / size for pool, size in zip(pools, sizes, strict=True)]
     weights = np.repeat(np.array(shares, dtype=np.float32), sizes)
     targets = np.repeat(np.array([1, 0][: len(pools)], dtype=np.float32), sizes)

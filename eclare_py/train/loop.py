@@ -18,6 +18,7 @@ from eclare_py.distributed import current
 from eclare_py.errors import TrainingError
 from eclare_py.model.inputs import Inputs
 from eclare_py.model.network import EclareNetwork
+from eclare_py.train.adam import Optimizer
 from eclare_py.train.batches import Batch, BatchSource
 from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.events import EventLog
@@ -74,7 +75,7 @@ class StageRun:
     saved_at: float = field(default_factory=time.monotonic)
 
 
-def run_stage(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRun, log: EventLog) -> None:
+def run_stage(network: EclareNetwork, optimizer: Optimizer, run: StageRun, log: EventLog) -> None:
     """Train a stage from its cursor to its end.
 
     Ctrl-C takes effect after the step under way: a checkpoint is written, then KeyboardInterrupt goes on.
@@ -99,7 +100,7 @@ def run_stage(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: Sta
 
 
 def _run_epoch(
-    network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRun, log: EventLog, interrupted: threading.Event
+    network: EclareNetwork, optimizer: Optimizer, run: StageRun, log: EventLog, interrupted: threading.Event
 ) -> float:
     network.train()
     total, count = 0.0, 0
@@ -121,7 +122,7 @@ def _run_epoch(
     return total / max(count, 1)
 
 
-def _step(network: EclareNetwork, optimizer: torch.optim.Optimizer, run: StageRun, step: int, batch: Batch) -> float:
+def _step(network: EclareNetwork, optimizer: Optimizer, run: StageRun, step: int, batch: Batch) -> float:
     """One update; returns the loss, and leaves the parameters alone where it is not finite."""
     progress = (run.cursor.epoch + step / max(run.source.steps, 1)) / run.epochs
     decay = (1 - progress) ** 0.5

@@ -10,6 +10,7 @@ import torch
 
 from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.model.network import EclareNetwork
+from eclare_py.train.adam import AdamW, Optimizer
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class Rates:
     transformer: float = 0.0
 
 
-def make_optimizer(network: EclareNetwork, rate: float, config: TransformerConfig) -> torch.optim.Optimizer:
-    """Adam, as one optimiser with AdamW for the transformer (Loshchilov, Hutter, ICLR 2019): without decay they agree.
+def make_optimizer(network: EclareNetwork, rate: float, config: TransformerConfig) -> Optimizer:
+    """Adam, as one optimiser with AdamW for the transformer: without decay they agree.
 
     Args:
         network: Its bags are not part of it; they step for themselves.
@@ -36,7 +37,7 @@ def make_optimizer(network: EclareNetwork, rate: float, config: TransformerConfi
     own = network.dense_parameters()
     learned = network.transformer_parameters()
     if not learned:
-        return torch.optim.Adam(own, rate)
+        return AdamW([{"params": own, "lr": rate}])
     groups = transformer_groups(learned, config, lr=config.rate, warmup=config.warmup)
     return torch.optim.AdamW([{"params": own, "lr": rate, "weight_decay": 0.0}, *groups])
 
@@ -56,7 +57,7 @@ def transformer_groups(
     return [{"params": some, "weight_decay": decay, **settings} for some, decay in parts if some]
 
 
-def set_rates(optimizer: torch.optim.Optimizer, rates: Rates, progress: float) -> None:
+def set_rates(optimizer: Optimizer, rates: Rates, progress: float) -> None:
     """Set the learning rates for a moment of a stage.
 
     Args:
@@ -76,7 +77,7 @@ def rise_and_fall(progress: float, warmup: float) -> float:
     return progress / warmup if progress < warmup else max(0.0, (1 - progress) / max(1 - warmup, 1e-9))
 
 
-def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def optimizer_state(optimizer: Optimizer) -> dict[str, torch.Tensor]:
     """The moments under flat names."""
     return {
         f"{index}/{name}": value if isinstance(value, torch.Tensor) else torch.tensor(value)
@@ -85,7 +86,7 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]
     }
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, flat: dict[str, torch.Tensor]) -> None:
+def restore_optimizer(optimizer: Optimizer, flat: dict[str, torch.Tensor]) -> None:
     """Take over what `optimizer_state` gave."""
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in flat.items():

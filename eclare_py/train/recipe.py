@@ -31,7 +31,8 @@ class TrainingConfig:
         0.05, "share of the train documents held out: picks the epoch, fits the fusion", low=0.001, high=0.5
     )
     max_validation: int = option(4000, "most documents held out", low=10)
-    batch_size: int = option(512, "documents per step", low=1)
+    batch_size: int = option(512, "most documents per step", low=1)
+    least_steps: int = option(1, "steps of an epoch at least: with few documents, fewer of them per step", low=1)
     batches: Literal["random", "clustered"] = option(
         "random",
         "which documents share a step: any, or clusters of similar ones, whose labels are hard to tell apart",
@@ -83,6 +84,10 @@ class TrainingConfig:
             raise ValueError("groups=true needs batches=random, soft_targets=0, no auxiliary tasks, a softmax as loss")
         if self.soft_targets and self.loss != "decoupled":
             raise ValueError(f"soft_targets={self.soft_targets} needs loss=decoupled, not {self.loss}")
+
+    def per_step(self, n_documents: int) -> int:
+        """Documents per step where there are so many."""
+        return max(1, min(self.batch_size, n_documents // self.least_steps))
 
 
 @dataclass(frozen=True)

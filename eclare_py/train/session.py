@@ -11,6 +11,7 @@ import torch
 from eclare_py.config import to_mapping
 from eclare_py.model.network import EclareNetwork
 from eclare_py.train import checkpoint
+from eclare_py.train.adam import Optimizer
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog
 from eclare_py.train.optimizer import optimizer_state
@@ -29,7 +30,7 @@ class Session:
     recipe: Recipe
     prepared: Prepared
     network: EclareNetwork
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     log: EventLog
     folder: Path | None
     warm: bool = False  # the network comes from an earlier model

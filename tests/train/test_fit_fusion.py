@@ -8,7 +8,7 @@ from eclare_py.rank.config import RankConfig
 from eclare_py.rank.fusion import FIRST_LOGIT, probability
 from eclare_py.train import fusion, ranking
 from eclare_py.train.fit import train
-from eclare_py.train.fusion import fit_fusion
+from eclare_py.train.fusion import fit_fusion, fusion_steps
 
 CONFIG = RankConfig(steps=150, fusion_batch=128, hidden=8, fusion_rate=0.03)
 NAMES = ("a", "b", "flag")
@@ -36,6 +36,24 @@ def test_learns_a_separable_toy_and_is_seeded():
     other = fit_fusion(columns, relevant, names=NAMES, config=CONFIG, seed=2)
     np.testing.assert_array_equal(again.logits(columns), network.logits(columns))
     assert not np.array_equal(other.logits(columns), network.logits(columns))
+
+
+@pytest.mark.parametrize(
+    ("relevant", "most", "steps"),
+    [(0, None, 250), (424, None, 250), (1000, None, 588), (5101, None, 3000), (10**6, None, 3000), (1000, 40, 40)],
+)
+def test_steps_go_with_the_relevant_pairs(relevant: int, most: int | None, steps: int) -> None:
+    """Of 1024 pairs a step 102 are relevant; each may come up 60 times."""
+    assert fusion_steps(relevant, RankConfig(), most) == steps
+
+
+def test_few_pairs_take_few_steps() -> None:
+    columns, relevant = toy()
+    many, few = (
+        fit_fusion(columns, relevant, names=NAMES, config=dataclasses.replace(CONFIG, steps=steps, passes=30), seed=1)
+        for steps in (4000, round(30 * relevant.sum() / 13))
+    )
+    np.testing.assert_array_equal(many.logits(columns), few.logits(columns))
 
 
 def test_a_flag_never_seen_in_fitting_does_not_explode():

@@ -15,6 +15,7 @@ from eclare_py.model.bag import BagOfEmbeddings
 from eclare_py.model.document_encoder import DocumentEncoder
 from eclare_py.model.elias import EliasNetwork
 from eclare_py.train import checkpoint
+from eclare_py.train.adam import AdamW, Optimizer
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog
 from eclare_py.train.optimizer import optimizer_state, restore_optimizer
@@ -32,7 +33,7 @@ class EliasSession:
     recipe: Recipe
     prepared: Prepared
     network: EliasNetwork
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     log: EventLog
     folder: Path | None
     device: torch.device
@@ -103,7 +104,7 @@ def build_graph(
     )  # fmt: skip
 
 
-def optimizer_of(network: EliasNetwork, recipe: Recipe, stage: str) -> torch.optim.Optimizer:
+def optimizer_of(network: EliasNetwork, recipe: Recipe, stage: str) -> AdamW:
     """AdamW over the dense parameters; each group keeps its highest rate as `rate`."""
     settings = recipe.elias
     factor = settings.learned_factor if stage == LEARNED else 1.0
@@ -118,6 +119,6 @@ def optimizer_of(network: EliasNetwork, recipe: Recipe, stage: str) -> torch.opt
         (edges, settings.edge_rate, settings.weight_decay),
         ([network.labels.bias], settings.edge_rate, 0.0),
     )
-    return torch.optim.AdamW(
+    return AdamW(
         [{"params": p, "lr": rate, "rate": rate, "weight_decay": decay} for p, rate, decay in groups if p]
     )

@@ -18,6 +18,7 @@ from eclare_py.index import balanced_kmeans
 from eclare_py.linear import projected_means
 from eclare_py.model.lightxml import LightHeads
 from eclare_py.train import checkpoint
+from eclare_py.train.adam import AdamW, Optimizer
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog
 from eclare_py.train.lightxml.candidates import Groups, split_filtered
@@ -58,7 +59,7 @@ class Session:
     side: Side
     heads: LightHeads
     transformer: TextTransformer | None
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     folder: Path | None
     fingerprint: str
     cursor: Cursor = field(default_factory=lambda: Cursor(STAGE))
@@ -139,7 +140,8 @@ def open_session(
     heads = LightHeads(side.dim, shares, dataset.n_labels, recipe.lightxml, seed=recipe.seed).to(device)
     learned = [*heads.generator.parameters(), *heads.bottleneck.parameters()]
     parts = [*side.groups(), {"params": learned, "height": recipe.lightxml.head_rate}]
-    optimizer = torch.optim.AdamW([{"weight_decay": 0.0, "warmup": 0.0, **part} for part in parts])
+    made = AdamW if transformer is None else torch.optim.AdamW  # of many tensors that is the faster one on a GPU
+    optimizer = made([{"weight_decay": 0.0, "warmup": 0.0, **part} for part in parts])
     log(
         "note", documents=dataset.n_documents, labels=dataset.n_labels, groups=len(groups.members), dimensions=side.dim
     )

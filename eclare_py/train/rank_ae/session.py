@@ -15,6 +15,7 @@ from eclare_py.errors import ConfigError
 from eclare_py.metrics.propensity import inverse_propensities
 from eclare_py.model.rank_ae import RankAutoencoder
 from eclare_py.train import checkpoint
+from eclare_py.train.adam import AdamW, Optimizer
 from eclare_py.train.batches import BatchSource
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog
@@ -52,7 +53,7 @@ class Session:
     labels: Csr
     trust: FloatArray | None
     network: RankAutoencoder
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     source: BatchSource
     log: EventLog
     folder: Path | None
@@ -93,7 +94,7 @@ def open_session(
         prepared.features.n_features, document.dim, _start(train), settings, dropout=document.dropout,
         term_dropout=document.term_dropout, seed=recipe.seed,
     ).to(device)  # fmt: skip
-    optimizer = torch.optim.Adam(network.dense_parameters(), settings.dense_rate)
+    optimizer = AdamW([{"params": network.dense_parameters(), "lr": settings.dense_rate}])
     source = BatchSource(
         train.labels, train.filter_pairs, batch_size=settings.batch_size, seed=recipe.seed, stage=STAGE,
         multiple=settings.at_hand,
