@@ -218,7 +218,7 @@ def _network_seconds(counts: Counts, recipe: Recipe) -> float:
     for wanted, drawn in ((settings.surrogate_epochs, 0), (settings.ranker_epochs, settings.hard_negatives)):
         epochs = min(wanted, max(1, int(settings.max_steps // steps)))
         soft = 1 if settings.soft_targets else 0
-        at_hand = min(batch * (0.65 * relevant + 0.7 * (drawn + soft)), counts.labels)
+        at_hand = min(max(batch * (0.65 * relevant + 0.7 * (drawn + soft)), settings.at_hand), counts.labels)
         of_document, of_label = _PER_VALUE
         values = batch * counts.text_terms * of_document + at_hand * label_terms * of_label
         step = batch * at_hand * (_PER_CELL + _PER_PRODUCT * dim) + values * dim * (1 - recipe.document.term_dropout)

@@ -46,6 +46,7 @@ class BatchSource:
         batch_size: Documents per step.
         seed: Seed.
         stage: Name of the stage, so that stages do not repeat each other's order.
+        at_hand: Labels at hand at least, as far as there are more.
         multiple: Labels at hand are filled up to a multiple of this, as far as there are more. Matrix products are
             compiled for every new shape: with shapes that come again, a step takes a fifth less.
         soft: (N, L) targets between 0 and 1 of pairs that are neither relevant nor filtered; one label of each document
@@ -62,6 +63,7 @@ class BatchSource:
         batch_size: int,
         seed: int,
         stage: str,
+        at_hand: int = 0,
         multiple: int = 128,
         soft: Csr | None = None,
         bags: Bags | None = None,
@@ -71,7 +73,7 @@ class BatchSource:
         self.shard = shard or Shard(labels.shape[1])
         ones = np.ones(len(filter_pairs), dtype=np.float32)
         self.filters = as_csr(sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
-        self.batch_size, self.multiple = min(batch_size, labels.shape[0]), multiple
+        self.batch_size, self.at_hand, self.multiple = min(batch_size, labels.shape[0]), at_hand, multiple
         self.entropy = (seed, *stage.encode())
 
     @property
@@ -142,9 +144,9 @@ class BatchSource:
         return Batch(documents, at_hand, _mask(relevant, at_hand, shape) & ~ignored, ignored, soft, bags, everywhere)
 
     def _filled(self, at_hand: IntArray, rng: np.random.Generator) -> IntArray:
-        """The labels with random others, up to the next multiple or to all there are."""
+        """The labels with random others, up to the least number and the next multiple, or to all there are."""
         n_labels = self.labels.shape[1]
-        wanted = min(-(-len(at_hand) // self.multiple) * self.multiple, n_labels)
+        wanted = min(-(-max(len(at_hand), self.at_hand) // self.multiple) * self.multiple, n_labels)
         if wanted == n_labels:
             return np.arange(n_labels, dtype=np.int64)
         while len(at_hand) < wanted:

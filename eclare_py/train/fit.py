@@ -283,7 +283,8 @@ def _run(session: Session, name: str, epochs: int, rates: Rates, *, mined: int =
     )
     source = BatchSource(
         corpus.labels, corpus.filter_pairs, batch_size=settings.per_step(corpus.labels.shape[0]),
-        seed=session.recipe.seed, stage=name, soft=corpus.soft, bags=corpus.bags, shard=session.network.shard,
+        at_hand=settings.at_hand, seed=session.recipe.seed, stage=name, soft=corpus.soft, bags=corpus.bags,
+        shard=session.network.shard,
     )  # fmt: skip
     epochs = min(epochs, max(1, settings.max_steps // max(source.steps, 1)))
     if session.crew is not None:

@@ -33,6 +33,9 @@ class TrainingConfig:
     max_validation: int = option(4000, "most documents held out", low=10)
     batch_size: int = option(512, "most documents per step", low=1)
     least_steps: int = option(1, "steps of an epoch at least: with few documents, fewer of them per step", low=1)
+    at_hand: int = option(
+        0, "labels that a step scores at least: those of its documents, filled up with random others", low=0
+    )
     batches: Literal["random", "clustered"] = option(
         "random",
         "which documents share a step: any, or clusters of similar ones, whose labels are hard to tell apart",

@@ -6,6 +6,7 @@ import pytest
 import scipy.sparse as sp
 
 from eclare_py.train.batches import BatchSource
+from eclare_py.train.recipe import TrainingConfig
 from eclare_py.types import as_csr
 
 N, L = 23, 9
@@ -21,11 +22,11 @@ for step, batch in source.epoch(1, negatives=negatives, drawn=2):
 """
 
 
-def source_of(batch_size=6, seed=3, stage="ranker", pairs=(), multiple=1):
+def source_of(batch_size=6, seed=3, stage="ranker", pairs=(), multiple=1, at_hand=0):
     labels = as_csr(sp.random_array((N, L), density=0.2, rng=np.random.default_rng(0)))
     return BatchSource(
         labels, np.array(pairs, dtype=np.int64).reshape(-1, 2), batch_size=batch_size, seed=seed, stage=stage,
-        multiple=multiple,
+        multiple=multiple, at_hand=at_hand,
     )  # fmt: skip
 
 
@@ -98,15 +99,29 @@ def test_documents_without_any_label():
         assert batch.labels.shape == (0,) and batch.positives.shape == (2, 0) and batch.ignored.shape == (2, 0)
 
 
-@pytest.mark.parametrize(("multiple", "expected"), [(1, 5), (2, 6), (3, 6), (4, 8), (7, 7), (50, L)])
-def test_labels_are_filled_up_to_a_multiple_by_others(multiple, expected):
+@pytest.mark.parametrize(
+    ("multiple", "at_hand", "expected"),
+    [(1, 0, 5), (2, 0, 6), (3, 0, 6), (4, 0, 8), (7, 0, 7), (50, 0, L), (1, 4, 5), (1, 7, 7), (4, 6, 8), (1, 99, L)],
+)
+def test_labels_are_filled_up_by_others(multiple, at_hand, expected):
     documents, hard = np.array([4]), np.array([[0, 1, 2, 3, -1]])
     plain = source_of().batch(documents, np.random.default_rng(0), hard)
     assert len(plain.labels) == 5
-    filled = source_of(multiple=multiple).batch(documents, np.random.default_rng(0), hard)
+    filled = source_of(multiple=multiple, at_hand=at_hand).batch(documents, np.random.default_rng(0), hard)
     assert len(filled.labels) == expected and np.all(np.diff(filled.labels) > 0)
     assert set(plain.labels) <= set(filled.labels.tolist()) <= set(range(L))
     assert filled.labels[filled.positives[0]].tolist() == plain.labels[plain.positives[0]].tolist()
+
+
+@pytest.mark.parametrize(("documents", "expected"), [(3, 1), (6, 1), (13, 2), (1000, 166), (6143, 1023), (10**6, 1024)])
+def test_few_documents_make_small_batches(documents, expected):
+    settings = TrainingConfig(batch_size=1024, least_steps=6)
+    assert settings.per_step(documents) == expected
+    steps = BatchSource(
+        as_csr((documents, 1)), np.empty((0, 2), np.int64), batch_size=expected, seed=0, stage="surrogate"
+    ).steps
+    assert steps >= min(documents, 6)
+    assert TrainingConfig(batch_size=7).per_step(documents) == min(7, documents)
 
 
 @pytest.mark.parametrize("sizes", [[2] * 11 + [1], [1] * 23, [5, 6, 6, 6]])
