@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -11,10 +11,10 @@ from eclare_py.features.ngrams import CodeArray, HashArray, Int32Array, Int64Arr
 from eclare_py.features.vocabulary import look_up
 from eclare_py.types import BoolArray, FloatArray, IntArray
 
+RowParts: TypeAlias = tuple[IntArray, Int32Array, FloatArray]  # entries of each row, columns, values
 
-def side_by_side(
-    parts: list[tuple[IntArray, Int32Array, FloatArray]],
-) -> tuple[IntArray, Int32Array, FloatArray]:
+
+def side_by_side(parts: list[RowParts]) -> RowParts:
     """Join blocks of columns row by row."""
     counts = reduce(np.add, [part[0] for part in parts])
     if len(counts) == 1:  # one text is asked for often, and waited for

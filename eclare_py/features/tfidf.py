@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,25 +21,23 @@ from eclare_py.errors import ConfigError, ModelError, TrainingError, UsageError
 from eclare_py.features.counting import fit_vocabulary
 from eclare_py.features.ngrams import (
     TOKEN_PATTERN,
-    Int32Array,
     NgramRange,
     class_table,
     how,
     normalised,
     text_blocks,
 )
-from eclare_py.features.rows import block_rows, side_by_side
+from eclare_py.features.rows import RowParts, block_rows, side_by_side
 from eclare_py.features.vocabulary import Vocabulary, whole_terms
 from eclare_py.storage import State
 from eclare_py.storage.distinct import distinct_from_arrays, distinct_to_arrays
 from eclare_py.storage.spool import Collector
 from eclare_py.storage.texts import TextStore, join_texts
 from eclare_py.threads import in_parts
-from eclare_py.types import Csr, FloatArray, IntArray, narrow
+from eclare_py.types import Csr, FloatArray, narrow
 
 _TRANSFORM_BLOCK = 1 << 19  # characters worked on at once: some 50 MB of temporaries with character n-grams
 _TOGETHER = 512  # texts handed to a thread
-_RowParts: TypeAlias = tuple[IntArray, Int32Array, FloatArray]  # entries of each row, columns, values
 
 
 @dataclass(frozen=True)
@@ -174,9 +172,9 @@ class TfidfFeatures:
             offset += len(vocabulary)
         return found
 
-    def _parts(self, texts: Sequence[str]) -> list[_RowParts]:
+    def _parts(self, texts: Sequence[str]) -> list[RowParts]:
         """The rows of texts, some after the others."""
-        found: dict[int, _RowParts] = {}
+        found: dict[int, RowParts] = {}
 
         def make(start: int, stop: int) -> None:
             found[start] = self._rows(texts[start:stop])
@@ -184,7 +182,7 @@ class TfidfFeatures:
         in_parts(len(texts), _TOGETHER, make)
         return [found[start] for start in sorted(found)]
 
-    def _rows(self, texts: Sequence[str]) -> _RowParts:
+    def _rows(self, texts: Sequence[str]) -> RowParts:
         """Entries per row (B,), columns and values of a few texts."""
         codes, bounds = normalised(texts)
         parts = [block_rows(codes, bounds, *block) for block in self._blocks]

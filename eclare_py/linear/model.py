@@ -11,7 +11,7 @@ import numpy as np
 from eclare_py.errors import ModelError, UsageError
 from eclare_py.linear.chunks import Chunks
 from eclare_py.linear.config import LinearConfig
-from eclare_py.linear.search import search_rows, select_row, select_rows
+from eclare_py.linear.search import search_rows, select_rows
 from eclare_py.linear.walks import multiply_chunks
 from eclare_py.storage import State
 from eclare_py.threads import over_rows
@@ -143,8 +143,7 @@ class LinearRanker:
             np.full((len(filled), size), -np.inf, dtype=np.float32),
             np.zeros((len(filled), size), dtype=np.float32),
         )
-        select = select_row if len(filled) == 1 else select_rows
-        select(
+        select_rows(
             block_ptr, parents, above.scores[filled], chunks.child_ptr, out_ptr, margins, self._power, found.nodes,
             found.scores, found.margins,
         )  # fmt: skip

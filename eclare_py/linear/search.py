@@ -44,15 +44,6 @@ def _select(
         nodes[i], scores[i], own[i] = places[i] >> 32, kept[i], margins[places[i] & 0xFFFFFFFF]
 
 
-@njit(cache=True, nogil=True)
-def select_row(
-    block_ptr: IntArray, parents: IntArray, above: FloatArray, child_ptr: IntArray, out_ptr: IntArray,
-    margins: FloatArray, power: int, nodes: IntArray, scores: FloatArray, own: FloatArray,
-) -> None:  # fmt: skip
-    """`select_rows` of one document; starts no threads."""
-    _select(0, block_ptr[1], parents, above, child_ptr, out_ptr, margins, power, nodes[0], scores[0], own[0])
-
-
 def select_rows(
     block_ptr: IntArray, parents: IntArray, above: FloatArray, child_ptr: IntArray, out_ptr: IntArray,
     margins: FloatArray, power: int, nodes: IntArray, scores: FloatArray, own: FloatArray,

@@ -286,7 +286,7 @@ def _documents(pipeline: Pipeline, x: FloatArray, row: int, top: int) -> list[tu
 def _terms(pipeline: Pipeline, text: str, row: int, dense: float, top: int) -> list[tuple[str, float]]:
     """What the dense score loses when one term after the other is taken out of the text's TF-IDF row."""
     terms = pipeline.features.transform_one(text)
-    columns, values = terms.indices.astype(np.int64), terms.data
+    columns, values = terms.indices, terms.data
     if not len(columns) or not pipeline.encoder.n_terms or len(pipeline.encoder.projection):
         return []
     without = np.tile(values, (len(columns), 1))

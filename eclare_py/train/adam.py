@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
-
-
-class Optimizer(Protocol):
-    """What training asks of an optimiser: this one, or one of torch."""
-
-    param_groups: list[dict[str, Any]]
-
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-
-    def step(self) -> Any:
-        """Change the parameters."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Under `state`: what is known of each parameter, by its number."""
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
 
 
 class AdamW:

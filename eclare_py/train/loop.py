@@ -18,12 +18,11 @@ from eclare_py.distributed import current
 from eclare_py.errors import TrainingError
 from eclare_py.model.inputs import Inputs
 from eclare_py.model.network import EclareNetwork
-from eclare_py.train.adam import Optimizer
 from eclare_py.train.batches import Batch, BatchSource
 from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.events import EventLog
 from eclare_py.train.objective import Objective, auxiliary_loss
-from eclare_py.train.optimizer import Rates, set_rates
+from eclare_py.train.optimizer import Optimizer, Rates, set_rates
 from eclare_py.train.prototypes import Prototypes
 from eclare_py.train.shared.crew import Crew
 from eclare_py.types import IntArray

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.model.network import EclareNetwork
-from eclare_py.train.adam import AdamW, Optimizer
+from eclare_py.train.adam import AdamW
+
+
+class Optimizer(Protocol):
+    """What training asks of an optimiser: ours, or one of torch."""
+
+    param_groups: list[dict[str, Any]]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+
+    def step(self) -> Any:
+        """Change the parameters."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Under `state`: what is known of each parameter, by its number."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
 
 
 @dataclass(frozen=True)

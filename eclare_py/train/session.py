@@ -11,10 +11,9 @@ import torch
 from eclare_py.config import to_mapping
 from eclare_py.model.network import EclareNetwork
 from eclare_py.train import checkpoint
-from eclare_py.train.adam import Optimizer
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog
-from eclare_py.train.optimizer import optimizer_state
+from eclare_py.train.optimizer import Optimizer, optimizer_state
 from eclare_py.train.prepare import Prepared
 from eclare_py.train.prototypes import Prototypes
 from eclare_py.train.recipe import Recipe

@@ -15,10 +15,10 @@ from eclare_py.model.bag import BagOfEmbeddings
 from eclare_py.model.document_encoder import DocumentEncoder
 from eclare_py.model.elias import EliasNetwork
 from eclare_py.train import checkpoint
-from eclare_py.train.adam import AdamW, Optimizer
+from eclare_py.train.adam import AdamW
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog
-from eclare_py.train.optimizer import optimizer_state, restore_optimizer
+from eclare_py.train.optimizer import Optimizer, optimizer_state, restore_optimizer
 from eclare_py.train.prepare import Prepared
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import FloatArray, IntArray

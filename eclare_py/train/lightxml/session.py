@@ -18,12 +18,12 @@ from eclare_py.index import balanced_kmeans
 from eclare_py.linear import projected_means
 from eclare_py.model.lightxml import LightHeads
 from eclare_py.train import checkpoint
-from eclare_py.train.adam import AdamW, Optimizer
+from eclare_py.train.adam import AdamW
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog
 from eclare_py.train.lightxml.candidates import Groups, split_filtered
 from eclare_py.train.lightxml.sides import Side, make_side
-from eclare_py.train.optimizer import optimizer_state, restore_optimizer
+from eclare_py.train.optimizer import Optimizer, optimizer_state, restore_optimizer
 from eclare_py.train.prepare import fingerprint
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import Csr, FloatArray, IntArray

@@ -15,12 +15,12 @@ from eclare_py.errors import ConfigError
 from eclare_py.metrics.propensity import inverse_propensities
 from eclare_py.model.rank_ae import RankAutoencoder
 from eclare_py.train import checkpoint
-from eclare_py.train.adam import AdamW, Optimizer
+from eclare_py.train.adam import AdamW
 from eclare_py.train.batches import BatchSource
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog
 from eclare_py.train.lightxml.candidates import split_filtered
-from eclare_py.train.optimizer import optimizer_state, restore_optimizer
+from eclare_py.train.optimizer import Optimizer, optimizer_state, restore_optimizer
 from eclare_py.train.prepare import Prepared, prepare
 from eclare_py.train.rank_ae.start import start_labels
 from eclare_py.train.recipe import Recipe
