@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import signal
@@ -18,6 +19,7 @@ from eclare_py.serve.settings import Settings
 
 _GRACE = 5  # seconds beyond the deadline of a request
 _BACKLOG = 128
+_LAST_CALL = 10, 0.05  # rounds and the seconds of each
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -35,6 +37,22 @@ def listen(host: str, port: int) -> socket.socket:
         raise UsageError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
 
 
+class _Server(uvicorn.Server):
+    """Takes in what is on its way before it closes.
+
+    uvicorn alone resets a connection that is open and whose request it has not read yet.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End. In rounds, not in one sleep: in each the loop takes what came, however late the machine ran it."""
+        rounds, seconds = _LAST_CALL
+        for _ in range(rounds):
+            if self.force_exit:
+                break
+            await asyncio.sleep(seconds)
+        await super().shutdown(sockets)
+
+
 def make_server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
     """A uvicorn server with the bounds of the settings; no access log, no header that tells what it is."""
     limits = settings.limits
@@ -43,11 +61,11 @@ def make_server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
         access_log=False, server_header=False, proxy_headers=False, limit_concurrency=limits.connections,
         timeout_keep_alive=30, timeout_graceful_shutdown=int(limits.timeout) + _GRACE, backlog=_BACKLOG,
     )  # fmt: skip
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 def serve(app: ASGIApp, settings: Settings, listening: socket.socket, *, ended: Callable[[], None]) -> None:
-    """Answer until SIGTERM or Ctrl-C; then no connection is taken any more and those that wait get their answers.
+    """Answer until SIGTERM or Ctrl-C, and half a second more; requests that were taken get their answers.
 
     Args:
         app: The application.

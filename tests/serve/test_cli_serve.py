@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -31,26 +32,32 @@ def test_sigterm_lets_requests_finish(tiny: Any, tmp_path: Path) -> None:
         while live.get("/readyz").status != 200:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        statuses: list[int] = []
-        texts = {"texts": ["a rather long text " * 500] * 64, "k": 100}
-        asking = [
-            threading.Thread(target=lambda: statuses.append(live.post("/v1/predict", texts).status)) for _ in range(3)
-        ]
         before = ranked(live)
-        for thread in asking:
-            thread.start()
+        asking = [ask(port, ["a rather long text " * 500] * 64) for _ in range(3)]
         while ranked(live) == before:
             assert time.monotonic() < deadline
+        # Of one more it has seen nothing yet when it is told to end.
+        process.send_signal(signal.SIGSTOP)
+        asking.append(ask(port, ["a text"]))
         process.send_signal(signal.SIGTERM)
-        for thread in asking:
-            thread.join(60)
+        process.send_signal(signal.SIGCONT)
+        assert [connection.getresponse().status for connection in asking] == [200] * 4
+        for connection in asking:
+            connection.close()
         assert process.wait(60) == 0
         assert process.stderr.read() == "stopped\n"
-        assert statuses == [200, 200, 200]
     finally:
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+def ask(port: int, texts: list[str]) -> http.client.HTTPConnection:
+    """A connection on which a request was sent."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    body, headers = json.dumps({"texts": texts, "k": 100}), {"Content-Type": "application/json"}
+    connection.request("POST", "/v1/predict", body, headers)
+    return connection
 
 
 def ranked(live: Live) -> str:
