@@ -28,6 +28,10 @@ class Building:
         array = self._context.make_array(self._kinds[place])(self._context, self.builder, self.arguments[place])
         return array.data, cgutils.unpack_tuple(self.builder, array.shape)
 
+    def item_size(self, place: int) -> int:
+        """Bytes of a number of that array."""
+        return int(self._context.get_abi_sizeof(self._context.get_data_type(self._kinds[place].dtype)))
+
     def vector_at(self, start: Any, offset: Any = None) -> Any:
         """The eight numbers that begin at `start`, or so many numbers behind it."""
         start = start if offset is None else self.builder.gep(start, [offset])

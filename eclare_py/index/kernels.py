@@ -20,7 +20,6 @@ from eclare_py.threads import in_parts
 from eclare_py.types import FloatArray, IntArray
 
 _TOGETHER = 64  # documents handed to a thread
-_TILE = 16  # children whose products lie ready
 
 # --- beam search --------------------------------------------------------------------------------------------------
 
@@ -41,42 +40,57 @@ def path_score(parent: float, product: float, mode: int) -> np.float32:
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def _score_children(
-    first: int, last: int, routers: Rows, bias: FloatArray, mode: int, x: np.ndarray, unit: float, base: float,
-    above: float, products: FloatArray, ids: IntArray, found: FloatArray, place: int,
-) -> None:  # fmt: skip
-    """The nodes first..last-1, children of one node or the top of the tree, and their path scores for one document.
+def _multiply_children(
+    first: int, last: int, routers: Rows, x: np.ndarray, ids: IntArray, found: FloatArray, place: int
+) -> None:
+    """The nodes first..last-1, and their codes' products with those of one document.
 
     Args:
         first: First child.
         last: Behind the last one.
         routers: (M, d) node vectors.
-        bias: (M,) node biases.
-        mode: See `descend`.
         x: One of the `Multiplicands`.
-        unit: Likewise.
-        base: Likewise.
-        above: Path score of the node above.
-        products: (_TILE,) room.
         ids: Receives the nodes.
-        found: Receives the scores.
+        found: Receives the products, and up to three numbers more behind them.
         place: Where they begin.
     """
     for node in range(first, last):
         ids[place + node - first] = node
-    for start in range(first, last, _TILE):
-        count = min(_TILE, last - start)
-        for row in range(0, count, ROWS):
-            at = place + start - first + row
-            multiply_rows(routers.values, ids, at, place + last - first - 1, x, products, row)
-        scale, bases = routers.scale[start : start + count], bias[start : start + count]
-        scores = found[place + start - first : place + start - first + count]
-        if mode == LAST:
-            for r in range(count):
-                scores[r] = (products[r] - base) * (scale[r] * unit) + bases[r]
-        else:
-            for r in range(count):
-                scores[r] = path_score(above, (products[r] - base) * (scale[r] * unit) + bases[r], mode)
+    for start in range(place, place + last - first, ROWS):
+        multiply_rows(routers.values, ids, start, place + last - first - 1, x, found, start)
+
+
+@njit(cache=True, nogil=True)
+def _score_paths(
+    routers: Rows, bias: FloatArray, mode: int, unit: float, base: float, top: bool, sizes: IntArray,
+    above: FloatArray, ids: IntArray, found: FloatArray,
+) -> None:  # fmt: skip
+    """From products to path scores, in place. Node by node only where it must be: of one rule many are done at once.
+
+    Args:
+        routers: (M, d) node vectors.
+        bias: (M,) node biases.
+        mode: See `descend`.
+        unit: Of the document's `Multiplicands`.
+        base: Likewise.
+        top: Whether these are the nodes of the first level.
+        sizes: (b,) children of the kept nodes.
+        above: (b,) path scores of these nodes.
+        ids: (n,) children.
+        found: (n,) their products; receives their scores.
+    """
+    if mode == LAST:
+        for i in range(ids.shape[0]):
+            found[i] = (found[i] - base) * (routers.scale[ids[i]] * unit) + bias[ids[i]]
+    place = np.int64(0)
+    for slot in range(sizes.shape[0]):
+        if sizes[slot] == 1 and not top:  # no choice: a leaf that was reached above waits here with its score
+            found[place] = above[slot]
+        elif mode != LAST:
+            for i in range(place, place + sizes[slot]):
+                product = (found[i] - base) * (routers.scale[ids[i]] * unit) + bias[ids[i]]
+                found[i] = path_score(above[slot], product, mode)
+        place += sizes[slot]
 
 
 @njit(cache=True, nogil=True)
@@ -85,34 +99,33 @@ def _descend(
     ordered: bool, leaves: IntArray, scores: FloatArray,
 ) -> None:  # fmt: skip
     """`descend` for some documents, one after the other."""
-    top, start = level_ptr[1] - level_ptr[0], np.int64(0)
-    kept_scores, kept_ids = np.empty(beam, np.float32), np.empty(beam, np.int64)
-    products, found_scores, found_ids = np.empty(_TILE, np.float32), np.empty(top, np.float32), np.empty(top, np.int64)
+    room = level_ptr[1] - level_ptr[0] + ROWS
+    kept_scores, kept_ids, sizes = np.empty(beam, np.float32), np.empty(beam, np.int64), np.empty(beam, np.int64)
+    found_scores, found_ids = np.empty(room, np.float32), np.empty(room, np.int64)
     for row in range(leaves.shape[0]):
         vector, unit, base = x.values[row], x.unit[row], x.base[row]
-        _score_children(
-            level_ptr[0], level_ptr[1], routers, bias, mode, vector, unit, base, np.float32(0.0), products,
-            found_ids, found_scores, start,
-        )  # fmt: skip
-        kept = keep_best(found_scores[:top], found_ids[:top], kept_scores, kept_ids)
-        for _ in range(1, level_ptr.shape[0] - 1):
-            total = 0
-            for node in kept_ids[:kept]:
-                total += child_ptr[node + 1] - child_ptr[node]
-            if total > found_ids.shape[0]:
-                found_scores, found_ids = np.empty(total, np.float32), np.empty(total, np.int64)
+        kept = 0
+        for level in range(level_ptr.shape[0] - 1):
+            if level == 0:
+                kept, sizes[0], kept_scores[0] = 1, level_ptr[1] - level_ptr[0], np.float32(0.0)
+            else:
+                for slot in range(kept):
+                    sizes[slot] = child_ptr[kept_ids[slot] + 1] - child_ptr[kept_ids[slot]]
+            total = sizes[:kept].sum()
+            if total + ROWS > room:
+                room = total + ROWS
+                found_scores, found_ids = np.empty(room, np.float32), np.empty(room, np.int64)
             found = np.int64(0)
             for slot in range(kept):
-                first, last, above = child_ptr[kept_ids[slot]], child_ptr[kept_ids[slot] + 1], kept_scores[slot]
-                if last - first == 1:  # no choice: a leaf that was reached above waits here with its score
-                    found_ids[found], found_scores[found] = first, above
+                first = child_ptr[kept_ids[slot]] if level else level_ptr[0]
+                if sizes[slot] == 1 and level:
+                    found_ids[found] = first
                 else:
-                    _score_children(
-                        first, last, routers, bias, mode, vector, unit, base, above, products, found_ids,
-                        found_scores, found,
-                    )  # fmt: skip
-                found += last - first
-            kept = keep_best(found_scores[:found], found_ids[:found], kept_scores, kept_ids)
+                    _multiply_children(first, first + sizes[slot], routers, vector, found_ids, found_scores, found)
+                found += sizes[slot]
+            ids, paths = found_ids[:found], found_scores[:found]
+            _score_paths(routers, bias, mode, unit, base, level == 0, sizes[:kept], kept_scores, ids, paths)
+            kept = keep_best(paths, ids, kept_scores, kept_ids)
         if ordered:
             sort_best(kept_scores, kept_ids, kept)
         for slot in range(leaves.shape[1]):
@@ -154,7 +167,7 @@ def _rank_leaves(
     """`rank_leaves` for some documents."""
     products = np.empty(ROWS, np.float32)
     for row in range(leaves.shape[0]):
-        total = 0
+        vector, unit, base, total = x.values[row], x.unit[row], x.base[row], 0
         for leaf in leaves[row]:
             total += leaf_ptr[leaf + 1] - leaf_ptr[leaf]
         found_scores, found_ids, read = np.empty(total, np.float32), np.empty(total, np.int64), 0
@@ -169,10 +182,10 @@ def _rank_leaves(
             count = min(ROWS, total - start)
             for ahead in range(start + AHEAD, min(start + AHEAD + ROWS, total)):
                 prefetch_row(vectors.values, found_ids[ahead])
-            multiply_rows(vectors.values, found_ids, start, total - 1, x.values[row], products, 0)
+            multiply_rows(vectors.values, found_ids, start, total - 1, vector, products, 0)
             for r in range(count):
                 label = found_ids[start + r]
-                score = (products[r] - x.base[row]) * (vectors.scale[label] * x.unit[row]) + label_bias[label]
+                score = (products[r] - base) * (vectors.scale[label] * unit) + label_bias[label]
                 if score > -np.inf:
                     found_scores[found], found_ids[found] = score, label
                     found += 1

@@ -9,6 +9,8 @@ from eclare_py.threads import over_rows
 from eclare_py.types import FloatArray, IntArray
 
 _BINS = 512  # of the histogram: 4 KB of counts stay in the first-level cache
+_WHOLE = np.float32(2**23)  # added to a smaller number, it leaves that rounded to a whole one in the last bits
+_MAGNITUDE = np.int32(0x7FFFFFFF)
 
 
 @njit(cache=True, nogil=True)
@@ -103,29 +105,48 @@ def keep_best(scores: FloatArray, ids: IntArray, kept_scores: FloatArray, kept_i
     if n <= k:
         kept_scores[:n], kept_ids[:n] = scores, ids
         return n
-    low, high = scores[0], scores[0]
-    for i in range(n):
-        low, high = min(low, scores[i]), max(high, scores[i])
-    # A range that overflows, or is empty, puts all items into one bin: right too, only slower.
+    low, high = _ends(scores)
     factor = np.float32(_BINS - 1) / (high - low) if high > low else np.float32(0.0)
-    bins = np.empty(n, np.int16)
-    counts = np.zeros(_BINS, np.int64)
+    places = np.empty(n, np.float32)
     for i in range(n):
-        place = np.int16((scores[i] - low) * factor)
-        bins[i] = place
-        counts[place] += 1
+        places[i] = (scores[i] - low) * factor + _WHOLE
+    # The bin of a score is in the last bits of its place. A range that overflows, or is empty, leads to no numbers and
+    # puts all items into bin 0: right too, only slower.
+    bins, counts = places.view(np.int32), np.zeros(_BINS, np.int32)
+    for i in range(n):
+        bins[i] &= np.int32(_BINS - 1)
+    for i in range(n):
+        counts[bins[i]] += 1
     last, above = _BINS - 1, 0
     while above + counts[last] < k:
         above += counts[last]
         last -= 1
-    written, size = 0, 0
-    for i in range(n):
+    found, size = np.empty(above + counts[last] + 1, np.int32), 0
+    for i in range(n):  # written over where it does not stay: nothing to guess wrong
+        found[size] = i
+        size += bins[i] >= last
+    written, tied = 0, 0
+    for i in found[:size]:
         if bins[i] > last:
             kept_scores[written], kept_ids[written] = scores[i], ids[i]
             written += 1
-        elif bins[i] == last:
-            size = offer(kept_scores[above:], kept_ids[above:], size, scores[i], ids[i])
+        else:
+            tied = offer(kept_scores[above:], kept_ids[above:], tied, scores[i], ids[i])
     return k
+
+
+@njit(cache=True, nogil=True)
+def _ends(scores: FloatArray) -> tuple[np.float32, np.float32]:
+    """The least and the largest number, of none NaN, by their bits: of whole numbers many are compared at once."""
+    bits = scores.view(np.int32)
+    low = high = bits[0] ^ ((bits[0] >> 31) & _MAGNITUDE)
+    for i in range(bits.shape[0]):
+        turned = bits[i] ^ ((bits[i] >> 31) & _MAGNITUDE)
+        low, high = min(low, turned), max(high, turned)
+    ends = np.array([low, high], dtype=np.int32)
+    for i in range(2):
+        ends[i] ^= (ends[i] >> 31) & _MAGNITUDE
+    return ends.view(np.float32)[0], ends.view(np.float32)[1]
 
 
 @njit(cache=True, nogil=True)

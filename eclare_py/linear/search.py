@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from eclare_py.index.selection import drain, offer
-from eclare_py.linear.walks import CHOOSE, multiply_row
+from eclare_py.linear.walks import add_products, choose
 from eclare_py.threads import over_rows
 from eclare_py.types import FloatArray, IntArray
 
@@ -88,21 +88,19 @@ def _search_row(
 
     Scores only fall along a path, so a node worse than the last label that would be returned is not opened.
     """
-    parents, above = np.zeros(1, np.int64), np.zeros(1, np.float32)
-    x_ptr = np.zeros(2, np.int64)
-    x_ptr[1] = x_columns.shape[0]
-    table, out_ptr, done = np.empty(0, np.int32), np.zeros(2, np.int64), 0
+    parents, above, done = np.zeros(1, np.int64), np.zeros(1, np.float32), 0
     for _ in range(depths):
         found, chances, size = np.empty(beam, np.int64), np.empty(beam, np.float32), 0
         for block in range(parents.shape[0]):
             if done == labels.shape[0] and above[block] < scores[0]:
                 break
-            first, last = child_ptr[parents[block]], child_ptr[parents[block] + 1]
-            out_ptr[1] = last - first
+            chunk = parents[block]
+            first, last = child_ptr[chunk], child_ptr[chunk + 1]
             margins = bias[first:last].copy()
-            multiply_row(
-                parents[block : block + 1], out_ptr, x_ptr, x_columns, x_values, row_ptr, features, entry_ptr,
-                offsets, weights, hash_ptr, slots, CHOOSE, table, margins,
+            walk = choose(x_columns.shape[0], row_ptr[chunk + 1] - row_ptr[chunk], 1)
+            add_products(
+                chunk, walk, x_columns, x_values, row_ptr, features, entry_ptr, offsets, weights, hash_ptr, slots,
+                margins,
             )  # fmt: skip
             for child in range(first, last):
                 score, turn = np.float32(above[block] + log_score(margins[child - first], power)), turns[child]

@@ -112,6 +112,38 @@ def _hash(
 
 
 @njit(cache=True, nogil=True)
+def add_products(
+    chunk: int, walk: int, columns: np.ndarray, terms: FloatArray, row_ptr: IntArray, features: np.ndarray,
+    entry_ptr: IntArray, offsets: np.ndarray, weights: FloatArray, hash_ptr: IntArray, slots: np.ndarray,
+    out: FloatArray,
+) -> None:  # fmt: skip
+    """The products of one document with the children of a chunk, by a walk without a table.
+
+    Args:
+        chunk: The chunk.
+        walk: `MARCHING`, `BINARY` or `HASH`.
+        columns: Ascending columns of the document.
+        terms: Its values.
+        row_ptr: As all that follows up to `slots`, see `Chunks`.
+        features: Features of the rows.
+        entry_ptr: Entries of the rows.
+        offsets: Children of the entries.
+        weights: Values of the entries.
+        hash_ptr: Hash table of each chunk.
+        slots: The tables.
+        out: One number for each child, to which the products are added.
+    """
+    first, last = row_ptr[chunk], row_ptr[chunk + 1]
+    if walk == MARCHING:
+        _marching(columns, terms, first, last, features, entry_ptr, offsets, weights, out)
+    elif walk == BINARY:
+        _binary(columns, terms, first, last, features, entry_ptr, offsets, weights, out)
+    else:
+        start, size = hash_ptr[chunk], hash_ptr[chunk + 1] - hash_ptr[chunk]
+        _hash(columns, terms, first, features, slots, start, size, entry_ptr, offsets, weights, out)
+
+
+@njit(cache=True, nogil=True)
 def _group(
     blocks: IntArray, chunk: int, block_rows: IntArray, out_ptr: IntArray, x_ptr: IntArray, x_columns: np.ndarray,
     x_values: FloatArray, row_ptr: IntArray, features: np.ndarray, entry_ptr: IntArray, offsets: np.ndarray,
@@ -129,37 +161,18 @@ def _group(
         begin, end = x_ptr[block_rows[block]], x_ptr[block_rows[block] + 1]
         columns, terms = x_columns[begin:end], x_values[begin:end]
         mine = out[out_ptr[block] : out_ptr[block + 1]]
-        if walk == MARCHING:
-            _marching(columns, terms, first, last, features, entry_ptr, offsets, weights, mine)
-        elif walk == BINARY:
-            _binary(columns, terms, first, last, features, entry_ptr, offsets, weights, mine)
-        elif walk == HASH:
-            start, size = hash_ptr[chunk], hash_ptr[chunk + 1] - hash_ptr[chunk]
-            _hash(columns, terms, first, features, slots, start, size, entry_ptr, offsets, weights, mine)
-        else:
+        if walk == DENSE:
             for k in range(columns.shape[0]):
                 row = table[columns[k]]
                 if row:
                     _add_row(first + row - 1, terms[k], entry_ptr, offsets, weights, mine)
+        else:
+            add_products(
+                chunk, walk, columns, terms, row_ptr, features, entry_ptr, offsets, weights, hash_ptr, slots, mine
+            )  # fmt: skip
     if walk == DENSE:
         for row in range(first, last):
             table[features[row]] = 0
-
-
-@njit(cache=True, nogil=True)
-def multiply_row(
-    parents: IntArray, out_ptr: IntArray, x_ptr: IntArray, x_columns: np.ndarray, x_values: FloatArray,
-    row_ptr: IntArray, features: np.ndarray, entry_ptr: IntArray, offsets: np.ndarray, weights: FloatArray,
-    hash_ptr: IntArray, slots: np.ndarray, walk: int, table: np.ndarray, out: FloatArray,
-) -> None:  # fmt: skip
-    """One document with its chunks; starts no threads."""
-    rows, block = np.zeros(parents.shape[0], np.int64), np.empty(1, np.int64)
-    for i in range(parents.shape[0]):
-        block[0] = i
-        _group(
-            block, parents[i], rows, out_ptr, x_ptr, x_columns, x_values, row_ptr, features, entry_ptr, offsets,
-            weights, hash_ptr, slots, walk, table, out,
-        )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
@@ -205,10 +218,6 @@ def multiply_chunks(
         documents.indptr, documents.indices, documents.data, chunks.row_ptr, chunks.features, chunks.entry_ptr,
         chunks.offsets, chunks.values, *chunks.hashes, number,
     )  # fmt: skip
-    if documents.shape[0] == 1:
-        table = np.zeros(chunks.n_features if number == DENSE else 0, dtype=np.int32)
-        multiply_row(parents, out_ptr, *arrays, table, out)
-        return out_ptr, out
     order = np.argsort(parents, kind="stable")
     ends = np.concatenate([[0], np.flatnonzero(np.diff(parents[order])) + 1, [len(parents)]])
     groups = len(ends) - 1  # shared out evenly: each thread clears a table of all features once

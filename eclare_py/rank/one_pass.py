@@ -53,9 +53,12 @@ def _add_supported(
     size: int, keys: np.ndarray, supports: FloatArray, text: Text, labels: LabelArrays, limits: Limits, pairs: Pairs
 ) -> int:
     """The labels with most support that are not candidates yet; returns the new number of candidates."""
-    filled = keys >= 0
-    strongest = np.empty(min(limits.graph_candidates, filled.sum()), np.int64)
-    keep_best(supports[filled], keys[filled], np.empty(strongest.shape[0], np.float32), strongest)
+    followers, values, count = np.empty(keys.shape[0], np.int64), np.empty(keys.shape[0], np.float32), 0
+    for slot in range(keys.shape[0]):  # written over where the slot is empty: nothing to guess wrong
+        followers[count], values[count] = keys[slot], supports[slot]
+        count += keys[slot] >= 0
+    strongest = np.empty(min(limits.graph_candidates, count), np.int64)
+    keep_best(values[:count], followers[:count], np.empty(strongest.shape[0], np.float32), strongest)
     before = size
     for label in strongest:
         if settle(pairs.known, label):

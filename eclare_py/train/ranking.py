@@ -135,8 +135,10 @@ def fit_ranker(
     log("stage", name="fusion", epochs=1, steps=2)
     halves = [_Half(query, prepared.held_out, side) for side in (0, 1)]
     shown = [_first_pairs(ranker, half) for half in halves]
-    fit = partial(fit_fusion, names=ranker.first_columns, config=config, seed=seed)
-    first, others = _crosswise(fit, shown, config.steps)
+    fit = partial(fit_fusion, config=config, seed=seed)
+    # To choose seeds and finalists half the units do as well, and it is the first that judges most pairs.
+    units = max(1, config.hidden // 2) if ranker.uses_graph else config.hidden
+    first, others = _crosswise(partial(fit, names=ranker.first_columns, hidden=units), shown, config.steps)
     log("step", log=False, stage="fusion", epoch=1, step=1, loss=0.0)
     ranker = ranker.refitted(first=first)
     if ranker.uses_graph:

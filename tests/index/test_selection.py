@@ -31,10 +31,16 @@ def test_sorted_items_are_those_of_numpy(values, random, size):
 
 
 @pytest.mark.parametrize(("n", "k"), [(5, 9), (9, 9), (700, 1), (700, 64), (700, 699)])
-@pytest.mark.parametrize("kind", ["drawn", "few values", "equal"])
+@pytest.mark.parametrize("kind", ["drawn", "few values", "equal", "far apart", "close"])
 def test_the_best_are_kept(n, k, kind):
     rng = np.random.default_rng(n + k)
-    scores = {"drawn": rng.normal(size=n), "few values": rng.integers(0, 4, n), "equal": np.ones(n)}[kind]
+    scores = {
+        "drawn": rng.normal(size=n),
+        "few values": rng.integers(0, 4, n),
+        "equal": np.ones(n),
+        "far apart": rng.choice([-3e38, -1.0, 0.0, 3e38], n),  # further than a number of 32 bits can say
+        "close": rng.choice([-1e-45, 0.0, 1e-45], n),
+    }[kind]
     scores, ids = scores.astype(np.float32), rng.permutation(10 * n)[:n]
     kept_scores, kept_ids = np.empty(k, np.float32), np.empty(k, np.int64)
     size = keep_best(scores, ids, kept_scores, kept_ids)

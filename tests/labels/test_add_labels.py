@@ -106,8 +106,9 @@ def test_given_edges_are_neighbours_and_give_support(fewer: Pipeline, tiny: Any)
     assert grown.ranker.support.toarray()[86, 7] >= typical * 0.99
     plain = add_labels(fewer, names)
     assert not np.array_equal(plain.ranker.scorer.vectors[86], grown.ranker.scorer.vectors[86])
-    # Without edges it is the same, but for the last bits of a batch of another make.
-    np.testing.assert_allclose(plain.ranker.scorer.vectors[85], grown.ranker.scorer.vectors[85], rtol=2**-10)
+    # Without edges it is the same, but for the last bits of a batch of another make, by which a code may be the next.
+    before, after = plain.ranker.scorer.vectors[85], grown.ranker.scorer.vectors[85]
+    np.testing.assert_allclose(before, after, rtol=2**-10, atol=1.01 * np.abs(before).max() / 127)
 
 
 def test_data_of_other_order_and_number_are_matched(grown: Pipeline, tiny: Any) -> None:
