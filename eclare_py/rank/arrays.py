@@ -28,7 +28,7 @@ class LabelArrays(NamedTuple):
         centroids: (L, d) of their documents.
         near_vectors: (L, d) mean of the neighbours' vectors.
         near_centroids: (L, d) mean of the neighbours' centroids.
-        frequencies: (L,) of train.
+        log_frequencies: (L,) log(1 + frequency in train).
         boost: (L,) added to the last logit.
         term_ptr: (L+1,) terms of each label's text.
         terms: Their columns, ascending.
@@ -44,7 +44,7 @@ class LabelArrays(NamedTuple):
     near_vectors_scale: FloatArray
     near_centroids: np.ndarray
     near_centroids_scale: FloatArray
-    frequencies: IntArray
+    log_frequencies: FloatArray
     boost: FloatArray
     term_ptr: np.ndarray
     terms: np.ndarray

@@ -34,7 +34,7 @@ class RankConfig:
     tail_boost: float = option(
         0.5, "lift of rare labels: this times ln(1 / propensity) is added to a label's logit; 0: none", low=0.0
     )
-    hidden: int = option(64, "hidden units per layer of the last fusion; of two, the first has half of them", low=1)
+    hidden: int = option(64, "hidden units per layer of the fusion; its first pass has half in the second", low=1)
     steps: int = option(3000, "most optimiser steps of the fusion", low=1)
     passes: float = option(60.0, "most times that a step of the fusion draws a relevant pair, on average", low=1e-3)
     fusion_batch: int = option(1024, "(document, label) pairs per step of the fusion", low=1)

@@ -17,6 +17,7 @@ from eclare_py.rank.tables import empty_table, settle, slot_of
 from eclare_py.rank.votes import LEAST_VOTE
 from eclare_py.types import FloatArray, IntArray
 
+_LOGS = np.log1p(np.arange(1024)).astype(np.float32)  # a logarithm takes as long as most other columns of a pair
 _FIRST, _LINEAR, _VOTES = len(FIRST_COLUMNS), len(LINEAR_COLUMNS), len(VOTE_COLUMNS)
 
 
@@ -62,12 +63,18 @@ def first_width(limits: Limits) -> int:
 
 
 @njit(cache=True, nogil=True)
+def log_of_place(place: int) -> np.float32:
+    """log(1 + place) of a place from 0 on."""
+    return _LOGS[place] if place < _LOGS.shape[0] else np.float32(np.log1p(place))
+
+
+@njit(cache=True, nogil=True)
 def note(size: int, label: int, similarity: float, order: int, path: float, pairs: Pairs, limits: Limits) -> None:
     """Candidate number `size` with what is known when it is found."""
     column = pairs.columns[size]
     pairs.found[size] = label
     column[0] = np.float32(10.0) * similarity
-    column[3] = np.log1p(order)
+    column[3] = log_of_place(order)
     if limits.linear:
         column[_FIRST] = path
         column[_FIRST + 1] = path <= OUTSIDE
@@ -86,7 +93,7 @@ def look(start: int, size: int, outside: int, text: Text, labels: LabelArrays, l
             label = found[pair]
             prefetch_row(labels.centroids, label)
             prefetch(labels.term_ptr, label)
-            prefetch(labels.frequencies, label)
+            prefetch(labels.log_frequencies, label)
             if pair >= outside:
                 prefetch_row(labels.vectors, label)
         near = pair - AHEAD // 2
@@ -102,10 +109,10 @@ def look(start: int, size: int, outside: int, text: Text, labels: LabelArrays, l
         if ready >= outside:
             similarity = dot_row(labels.vectors, labels.vectors_scale, label, text.x) + labels.bias[label]
             column[0] = np.float32(10.0) * similarity
-        frequency = labels.frequencies[label]
-        column[4] = np.log1p(frequency)
-        column[5] = frequency == 0
-        column[6] = frequency == 1
+        frequency = labels.log_frequencies[label]
+        column[4] = frequency
+        column[5] = frequency == _LOGS[0]
+        column[6] = frequency == _LOGS[1]
         column[7] = np.float32(10.0) * dot_row(labels.centroids, labels.centroids_scale, label, text.x)
         column[8] = np.float32(10.0) * sum_of_matches(
             text.terms.keys, text.terms.values, text.terms.shift, labels.terms, labels.weights,

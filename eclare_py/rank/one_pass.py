@@ -19,7 +19,7 @@ from eclare_py.rank.arrays import Documents, LabelArrays, Limits, SupportArrays
 from eclare_py.rank.buckets import buckets_of, sum_and_best_of_matches
 from eclare_py.rank.candidates import OUTSIDE
 from eclare_py.rank.evidence import GRAPH_COLUMNS
-from eclare_py.rank.gathering import Pairs, Text, compare, first_width, gather, look, note, read
+from eclare_py.rank.gathering import Pairs, Text, compare, first_width, gather, log_of_place, look, note, read
 from eclare_py.rank.layers import Layers, judge
 from eclare_py.rank.tables import empty_table, settle, slot_of
 from eclare_py.types import FloatArray, IntArray
@@ -134,7 +134,7 @@ def _relate(
         )  # fmt: skip
         column[start] = np.log(own[ready] + small)
         column[start + 1] = own[ready] == 0
-        column[start + 2] = np.log1p(_above(ordered, np.int64(bits[ready])))
+        column[start + 2] = log_of_place(_above(ordered, np.int64(bits[ready])))
         column[start + 3] = np.log(said[0] + small)
         column[start + 4] = np.log(said[1] + small)
         column[start + 5] = np.float32(10.0) * dot_row(labels.near_vectors, labels.near_vectors_scale, label, text.x)
@@ -154,14 +154,13 @@ def _add_graph(
         Number of the finalists.
     """
     columns, width = pairs.columns, first_width(limits)
-    chances = np.empty(size, np.float32)
-    for pair in range(size):
-        chances[pair] = _chance(logits[pair])
     count = min(limits.seeds, size)
     chosen, seeds = np.empty(count, np.float32), np.empty(count, np.int64)
-    keep_best(chances, pairs.found[:size], chosen, seeds)
+    keep_best(logits[:size], pairs.found[:size], chosen, seeds)
     order = ascending(seeds)
     seeds, chosen = seeds[order], chosen[order]
+    for i in range(count):
+        chosen[i] = _chance(chosen[i])
     keys, supports = _spread(seeds, chosen, support)
     if limits.graph_candidates:
         before = size

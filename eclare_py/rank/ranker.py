@@ -179,8 +179,9 @@ class Ranker:
         if self.first is None:
             raise ValueError("the first fusion must be fitted before the graph can be used")
         n_labels = len(self.scorer.vectors)
-        chances = probability(self.first.logits(self.first_pass(query, found)))
-        seeds = strongest(found.matrix(chances, n_labels), self.config.seeds)
+        logits = self.first.logits(self.first_pass(query, found))
+        seeds = strongest(found.matrix(logits, n_labels), self.config.seeds)
+        seeds.data = probability(seeds.data)
         supports = spread(seeds, self.support)
         if self.config.graph_candidates:
             found = self._grow(query, found, strongest(supports, self.config.graph_candidates), hidden)
@@ -341,7 +342,7 @@ class Ranker:
             *centroids,
             *near_vectors,
             *near_centroids,
-            frequencies=profile.priors,
+            log_frequencies=np.log1p(profile.priors).astype(np.float32),
             boost=self.boost,
             term_ptr=term_ptr,
             terms=terms,

@@ -31,7 +31,7 @@ def fit_fusion(
     config: RankConfig,
     seed: int,
     steps: int | None = None,
-    hidden: int | None = None,
+    inner: int | None = None,
 ) -> FusionNetwork:
     """Train a fusion network by binary cross-entropy, so that its output is a probability.
 
@@ -44,7 +44,7 @@ def fit_fusion(
         config: Size and optimiser.
         seed: Seed.
         steps: Most of the optimiser; None: as in the settings. See `fusion_steps`.
-        hidden: Units of a layer; None: as in the settings.
+        inner: Units of the second layer; None: as many as the first has.
 
     Raises:
         TrainingError: No held-out pair is relevant, so there is nothing to learn from.
@@ -56,8 +56,8 @@ def fit_fusion(
     mean, scale = mean_and_deviation(columns)
     scale = np.maximum(scale, _LEAST_SCALE)
     random = np.random.default_rng(seed)
-    units = config.hidden if hidden is None else hidden
-    network = Perceptron.random((columns.shape[1], units, units), random)
+    sizes = columns.shape[1], config.hidden, config.hidden if inner is None else inner
+    network = Perceptron.random(sizes, random)
     start = None
     if FIRST_LOGIT in names:
         start = columns[:, names.index(FIRST_LOGIT)]

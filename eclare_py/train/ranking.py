@@ -136,9 +136,9 @@ def fit_ranker(
     halves = [_Half(query, prepared.held_out, side) for side in (0, 1)]
     shown = [_first_pairs(ranker, half) for half in halves]
     fit = partial(fit_fusion, config=config, seed=seed)
-    # To choose seeds and finalists half the units do as well, and it is the first that judges most pairs.
-    units = max(1, config.hidden // 2) if ranker.uses_graph else config.hidden
-    first, others = _crosswise(partial(fit, names=ranker.first_columns, hidden=units), shown, config.steps)
+    # The first of two judges most pairs, and half the units of its second layer do as well.
+    inner = max(1, config.hidden // 2) if ranker.uses_graph else config.hidden
+    first, others = _crosswise(partial(fit, names=ranker.first_columns, inner=inner), shown, config.steps)
     log("step", log=False, stage="fusion", epoch=1, step=1, loss=0.0)
     ranker = ranker.refitted(first=first)
     if ranker.uses_graph:

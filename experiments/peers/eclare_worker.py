@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `eclare train` does: threads that wait take no processor time
 
 import common
 import scipy.sparse as sp
@@ -25,4 +28,6 @@ def predict(model: Any, texts: list[str], k: int) -> sp.csr_matrix:
 
 
 if __name__ == "__main__":
-    common.run(train, predict, lambda out: common.megabytes(f"{out}/model"))
+    common.run(
+        train, predict, lambda out: common.megabytes(f"{out}/model"), lambda model, text: model.predict([text], 10)
+    )
