@@ -97,10 +97,11 @@ class Ranking:
 
     def to_csr(self, n_labels: int) -> Csr:
         """(B, L) CSR of scores; padded slots are left out."""
-        kept = self.indices >= 0
-        rows = np.repeat(np.arange(len(self)), self.indices.shape[1]).reshape(self.indices.shape)
-        coo = sp.coo_array((self.scores[kept], (rows[kept], self.indices[kept])), shape=(len(self), n_labels))
-        return as_csr(coo)
+        order = np.argsort(self.indices, axis=1)
+        labels, scores = (np.take_along_axis(part, order, axis=1) for part in (self.indices, self.scores))
+        kept = labels >= 0
+        pointers = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
+        return as_csr(sp.csr_array((scores[kept], labels[kept], pointers), shape=(len(self), n_labels)))
 
     @classmethod
     def empty(cls, rows: int, k: int) -> Ranking:

@@ -41,8 +41,8 @@ from eclare_py.rank.votes import Votes, vote_evidence, voted
 from eclare_py.threads import in_parts
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking
 
-_BLOCK = 1024  # documents ranked at once
-_TOGETHER = 32  # of them handed to a thread
+_BLOCK = 4096  # documents ranked at once: threads wait for each other at the end of each step
+_TOGETHER = 16  # of them handed to a thread
 _DERIVED = ("codes", "around", "mutual", "rarity", "boost", "_labels")  # of all but the fusions
 
 
