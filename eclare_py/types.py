@@ -98,7 +98,7 @@ class Ranking:
     def to_csr(self, n_labels: int) -> Csr:
         """(B, L) CSR of scores; padded slots are left out."""
         order = np.argsort(self.indices, axis=1)
-        labels, scores = (np.take_along_axis(part, order, axis=1) for part in (self.indices, self.scores))
+        labels, scores = np.take_along_axis(self.indices, order, axis=1), np.take_along_axis(self.scores, order, axis=1)
         kept = labels >= 0
         pointers = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
         return as_csr(sp.csr_array((scores[kept], labels[kept], pointers), shape=(len(self), n_labels)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any, Protocol
 
 import torch
@@ -28,6 +27,21 @@ class Training(Protocol):
     def network(self) -> torch.nn.Module: ...  # noqa: D102
 
 
+class Kept(dict[str, torch.Tensor]):
+    """A copy of all parameters, which the next copy may be written over."""
+
+    @classmethod
+    def of(cls, network: torch.nn.Module, before: dict[str, torch.Tensor]) -> Kept:
+        """The parameters as they are now, in the memory of an earlier copy: new memory takes longer than to copy."""
+        state = network.state_dict()
+        shapes = {name: value.shape for name, value in state.items()}
+        if not isinstance(before, Kept) or shapes != {name: value.shape for name, value in before.items()}:
+            return cls({name: value.detach().clone() for name, value in state.items()})
+        for name, value in state.items():
+            before[name].copy_(value)
+        return before
+
+
 def every_judged(n_held_out: int) -> slice:
     """The held-out documents that judge: all, or evenly spread ones."""
     return slice(None, None, -(-n_held_out // JUDGED))
@@ -48,4 +62,4 @@ def remember_best(session: Training, stage: str, ranking: Ranking, labels: Csr) 
     session.log("validation", stage=stage, epoch=session.cursor.epoch, **percent)
     if not session.best or figures["ndcg_at_5"] > session.best["ndcg_at_5"]:
         session.best = {"stage": stage, "epoch": session.cursor.epoch, **figures}
-        session.best_state = copy.deepcopy(session.network.state_dict())
+        session.best_state = Kept.of(session.network, session.best_state)

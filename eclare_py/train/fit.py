@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,6 +24,7 @@ from eclare_py.rank.models import Model
 from eclare_py.train import checkpoint
 from eclare_py.train.assembly import assemble
 from eclare_py.train.batches import BatchSource
+from eclare_py.train.best_epoch import Kept
 from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.clusters import cluster_size, clustered
 from eclare_py.train.corpus import Corpus, corpus_of
@@ -345,4 +345,4 @@ def _judge(session: Session, stage: str, epoch: int) -> None:
     session.log("validation", stage=stage, epoch=epoch, recall_at_50=round(100 * figure, 3))
     if not session.best or figure > session.best["recall_at_50"]:
         session.best = {"stage": stage, "epoch": epoch, "recall_at_50": figure}
-        session.best_state = copy.deepcopy(network.state_dict())
+        session.best_state = Kept.of(network, session.best_state)
