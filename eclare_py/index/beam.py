@@ -177,9 +177,9 @@ def exact_search(x: FloatArray, *, label_vectors: FloatArray, label_bias: FloatA
     """
     x, vectors, bias = _scorer(x, label_vectors, label_bias, k)
     ranking = Ranking.empty(len(x), k)
-    block = min(len(x), max(1, _BLOCK_CELLS // max(1, len(vectors))))
-    room = np.empty((block, len(vectors)), dtype=np.float32)  # to be given new memory takes longer than to fill it
-    for start in range(0, len(x), max(1, block)):
+    block = max(1, _BLOCK_CELLS // max(1, len(vectors)))
+    room = np.empty((min(block, len(x)), len(vectors)), dtype=np.float32)  # new for each block costs a tenth more
+    for start in range(0, len(x), block):
         rows = slice(start, start + block)
         products = np.matmul(x[rows], vectors.T, out=room[: len(x) - start])
         products += bias

@@ -10,7 +10,6 @@ from eclare_py.types import FloatArray, IntArray
 
 _BINS = 512  # of the histogram: 4 KB of counts stay in the first-level cache
 _WHOLE = np.float32(2**23)  # added to a smaller number, it leaves that rounded to a whole one in the last bits
-_MAGNITUDE = np.int32(0x7FFFFFFF)
 
 
 @njit(cache=True, nogil=True)
@@ -139,14 +138,12 @@ def keep_best(scores: FloatArray, ids: IntArray, kept_scores: FloatArray, kept_i
 def _ends(scores: FloatArray) -> tuple[np.float32, np.float32]:
     """The least and the largest number, of none NaN, by their bits: of whole numbers many are compared at once."""
     bits = scores.view(np.int32)
-    low = high = bits[0] ^ ((bits[0] >> 31) & _MAGNITUDE)
+    low = high = _turned(bits[0])
     for i in range(bits.shape[0]):
-        turned = bits[i] ^ ((bits[i] >> 31) & _MAGNITUDE)
+        turned = _turned(bits[i])
         low, high = min(low, turned), max(high, turned)
-    ends = np.array([low, high], dtype=np.int32)
-    for i in range(2):
-        ends[i] ^= (ends[i] >> 31) & _MAGNITUDE
-    return ends.view(np.float32)[0], ends.view(np.float32)[1]
+    ends = np.array([_turned(low), _turned(high)]).astype(np.int32).view(np.float32)
+    return ends[0], ends[1]
 
 
 @njit(cache=True, nogil=True)

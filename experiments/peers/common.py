@@ -95,10 +95,7 @@ def run(
     seconds = []
     for text in test[:: max(len(test) // SINGLE, 1)][:SINGLE]:
         before = time.perf_counter()
-        if answer is None:
-            predict(model, [text], 10)
-        else:
-            answer(model, text)
+        answer(model, text) if answer else predict(model, [text], 10)
         seconds.append(time.perf_counter() - before)
     seconds = seconds[WARM_UP:]
     figures["p50_ms"], figures["p99_ms"] = (round(1000 * float(np.quantile(seconds, q)), 2) for q in (0.5, 0.99))
