@@ -5,7 +5,6 @@ A reader may take any bytes or refuse them with an error that names the file; no
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 from collections import deque
@@ -32,6 +31,7 @@ from eclare_py.errors import DataError, EclareError, ModelError, UsageError
 from eclare_py.metrics.per_document import read_document_scores
 from eclare_py.storage import read_json
 from eclare_py.train.recipe import Recipe
+from fuzz.texts import write
 
 _LINES = """{"title": "a cat", "target_ind": [0, 1], "target_rel": [1, 0.5], "uid": "x"}
 {"title": "b", "content": "c", "target_ind": [], "uid": "y"}
@@ -75,7 +75,7 @@ def attempt(reader: Reader, content: bytes, folder: Path) -> EclareError | None:
         Exception: Anything but an error of `reader.errors` that names the file.
     """
     path = folder / reader.file
-    path.write_bytes(gzip.compress(content, 1) if path.suffix == ".gz" else content)
+    write(path, content)
     try:
         reader.call(path)
     except reader.errors as error:
