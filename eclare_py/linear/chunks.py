@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -22,6 +23,32 @@ from eclare_py.threads import over_rows
 from eclare_py.types import Csr, FloatArray, IntArray
 
 MAX_CHILDREN = 1 << 16  # offsets inside a chunk are 16 bits wide
+
+
+class ChunkArrays(NamedTuple):
+    """`Chunks` as compiled code takes them: the arrays of that name, and their hash tables.
+
+    Attributes:
+        child_ptr: (P+1,) children of each parent.
+        bias: (n,) of each child.
+        row_ptr: (P+1,) rows of each chunk.
+        features: (R,) of the rows.
+        entry_ptr: (R+1,) entries of the rows.
+        offsets: (E,) children of the entries.
+        values: (E,) weights.
+        hash_ptr: (P+1,) hash table of each chunk.
+        slots: The tables, feature -> row + 1, 0 where a slot is empty.
+    """
+
+    child_ptr: IntArray
+    bias: FloatArray
+    row_ptr: IntArray
+    features: np.ndarray
+    entry_ptr: IntArray
+    offsets: np.ndarray
+    values: FloatArray
+    hash_ptr: IntArray
+    slots: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +86,17 @@ class Chunks:
         return len(self.bias)
 
     @cached_property
-    def hashes(self) -> tuple[IntArray, np.ndarray]:
-        """Open-addressing tables feature -> row, for look-ups by hash: (P+1,) pointers and slots (row + 1, 0 empty)."""
+    def arrays(self) -> ChunkArrays:
+        """For compiled code, with open-addressing tables for look-ups by hash."""
         sizes = np.diff(self.row_ptr)
         room = np.where(sizes > 0, 1 << np.ceil(np.log2(np.maximum(2 * sizes, 2))).astype(np.int64), 1)
         pointers = np.concatenate([[0], np.cumsum(room)]).astype(np.int64)
         slots = np.zeros(pointers[-1], dtype=np.int32)
         _fill_hashes(self.row_ptr, self.features, pointers, slots)
-        return pointers, slots
+        return ChunkArrays(
+            self.child_ptr, self.bias, self.row_ptr, self.features, self.entry_ptr, self.offsets, self.values,
+            pointers, slots,
+        )  # fmt: skip
 
     @classmethod
     def of_columns(

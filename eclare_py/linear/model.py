@@ -219,9 +219,8 @@ class LinearRanker:
         found = Ranking.empty(documents.shape[0], min(k, len(self.label_order)))
         over_rows(
             search_rows, len(found), documents.indptr, documents.indices, documents.data, self.n_features,
-            len(self.levels), turns, whole.child_ptr, whole.bias, whole.row_ptr, whole.features, whole.entry_ptr,
-            whole.offsets, whole.values, *whole.hashes, beam, self._power, self._closing, self.label_order,
-            found.indices, found.scores, at_once=_TOGETHER,
+            len(self.levels), turns, whole.arrays, beam, self._power, self._closing, self.label_order, found.indices,
+            found.scores, at_once=_TOGETHER,
         )  # fmt: skip
         return found
 

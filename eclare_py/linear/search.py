@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from eclare_py.index.selection import drain, offer
+from eclare_py.linear.chunks import ChunkArrays
 from eclare_py.linear.walks import add_products, choose
 from eclare_py.threads import over_rows
 from eclare_py.types import FloatArray, IntArray
@@ -80,9 +81,8 @@ def _select_rows(
 
 @njit(cache=True, nogil=True)
 def _search_row(
-    x_columns: np.ndarray, x_values: FloatArray, depths: int, turns: IntArray, child_ptr: IntArray, bias: FloatArray,
-    row_ptr: IntArray, features: np.ndarray, entry_ptr: IntArray, offsets: np.ndarray, weights: FloatArray,
-    hash_ptr: IntArray, slots: np.ndarray, beam: int, power: int, close: float, labels: IntArray, scores: FloatArray,
+    x_columns: np.ndarray, x_values: FloatArray, depths: int, turns: IntArray, chunks: ChunkArrays, beam: int,
+    power: int, close: float, labels: IntArray, scores: FloatArray,
 ) -> None:  # fmt: skip
     """`search_rows` of one document: positions of labels.
 
@@ -95,13 +95,10 @@ def _search_row(
             if done == labels.shape[0] and above[block] < scores[0]:
                 break
             chunk = parents[block]
-            first, last = child_ptr[chunk], child_ptr[chunk + 1]
-            margins = bias[first:last].copy()
-            walk = choose(x_columns.shape[0], row_ptr[chunk + 1] - row_ptr[chunk], 1)
-            add_products(
-                chunk, walk, x_columns, x_values, row_ptr, features, entry_ptr, offsets, weights, hash_ptr, slots,
-                margins,
-            )  # fmt: skip
+            first, last = chunks.child_ptr[chunk], chunks.child_ptr[chunk + 1]
+            margins = chunks.bias[first:last].copy()
+            walk = choose(x_columns.shape[0], chunks.row_ptr[chunk + 1] - chunks.row_ptr[chunk], 1)
+            add_products(chunk, walk, x_columns, x_values, chunks, margins)
             for child in range(first, last):
                 score, turn = np.float32(above[block] + log_score(margins[child - first], power)), turns[child]
                 if turn >= 0:
@@ -125,9 +122,8 @@ def _search_row(
 @njit(cache=True, nogil=True)
 def search_rows(
     start: int, stop: int, x_ptr: np.ndarray, x_columns: np.ndarray, x_values: FloatArray, n_features: int,
-    depths: int, turns: IntArray, child_ptr: IntArray, bias: FloatArray, row_ptr: IntArray, features: np.ndarray,
-    entry_ptr: IntArray, offsets: np.ndarray, weights: FloatArray, hash_ptr: IntArray, slots: np.ndarray, beam: int,
-    power: int, close: float, label_order: IntArray, labels: IntArray, scores: FloatArray,
+    depths: int, turns: IntArray, chunks: ChunkArrays, beam: int, power: int, close: float, label_order: IntArray,
+    labels: IntArray, scores: FloatArray,
 ) -> None:  # fmt: skip
     """Beam search of the documents start..stop-1 over joined levels, one after the other.
 
@@ -140,15 +136,7 @@ def search_rows(
         n_features: Columns from here on have no weights, and are left out.
         depths: Number of levels.
         turns: (n,) chunk below each child, or -1 - (position of the label) where it is one.
-        child_ptr: (P+1,) children of each chunk.
-        bias: (n,) of each child.
-        row_ptr: As all that follows up to `slots`, of the joined chunks, see `Chunks`.
-        features: Features of the rows.
-        entry_ptr: Entries of the rows.
-        offsets: Children of the entries.
-        weights: Values of the entries.
-        hash_ptr: Hash table of each chunk.
-        slots: The tables.
+        chunks: The joined levels.
         beam: Inner nodes kept on each level.
         power: Of the score, see `log_score`.
         close: Most that the log of a kept path may lie below the best one.
@@ -160,8 +148,8 @@ def search_rows(
         begin = x_ptr[row]
         end = begin + np.searchsorted(x_columns[begin : x_ptr[row + 1]], n_features)
         _search_row(
-            x_columns[begin:end], x_values[begin:end], depths, turns, child_ptr, bias, row_ptr, features, entry_ptr,
-            offsets, weights, hash_ptr, slots, beam, power, close, labels[row], scores[row],
+            x_columns[begin:end], x_values[begin:end], depths, turns, chunks, beam, power, close, labels[row],
+            scores[row],
         )  # fmt: skip
         for i in range(labels.shape[1]):
             if labels[row, i] >= 0:

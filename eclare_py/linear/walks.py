@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numba import njit
 
-from eclare_py.linear.chunks import Chunks, hash_place
+from eclare_py.linear.chunks import ChunkArrays, Chunks, hash_place
 from eclare_py.threads import over_rows
 from eclare_py.types import Csr, FloatArray, IntArray
 
@@ -44,26 +44,23 @@ def choose(terms: int, rows: int, queries: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _add_row(
-    row: int, value: float, entry_ptr: IntArray, offsets: np.ndarray, weights: FloatArray, out: FloatArray
-) -> None:
-    for entry in range(entry_ptr[row], entry_ptr[row + 1]):
-        out[offsets[entry]] += value * weights[entry]
+def _add_row(row: int, value: float, chunks: ChunkArrays, out: FloatArray) -> None:
+    for entry in range(chunks.entry_ptr[row], chunks.entry_ptr[row + 1]):
+        out[chunks.offsets[entry]] += value * chunks.values[entry]
 
 
 @njit(cache=True, nogil=True)
 def _marching(
-    columns: np.ndarray, terms: FloatArray, first: int, last: int, features: np.ndarray, entry_ptr: IntArray,
-    offsets: np.ndarray, weights: FloatArray, out: FloatArray,
-) -> None:  # fmt: skip
-    k, row = 0, first
+    columns: np.ndarray, terms: FloatArray, first: int, last: int, chunks: ChunkArrays, out: FloatArray
+) -> None:
+    k, row, features = 0, first, chunks.features
     while k < columns.shape[0] and row < last:
         if columns[k] < features[row]:
             k += 1
         elif columns[k] > features[row]:
             row += 1
         else:
-            _add_row(row, terms[k], entry_ptr, offsets, weights, out)
+            _add_row(row, terms[k], chunks, out)
             k += 1
             row += 1
 
@@ -81,26 +78,24 @@ def _lower_bound(values: np.ndarray, low: int, high: int, wanted: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _binary(
-    columns: np.ndarray, terms: FloatArray, first: int, last: int, features: np.ndarray, entry_ptr: IntArray,
-    offsets: np.ndarray, weights: FloatArray, out: FloatArray,
-) -> None:  # fmt: skip
-    k, row = 0, first
+    columns: np.ndarray, terms: FloatArray, first: int, last: int, chunks: ChunkArrays, out: FloatArray
+) -> None:
+    k, row, features = 0, first, chunks.features
     while k < columns.shape[0] and row < last:
         if columns[k] < features[row]:
             k = _lower_bound(columns, k + 1, columns.shape[0], features[row])
         elif columns[k] > features[row]:
             row = _lower_bound(features, row + 1, last, columns[k])
         else:
-            _add_row(row, terms[k], entry_ptr, offsets, weights, out)
+            _add_row(row, terms[k], chunks, out)
             k += 1
             row += 1
 
 
 @njit(cache=True, nogil=True)
-def _hash(
-    columns: np.ndarray, terms: FloatArray, first: int, features: np.ndarray, slots: np.ndarray, start: int, size: int,
-    entry_ptr: IntArray, offsets: np.ndarray, weights: FloatArray, out: FloatArray,
-) -> None:  # fmt: skip
+def _hash(columns: np.ndarray, terms: FloatArray, chunk: int, chunks: ChunkArrays, out: FloatArray) -> None:
+    first, features, slots = chunks.row_ptr[chunk], chunks.features, chunks.slots
+    start, size = chunks.hash_ptr[chunk], chunks.hash_ptr[chunk + 1] - chunks.hash_ptr[chunk]
     for k in range(columns.shape[0]):
         place = hash_place(columns[k], size)
         slot = slots[start + place]
@@ -108,15 +103,13 @@ def _hash(
             place = (place + 1) & (size - 1)
             slot = slots[start + place]
         if slot != 0:
-            _add_row(first + slot - 1, terms[k], entry_ptr, offsets, weights, out)
+            _add_row(first + slot - 1, terms[k], chunks, out)
 
 
 @njit(cache=True, nogil=True)
 def add_products(
-    chunk: int, walk: int, columns: np.ndarray, terms: FloatArray, row_ptr: IntArray, features: np.ndarray,
-    entry_ptr: IntArray, offsets: np.ndarray, weights: FloatArray, hash_ptr: IntArray, slots: np.ndarray,
-    out: FloatArray,
-) -> None:  # fmt: skip
+    chunk: int, walk: int, columns: np.ndarray, terms: FloatArray, chunks: ChunkArrays, out: FloatArray
+) -> None:
     """The products of one document with the children of a chunk, by a walk without a table.
 
     Args:
@@ -124,33 +117,25 @@ def add_products(
         walk: `MARCHING`, `BINARY` or `HASH`.
         columns: Ascending columns of the document.
         terms: Its values.
-        row_ptr: As all that follows up to `slots`, see `Chunks`.
-        features: Features of the rows.
-        entry_ptr: Entries of the rows.
-        offsets: Children of the entries.
-        weights: Values of the entries.
-        hash_ptr: Hash table of each chunk.
-        slots: The tables.
+        chunks: All chunks.
         out: One number for each child, to which the products are added.
     """
-    first, last = row_ptr[chunk], row_ptr[chunk + 1]
+    first, last = chunks.row_ptr[chunk], chunks.row_ptr[chunk + 1]
     if walk == MARCHING:
-        _marching(columns, terms, first, last, features, entry_ptr, offsets, weights, out)
+        _marching(columns, terms, first, last, chunks, out)
     elif walk == BINARY:
-        _binary(columns, terms, first, last, features, entry_ptr, offsets, weights, out)
+        _binary(columns, terms, first, last, chunks, out)
     else:
-        start, size = hash_ptr[chunk], hash_ptr[chunk + 1] - hash_ptr[chunk]
-        _hash(columns, terms, first, features, slots, start, size, entry_ptr, offsets, weights, out)
+        _hash(columns, terms, chunk, chunks, out)
 
 
 @njit(cache=True, nogil=True)
 def _group(
     blocks: IntArray, chunk: int, block_rows: IntArray, out_ptr: IntArray, x_ptr: IntArray, x_columns: np.ndarray,
-    x_values: FloatArray, row_ptr: IntArray, features: np.ndarray, entry_ptr: IntArray, offsets: np.ndarray,
-    weights: FloatArray, hash_ptr: IntArray, slots: np.ndarray, walk: int, table: np.ndarray, out: FloatArray,
+    x_values: FloatArray, chunks: ChunkArrays, walk: int, table: np.ndarray, out: FloatArray,
 ) -> None:  # fmt: skip
     """All blocks of one chunk."""
-    first, last = row_ptr[chunk], row_ptr[chunk + 1]
+    first, last, features = chunks.row_ptr[chunk], chunks.row_ptr[chunk + 1], chunks.features
     if walk == CHOOSE:
         row = block_rows[blocks[0]]
         walk = choose(x_ptr[row + 1] - x_ptr[row], last - first, blocks.shape[0])
@@ -165,11 +150,9 @@ def _group(
             for k in range(columns.shape[0]):
                 row = table[columns[k]]
                 if row:
-                    _add_row(first + row - 1, terms[k], entry_ptr, offsets, weights, mine)
+                    _add_row(first + row - 1, terms[k], chunks, mine)
         else:
-            add_products(
-                chunk, walk, columns, terms, row_ptr, features, entry_ptr, offsets, weights, hash_ptr, slots, mine
-            )  # fmt: skip
+            add_products(chunk, walk, columns, terms, chunks, mine)
     if walk == DENSE:
         for row in range(first, last):
             table[features[row]] = 0
@@ -178,17 +161,15 @@ def _group(
 @njit(cache=True, nogil=True)
 def _multiply_rows(
     start: int, stop: int, ends: IntArray, order: IntArray, parents: IntArray, block_rows: IntArray, out_ptr: IntArray,
-    x_ptr: IntArray, x_columns: np.ndarray, x_values: FloatArray, row_ptr: IntArray, features: np.ndarray,
-    entry_ptr: IntArray, offsets: np.ndarray, weights: FloatArray, hash_ptr: IntArray, slots: np.ndarray, walk: int,
-    n_features: int, out: FloatArray,
+    x_ptr: IntArray, x_columns: np.ndarray, x_values: FloatArray, chunks: ChunkArrays, walk: int, n_features: int,
+    out: FloatArray,
 ) -> None:  # fmt: skip
     """Many documents: block after block of one chunk, so that it is fetched from memory once."""
     table = np.zeros(n_features, np.int32)
     for group in range(start, stop):
         blocks = order[ends[group] : ends[group + 1]]
         _group(
-            blocks, parents[blocks[0]], block_rows, out_ptr, x_ptr, x_columns, x_values, row_ptr, features, entry_ptr,
-            offsets, weights, hash_ptr, slots, walk, table, out,
+            blocks, parents[blocks[0]], block_rows, out_ptr, x_ptr, x_columns, x_values, chunks, walk, table, out
         )  # fmt: skip
 
 
@@ -214,13 +195,10 @@ def multiply_chunks(
     if not len(parents):
         return out_ptr, out
     number = WALKS.index(walk) if walk != "choose" else CHOOSE
-    arrays = (
-        documents.indptr, documents.indices, documents.data, chunks.row_ptr, chunks.features, chunks.entry_ptr,
-        chunks.offsets, chunks.values, *chunks.hashes, number,
-    )  # fmt: skip
     order = np.argsort(parents, kind="stable")
     ends = np.concatenate([[0], np.flatnonzero(np.diff(parents[order])) + 1, [len(parents)]])
     groups = len(ends) - 1  # shared out evenly: each thread clears a table of all features once
-    arguments = (ends, order, parents, rows, out_ptr, *arrays, chunks.n_features, out)
+    texts = (documents.indptr, documents.indices, documents.data)
+    arguments = (ends, order, parents, rows, out_ptr, *texts, chunks.arrays, number, chunks.n_features, out)
     over_rows(_multiply_rows, groups, *arguments, at_once=groups)
     return out_ptr, out
