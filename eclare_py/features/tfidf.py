@@ -217,10 +217,7 @@ class TfidfFeatures:
                 missing = next(key for key in own if key not in known)
                 raise ModelError(f"features: array {name}.{missing} is missing; save the model again")
             vocabularies[name] = Vocabulary.from_arrays(known, ngrams)
-            try:
-                weights = distinct_from_arrays(state.arrays, f"{name}.idf")
-            except ValueError as error:
-                raise ModelError(f"features: {error}") from error
+            weights = distinct_from_arrays(state.arrays, f"{name}.idf", owner="features")
             if weights.dtype != np.float32 or weights.shape != (len(vocabularies[name]),):
                 raise ModelError(f"features: {name}.idf is {weights.dtype} {weights.shape}, not one float32 per term")
             if not (np.isfinite(weights) & (weights > 0)).all():

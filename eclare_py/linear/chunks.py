@@ -187,10 +187,7 @@ class Chunks:
             "offsets": np.uint16, "values": np.float32, "bias": np.float32,
         }  # fmt: skip
         arrays: dict[str, np.ndarray] = {}
-        try:
-            values = distinct_from_arrays(state.arrays, f"{name}.values")
-        except ValueError as error:
-            raise ModelError(f"linear weights {name}: {error}") from error
+        values = distinct_from_arrays(state.arrays, f"{name}.values", owner=f"linear weights {name}")
         for part, kind in types.items():
             array = values if part == "values" else state.arrays.get(f"{name}.{part}")
             if array is None or array.dtype != kind or array.ndim != 1:

@@ -15,10 +15,10 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from eclare_py.rank.tables import FACTOR
 from eclare_py.registers import INT, INTS, LANES, VECTOR, Building
 from eclare_py.types import FloatArray
 
-_FACTOR = 0x9E3779B1  # spreads keys over 32 bits (Knuth's multiplicative hashing)
 _FULL = 3  # keys of a bucket at the most, in the mean
 
 
@@ -48,7 +48,7 @@ def buckets_of(keys: np.ndarray, values: FloatArray) -> Buckets:
         sizes = np.zeros(m, np.int64)
         fits = True
         for i in range(keys.shape[0]):
-            bucket = ((keys[i] * _FACTOR) & 0xFFFFFFFF) >> shift
+            bucket = ((keys[i] * FACTOR) & 0xFFFFFFFF) >> shift
             if sizes[bucket] == LANES:
                 fits = False
                 break
@@ -67,7 +67,7 @@ class _Matching(Building):
         builder = self.builder
         keys, values, columns = (self.array(place)[0] for place in (0, 1, 3))
         column = builder.load(builder.gep(columns, [k]))
-        bucket = builder.lshr(builder.mul(column, INT(_FACTOR)), builder.trunc(self.arguments[2], INT))
+        bucket = builder.lshr(builder.mul(column, INT(FACTOR)), builder.trunc(self.arguments[2], INT))
         start = builder.mul(builder.zext(bucket, k.type), k.type(LANES))
         known = builder.load(builder.bitcast(builder.gep(keys, [start]), INTS.as_pointer()), align=4)
         value = builder.load(self.vector_at(values, start), align=4)

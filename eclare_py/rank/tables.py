@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+FACTOR = 0x9E3779B1  # spreads keys over 32 bits (Knuth's multiplicative hashing)
+
 
 @njit(cache=True, nogil=True)
 def slot_of(keys: np.ndarray, key: int) -> int:
     """Slot of a label: its own, or the empty one it may take."""
     mask = keys.shape[0] - 1
-    slot = (key * 0x9E3779B1) & mask
+    slot = (key * FACTOR) & mask
     while keys[slot] != -1 and keys[slot] != key:
         slot = (slot + 1) & mask
     return slot

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eclare_py.errors import ModelError
 from eclare_py.types import FloatArray
 
 _GLANCE = 1 << 16  # numbers that tell whether there are few
@@ -28,20 +29,26 @@ def distinct_to_arrays(name: str, values: FloatArray) -> dict[str, npt.NDArray[A
     return {name: known, f"{name}_of": places.astype(np.int64)}
 
 
-def distinct_from_arrays(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:
+def distinct_from_arrays(arrays: Mapping[str, npt.NDArray[Any]], name: str, *, owner: str) -> npt.NDArray[Any]:
     """What `distinct_to_arrays` was given.
 
+    Args:
+        arrays: Those of a file.
+        name: Of the array.
+        owner: Whose arrays they are, to be named in an error.
+
     Raises:
-        ValueError: An array is missing, or a place is none; says which.
+        ModelError: An array is missing, or a place is none; says which.
     """
     if name not in arrays:
-        raise ValueError(f"array {name} is missing")
+        raise ModelError(f"{owner}: array {name} is missing")
     known, places = arrays[name], arrays.get(f"{name}_of")
     if places is None:
         return known
     if known.ndim != 1 or places.ndim != 1 or places.dtype != np.int64:
-        raise ValueError(f"{name}_of is {places.dtype} {places.shape} for {name} {known.shape}, not a row for a row")
+        shapes = f"{places.dtype} {places.shape} for {name} {known.shape}"
+        raise ModelError(f"{owner}: {name}_of is {shapes}, not a row for a row")
     if places.min(initial=0) < 0 or places.max(initial=-1) >= len(known):
-        raise ValueError(f"{name}_of points outside of {len(known)} numbers")
+        raise ModelError(f"{owner}: {name}_of points outside of {len(known)} numbers")
     return np.asarray(known[places])
 

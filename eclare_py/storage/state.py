@@ -84,10 +84,7 @@ def csr_from_arrays(
     if missing:
         raise ModelError(f"{name}: array {missing[0]} is missing")
     indptr, indices, declared = (arrays[f"{prefix}.{part}"] for part in CSR_PARTS[:3])
-    try:
-        data = distinct_from_arrays(arrays, f"{prefix}.data")
-    except ValueError as error:
-        raise ModelError(f"{name}: {error}") from error
+    data = distinct_from_arrays(arrays, f"{prefix}.data", owner=name)
     if indices.dtype == np.uint8 and indices.ndim == indptr.ndim == 1 and indptr.dtype.kind == "i":
         try:
             indices = unpack_gaps(indices, indptr)

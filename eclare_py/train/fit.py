@@ -24,7 +24,7 @@ from eclare_py.rank.models import Model
 from eclare_py.train import checkpoint
 from eclare_py.train.assembly import assemble
 from eclare_py.train.batches import BatchSource
-from eclare_py.train.best_epoch import Kept
+from eclare_py.train.best_epoch import Kept, every_judged
 from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.clusters import cluster_size, clustered
 from eclare_py.train.corpus import Corpus, corpus_of
@@ -57,8 +57,6 @@ from eclare_py.train.shared.together import check_together, gathered_whole, mine
 from eclare_py.train.sharing import share_vectors
 from eclare_py.train.xr_transformer import train_xr_transformer
 from eclare_py.types import IntArray
-
-_JUDGED = 2000  # most held-out documents that pick the best epoch
 
 
 def train(
@@ -333,7 +331,7 @@ def _after_epoch(session: Session, stage: str, epoch: int, epochs: int) -> None:
 def _judge(session: Session, stage: str, epoch: int) -> None:
     """Validate on the held-out documents and remember the best epoch of the stage."""
     prepared, network = session.prepared, session.network
-    shown = slice(None, None, -(-prepared.held_out.n_documents // _JUDGED))
+    shown = every_judged(prepared.held_out.n_documents)
     documents = network.encode_documents(prepared.held_out_inputs[shown])
     if session.recipe.label.prototype:
         session.documents = encode_train(network, prepared)

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from eclare_py.errors import ModelError
 from eclare_py.storage.distinct import distinct_from_arrays, distinct_to_arrays
 
 
@@ -18,7 +19,7 @@ def test_numbers_of_which_few_differ_by_hand():
 @settings(deadline=None)
 @given(hnp.arrays(np.float32, st.integers(0, 90), elements=st.sampled_from([0.0, 0.5, -3.0, 7.25])))
 def test_numbers_come_back(values):
-    found = distinct_from_arrays(distinct_to_arrays("w", values), "w")
+    found = distinct_from_arrays(distinct_to_arrays("w", values), "w", owner="table")
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, values)
 
@@ -36,5 +37,5 @@ def test_numbers_come_back(values):
 )
 def test_damaged_codes_are_refused(change, message):
     arrays = {"w": np.array([1, 2, 3], dtype=np.float32), "w_of": np.array([0, 1])} | change
-    with pytest.raises(ValueError, match=message):
-        distinct_from_arrays({name: array for name, array in arrays.items() if array is not None}, "w")
+    with pytest.raises(ModelError, match=f"^table: .*{message}"):
+        distinct_from_arrays({name: array for name, array in arrays.items() if array is not None}, "w", owner="table")
