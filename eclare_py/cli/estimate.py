@@ -170,8 +170,8 @@ def memory_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
     # What is clustered, before and after it was smoothed over the graph, beside the vectors.
     both = 2 if recipe.index.combine == "concat" else 1
     index = kept + hops + documents + vectors * (1 + 2 * both)
-    # Vectors, centroids, and the smoothed of one of them on their way into codes; codes of all four.
-    fusion = kept + documents + vectors * 5 + counts.labels * min(counts.label_terms, recipe.rank.label_terms) * _ENTRY
+    # Vectors and centroids; codes of both and of both smoothed.
+    fusion = kept + documents + vectors * 3 + counts.labels * min(counts.label_terms, recipe.rank.label_terms) * _ENTRY
     fusion += 2 * counts.support * _ENTRY + counts.held_out * _PER_HELD_OUT
     fusion += counts.labels * _LINEAR_PER_LABEL if recipe.rank.linear else 0
     fusion += documents if _vote(counts, recipe) else 0  # while they are clustered

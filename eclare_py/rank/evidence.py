@@ -8,11 +8,13 @@ import numpy as np
 
 from eclare_py.graph.normalize import set_self_loops
 from eclare_py.index.clustering import unit_rows
-from eclare_py.quantize import rounded
+from eclare_py.quantize import Rows, quantize
 from eclare_py.rank.candidates import OUTSIDE, Candidates, look_up
 from eclare_py.rank.kernels import companions, match_terms, score_pairs
 from eclare_py.rank.query import Query
-from eclare_py.types import Csr, FloatArray, IntArray
+from eclare_py.types import Csr, FloatArray, IntArray, row_blocks
+
+_BLOCK = 8192  # labels smoothed at once
 
 FIRST_COLUMNS = ("similarity", "gap", "best", "order", "frequency", "unseen", "once", "documents", "words")
 LINEAR_COLUMNS = ("path", "outside")
@@ -103,12 +105,18 @@ class Neighbourhood:
     def of(cls, graph: Csr, vectors: FloatArray, centroids: FloatArray) -> Neighbourhood:
         """Smooth both over the (L, L) label graph; a label without neighbours gets zeros, its self loop is not one."""
         graph = set_self_loops(graph, "none")
-        return cls(*(smoothed(graph, rows) for rows in (vectors, centroids)))
+        return cls(*(smoothed(graph, rows).dense() for rows in (vectors, centroids)))
 
 
-def smoothed(graph: Csr, rows: FloatArray) -> FloatArray:
-    """(L, d) unit means of the neighbours' rows, over an (L, L) label graph without self loops."""
-    return rounded(unit_rows(np.asarray(graph @ rows), own=True))
+def smoothed(graph: Csr, rows: FloatArray) -> Rows:
+    """(L, d) unit means of the neighbours' rows, over an (L, L) label graph without self loops, by their codes.
+
+    They are made in blocks: of millions of labels the whole would take gigabytes on its way into codes.
+    """
+    codes, scale = np.empty(rows.shape, dtype=np.int8), np.empty(len(rows), dtype=np.float32)
+    for some in row_blocks(graph, _BLOCK):
+        codes[some], scale[some] = quantize(unit_rows(np.asarray(graph[some] @ rows), own=True))
+    return Rows(codes, scale)
 
 
 def graph_evidence(

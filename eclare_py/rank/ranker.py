@@ -329,11 +329,8 @@ class Ranker:
 
     @cached_property
     def _labels(self) -> LabelArrays:
-        # One side after the other, and not `around`: of millions of labels each takes gigabytes until it is in codes.
         profile, graph = self.profile, set_self_loops(self.graph, "none")
-        near_vectors, near_centroids = (
-            sound_codes(smoothed(graph, rows)) for rows in (self.scorer.vectors, profile.centroids)
-        )
+        near_vectors, near_centroids = (smoothed(graph, rows) for rows in (self.scorer.vectors, profile.centroids))
         vectors, centroids = self.codes, sound_codes(profile.centroids)
         term_ptr, terms = pointers(profile.terms)
         return LabelArrays(
