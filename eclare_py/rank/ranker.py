@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,6 +61,20 @@ class LabelScorer:
     bias: FloatArray
     tree: LabelTree
     beam: int
+
+
+class Search(NamedTuple):
+    """What is looked up for B documents before a fusion weighs it.
+
+    Attributes:
+        nearest: (B, K) labels by dense score.
+        reached: (B, J) labels by the log of the linear ranker's path score; J = 0 without one.
+        votes: Those of the nearest train documents; nothing where these are not kept.
+    """
+
+    nearest: Ranking
+    reached: Ranking
+    votes: Votes
 
 
 @dataclass(frozen=True)
@@ -123,15 +137,20 @@ class Ranker:
         vars(other).update(derived)
         return other
 
-    def shortlist(self, query: Query, hidden: IntArray | None) -> Candidates:
+    def search(self, query: Query, hidden: IntArray | None) -> Search:
+        """Look up what all fusions start from, so that it need not be done for each of them."""
+        return Search(self._nearest(query, hidden), self._reached(query), self._votes(query))
+
+    def shortlist(self, query: Query, hidden: IntArray | None, search: Search | None = None) -> Candidates:
         """Step 1: candidates from the tree, the linear ranker's beam and the nearest train documents."""
-        found, n_labels = self._nearest(query, hidden), len(self.scorer.vectors)
-        pairs = from_shortlist(found, hidden, size=self.config.shortlist)
+        nearest, reached, votes = search or self.search(query, hidden)
+        n_labels = len(self.scorer.vectors)
+        pairs = from_shortlist(nearest, hidden, size=self.config.shortlist)
         if self.neighbours is not None:
-            pairs = self._grow(query, pairs, voted(self._votes(query), n_labels), hidden)
+            pairs = self._grow(query, pairs, voted(votes, n_labels), hidden)
         if self.linear is not None:
-            reached = self._reached(query).to_csr(n_labels)
-            pairs = add_paths(self._grow(query, pairs, reached, hidden), reached)
+            paths = reached.to_csr(n_labels)
+            pairs = add_paths(self._grow(query, pairs, paths, hidden), paths)
         return pairs
 
     def _nearest(self, query: Query, hidden: IntArray | None) -> Ranking:
@@ -165,13 +184,13 @@ class Ranker:
         scorer, last = self.scorer, self.config.shortlist
         return grow(found, extra, query.vectors, scorer.vectors, scorer.bias, last=last, hidden=hidden)
 
-    def first_pass(self, query: Query, found: Candidates) -> FloatArray:
+    def first_pass(self, query: Query, found: Candidates, votes: Votes | None = None) -> FloatArray:
         """(P, F) evidence without the graph."""
         parts = [first_evidence(query, found, self.profile)]
         if self.linear is not None:
             parts.append(linear_evidence(found))
         if self.neighbours is not None:
-            parts.append(vote_evidence(self._votes(query), found, len(self.scorer.vectors)))
+            parts.append(vote_evidence(votes or self._votes(query), found, len(self.scorer.vectors)))
         return np.concatenate(parts, axis=1)
 
     def with_graph(self, query: Query, found: Candidates, hidden: IntArray | None) -> Evidence:
@@ -232,12 +251,12 @@ class Ranker:
             return self.with_graph(query, found, hidden)
         return Evidence(found, self.first_pass(query, found))
 
-    def weigh(self, query: Query, hidden: IntArray | None = None) -> Evidence:
+    def weigh(self, query: Query, hidden: IntArray | None = None, search: Search | None = None) -> Evidence:
         """What `evidence` gives, by compiled code: for training, which wants it of thousands of documents."""
         if not self.uses_graph:
             return self.evidence(query, hidden)
         labels, edges, first, _, limits = self._compiled
-        documents = self._documents(query, hidden)
+        documents = self._documents(query, hidden, search or self.search(query, hidden))
         room = limits.shortlist + documents.reached.shape[1] + documents.voted.shape[1] + limits.graph_candidates
         most = min(limits.finalists, room)
         counts = np.empty(len(query), dtype=np.int64)
@@ -302,15 +321,13 @@ class Ranker:
         if self.uses_graph and self.final is None:
             raise ValueError("the fusion is not fitted yet")
         found = Ranking.empty(len(query), k)
-        arrays = (self._documents(query, hidden), *self._compiled, found.indices, found.scores)
+        documents = self._documents(query, hidden, self.search(query, hidden))
+        arrays = (documents, *self._compiled, found.indices, found.scores)
         in_parts(len(query), _TOGETHER, lambda start, stop: one_pass.rank_documents(start, stop, *arrays))
         return found
 
-    def _documents(self, query: Query, hidden: IntArray | None) -> Documents:
-        nearest, reached, terms = self._nearest(query, hidden), self._reached(query), query.terms
-        return Documents.of(
-            query.vectors, terms, nearest, reached, self._votes(query), *_grouped(hidden, len(query))
-        )
+    def _documents(self, query: Query, hidden: IntArray | None, search: Search) -> Documents:
+        return Documents.of(query.vectors, query.terms, *search, *_grouped(hidden, len(query)))
 
     @cached_property
     def _compiled(self) -> tuple[Any, ...]:

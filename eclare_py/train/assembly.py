@@ -15,7 +15,7 @@ from eclare_py.rank.query import Query
 from eclare_py.train.exemplars import train_documents
 from eclare_py.train.freezing import encode_all, freeze_documents, label_side
 from eclare_py.train.indexing import build_linear, build_neighbours, build_scorer, label_profile, label_terms
-from eclare_py.train.ranking import complete, fit_ranker, uncounted, validate
+from eclare_py.train.ranking import complete, fit_ranker, uncounted
 from eclare_py.train.recipe import Recipe
 from eclare_py.train.session import Session
 from eclare_py.types import FloatArray
@@ -48,9 +48,8 @@ def assemble(
     profile = label_profile(documents, prepared.train.labels, terms, recipe.rank)
     votes = recipe.rank.documents_vote(prepared.n_documents, prepared.train.n_labels)
     neighbours = build_neighbours(documents, prepared.train, recipe) if votes else None
-    ranker, seen = fit_ranker(scorer, profile, linear, neighbours, query, prepared, recipe, session.log)
-    evaluation = validate(ranker, query, prepared)
-    session.log("validation", stage="fusion", epoch=1, metrics=evaluation.metrics)
+    ranker, seen, metrics = fit_ranker(scorer, profile, linear, neighbours, query, prepared, recipe, session.log)
+    session.log("validation", stage="fusion", epoch=1, metrics=metrics)
     session.log("stage", name="completion", epochs=1, steps=1)
     del linear, profile, neighbours
     ranker = uncounted(ranker)
@@ -61,7 +60,7 @@ def assemble(
         "labels": prepared.train.n_labels,
         "features": prepared.features.n_features,
         "edges": prepared.graph.n_edges,
-        "held_out_metrics": evaluation.metrics,
+        "held_out_metrics": metrics,
     }
     if prepared.embeddings is not None:  # by which an answer knows the transformer again
         facts["transformer"] = {"fingerprint": SentenceEncoder(recipe.transformer).fingerprint}

@@ -12,7 +12,7 @@ from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.events import EventLog
 from eclare_py.types import Csr, Ranking
 
-JUDGED = 2000  # most held-out documents that pick the best epoch
+JUDGED = 1000  # most held-out documents that pick the best epoch: each is compared with all labels
 
 
 class Training(Protocol):

@@ -14,7 +14,6 @@ from eclare_py.errors import TrainingError
 from eclare_py.graph.build import build_label_graph
 from eclare_py.linear import LinearRanker
 from eclare_py.metrics.evaluate import evaluate
-from eclare_py.metrics.result import Evaluation
 from eclare_py.quantize import coarse_matrix
 from eclare_py.rank.candidates import Candidates, look_up
 from eclare_py.rank.evidence import VOTE_COLUMNS, LabelProfile
@@ -22,7 +21,7 @@ from eclare_py.rank.fusion import FusionNetwork
 from eclare_py.rank.held_out import HeldOut
 from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.query import Query
-from eclare_py.rank.ranker import LabelScorer, Ranker, query_blocks
+from eclare_py.rank.ranker import LabelScorer, Ranker, Search, query_blocks
 from eclare_py.storage.spool import stacked
 from eclare_py.threads import in_parts
 from eclare_py.train.calibration import fit_calibration, keep_best
@@ -31,33 +30,44 @@ from eclare_py.train.fusion import fit_fusion
 from eclare_py.train.indexing import build_linear, build_neighbours, label_profile
 from eclare_py.train.prepare import Prepared, all_documents
 from eclare_py.train.recipe import Recipe
-from eclare_py.types import Csr, FloatArray, IntArray
+from eclare_py.types import Csr, FloatArray, IntArray, Ranking
 
 _BLOCK = 512
+_DEPTH = 100  # labels of a held-out document that are judged
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Some of the held-out documents, their filter pairs, and what was looked up for them."""
+
+    query: Query
+    hidden: IntArray | None
+    search: Search
 
 
 @dataclass(frozen=True)
 class _Half:
-    """Every other of the held-out documents, from number `side` on."""
+    """Every other of the held-out documents.
 
-    query: Query
-    held_out: Dataset
-    side: int
+    Attributes:
+        blocks: The documents.
+        labels: Their labels.
+    """
 
-    @property
-    def labels(self) -> Csr:
-        """Their labels."""
-        return self.held_out.labels[self.side :: 2]
+    blocks: list[_Block]
+    labels: Csr
 
-    @property
-    def blocks(self) -> Iterator[tuple[Query, IntArray | None]]:
-        """The documents in blocks, with their filter pairs; one block at a time is copied."""
-        pairs, side = self.held_out.filter_pairs, self.side
+    @classmethod
+    def of(cls, ranker: Ranker, query: Query, held_out: Dataset, side: int) -> _Half:
+        """The documents from number `side` on."""
+        pairs, blocks = held_out.filter_pairs, []
         pairs = pairs[pairs[:, 0] % 2 == side]
         pairs = np.stack([pairs[:, 0] // 2, pairs[:, 1]], axis=1)
-        for rows, some in query_blocks((len(self.query) - side + 1) // 2, pairs, _BLOCK):
+        for rows, some in query_blocks((len(query) - side + 1) // 2, pairs, _BLOCK):
             chosen = slice(side + 2 * rows.start, side + 2 * rows.stop, 2)
-            yield Query(self.query.vectors[chosen], self.query.terms[chosen]), some
+            part = Query(query.vectors[chosen], query.terms[chosen])
+            blocks.append(_Block(part, some, ranker.search(part, some)))
+        return cls(blocks, held_out.labels[side::2])
 
 
 @dataclass(frozen=True)
@@ -105,13 +115,13 @@ def fit_ranker(
     prepared: Prepared,
     recipe: Recipe,
     log: EventLog,
-) -> tuple[Ranker, HeldOut]:
+) -> tuple[Ranker, HeldOut, dict[str, float]]:
     """Fit first and final fusion, and score the held-out documents.
 
     The final one must see first probabilities of documents that the first fusion was not fitted on, or it learns to
     trust them too far. So each half of the held-out documents gets them from a fusion fitted on the other half; the
-    one that answers is fitted on all. Likewise the scores that calibration and thresholds rest on are those of a last
-    fusion fitted on the other half: of its own documents it would promise too much.
+    one that answers is fitted on all. Likewise the scores that calibration, thresholds and the figures of quality rest
+    on are those of a last fusion fitted on the other half: of its own documents it would promise too much.
 
     Args:
         scorer: Dense side and tree.
@@ -124,7 +134,8 @@ def fit_ranker(
         log: Told of both.
 
     Returns:
-        The ranker, and the best candidates of the held-out documents.
+        The ranker, the best candidates of the held-out documents, and its quality on these: for comparing recipes, not
+        for reports, as they picked the epoch and were shown to the first fusion.
     """
     config, seed = recipe.rank, recipe.seed
     support = _support(prepared.train, recipe)
@@ -133,7 +144,7 @@ def fit_ranker(
         neighbours=neighbours,
     )  # fmt: skip
     log("stage", name="fusion", epochs=1, steps=2)
-    halves = [_Half(query, prepared.held_out, side) for side in (0, 1)]
+    halves = [_Half.of(ranker, query, prepared.held_out, side) for side in (0, 1)]
     shown = [_first_pairs(ranker, half) for half in halves]
     fit = partial(fit_fusion, config=config, seed=seed)
     # The first of two judges most pairs, and half the units of its second layer do as well.
@@ -154,7 +165,8 @@ def fit_ranker(
     relevant = [one for side in shown for one in side.relevant]
     calibration = fit_calibration(found, logits, relevant, ranker.rarity)
     kept = keep_best(found, logits, relevant, ranker.rarity, profile.frequencies, ranker.n_documents)
-    return ranker.refitted(first=first, final=ranker.final, calibration=calibration), kept
+    ranker = ranker.refitted(first=first, final=ranker.final, calibration=calibration)
+    return ranker, kept, _quality(ranker, found, logits, prepared)
 
 
 def _crosswise(
@@ -226,25 +238,32 @@ def _support(documents: Dataset, recipe: Recipe) -> Csr:
 
 def _first_pairs(ranker: Ranker, half: _Half) -> _Pairs:
     """The shortlists of some documents."""
-    found = ((part, ranker.shortlist(part, pairs)) for part, pairs in half.blocks)
-    blocks = ((these, ranker.first_pass(part, these)) for part, these in found)
+    found = ((block, ranker.shortlist(block.query, block.hidden, block.search)) for block in half.blocks)
+    blocks = ((these, ranker.first_pass(block.query, these, block.search.votes)) for block, these in found)
     return _Pairs.of(blocks, ranker.first_columns, half.labels)
 
 
 def _final_pairs(ranker: Ranker, half: _Half) -> _Pairs:
     """All candidates, with the evidence of the graph."""
-    evidence = (ranker.weigh(part, pairs) for part, pairs in half.blocks)
+    evidence = (ranker.weigh(block.query, block.hidden, block.search) for block in half.blocks)
     blocks = ((part.found, part.columns) for part in evidence)
     return _Pairs.of(blocks, ranker.final_columns, half.labels)
 
 
-def validate(ranker: Ranker, query: Query, prepared: Prepared) -> Evaluation:
-    """Quality on the held-out documents, on which the fusion was fitted too: for comparing recipes, not for reports."""
-    held_out = prepared.held_out
-    ranking = ranker.rank(query, 100, held_out.filter_pairs)
+def _quality(
+    ranker: Ranker, found: list[Candidates], logits: list[FloatArray], prepared: Prepared
+) -> dict[str, float]:
+    """Metrics of the held-out documents from the logits of their candidates, one half after the other."""
+    held_out, n_labels = prepared.held_out, prepared.train.n_labels
+    lifted = (own + ranker.boost[these.labels] for these, own in zip(found, logits, strict=True))
+    ranked = [these.rank(own, n_labels, _DEPTH) for these, own in zip(found, lifted, strict=True)]
+    numbers = np.arange(held_out.n_documents)
+    place = np.argsort(np.concatenate([numbers[::2], numbers[1::2]]))
+    ranking = Ranking.stack(ranked, _DEPTH)
     return evaluate(
-        ranking, held_out.labels, prepared.frequencies, prepared.train.n_documents, filter_pairs=held_out.filter_pairs
-    )
+        Ranking(ranking.indices[place], ranking.scores[place]), held_out.labels, prepared.frequencies,
+        prepared.train.n_documents, filter_pairs=held_out.filter_pairs,
+    ).metrics  # fmt: skip
 
 
 def _relevant(found: list[Candidates], labels: Csr) -> list[FloatArray]:

@@ -166,7 +166,8 @@ def test_compiled_evidence_equals_the_matrix_form(linear, votes, hidden, graph):
         exact=False, linear=linear, votes=votes, graph_candidates=candidates, graph_features=features
     )
     expected = ranker.evidence(x, hidden)
-    found = ranker.refitted(first=ranker.first).weigh(x, hidden)  # the last fusion is not asked
+    search = ranker.search(x, hidden)
+    found = ranker.refitted(first=ranker.first).weigh(x, hidden, search)  # the last fusion is not asked
     for name in ("indptr", "labels", "order"):
         np.testing.assert_array_equal(getattr(found.found, name), getattr(expected.found, name))
     np.testing.assert_allclose(found.found.similarity, expected.found.similarity, atol=1e-5)

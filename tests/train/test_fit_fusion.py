@@ -167,6 +167,15 @@ def test_held_out_scores_are_of_fusions_that_have_not_seen_the_documents(monkeyp
         assert row == len(scored.scores)
 
 
+def test_figures_of_held_out_documents_are_those_of_the_scores_that_are_kept(dataset_of, recipe_of):
+    pipeline = train(dataset_of(), recipe_of(), device="cpu")
+    hits = pipeline.held_out.scored(pipeline.ranker.calibration, pipeline.recipe["rank"]["tail_boost"]).hit
+    metrics = pipeline.facts["held_out_metrics"]
+    assert 0 < hits[:, 0].mean() < 1
+    assert metrics["P@1"] == pytest.approx(100 * hits[:, 0].mean(), abs=1e-3)
+    assert metrics["P@5"] == pytest.approx(100 * hits[:, :5].mean(), abs=1e-3)
+
+
 def test_without_the_graph_held_out_scores_are_of_first_fusions(monkeypatch, dataset_of, recipe_of):
     fitted, original = [], fit_fusion
 
