@@ -31,7 +31,7 @@ _PER_HELD_OUT = 45_000  # bytes of candidates and evidence of a document while t
 _PROGRAM = 620e6  # interpreter, torch, compiled kernels
 _VOTER = 20  # bytes on disk beside a voting document's vector and labels
 _STRING, _TERM = 57, 100  # of a text beside its letters; of a term in the vocabulary
-_JUDGED = 1000  # held-out documents that pick the best epoch
+_JUDGED = 2000  # held-out documents that pick the best epoch
 _SAMPLE = 20_000  # texts whose terms are counted for the mean
 # Processor seconds at pace 1.
 _START = 3.5
