@@ -12,8 +12,8 @@ from eclare_py.train.checkpoint import Cursor
 from eclare_py.train.events import EventLog
 from eclare_py.types import Csr, Ranking
 
-# Most held-out documents that pick the best epoch: each is compared with all labels. With 1,000, one training in three on
-# debian-related left the last epoch to chance, for 0.7 points of tail_R@10.
+# Most held-out documents that pick the best epoch: each is compared with all labels. With 1,000, chance took an earlier
+# epoch in one of three trainings on debian-related, which cost 0.7 points of tail_R@10.
 JUDGED = 2000
 
 
