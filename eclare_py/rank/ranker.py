@@ -193,18 +193,18 @@ class Ranker:
             parts.append(vote_evidence(votes or self._votes(query), found, len(self.scorer.vectors)))
         return np.concatenate(parts, axis=1)
 
-    def with_graph(self, query: Query, found: Candidates, hidden: IntArray | None) -> Evidence:
+    def with_graph(self, query: Query, found: Candidates, hidden: IntArray | None, votes: Votes) -> Evidence:
         """Steps 2 and 3: spread first probabilities, add candidates, collect the evidence."""
         if self.first is None:
             raise ValueError("the first fusion must be fitted before the graph can be used")
         n_labels = len(self.scorer.vectors)
-        logits = self.first.logits(self.first_pass(query, found))
+        logits = self.first.logits(self.first_pass(query, found, votes))
         seeds = strongest(found.matrix(logits, n_labels), self.config.seeds)
         seeds.data = probability(seeds.data)
         supports = spread(seeds, self.support)
         if self.config.graph_candidates:
             found = self._grow(query, found, strongest(supports, self.config.graph_candidates), hidden)
-        columns = self.first_pass(query, found)
+        columns = self.first_pass(query, found, votes)
         logits = self.first.logits(columns)
         finalists = found.best(logits, self.config.finalists)
         found = found.select(finalists)
@@ -244,17 +244,18 @@ class Ranker:
         """Names of the columns that the final fusion sees."""
         return (*self.first_columns, FIRST_LOGIT, *(GRAPH_COLUMNS if self.config.graph_features else ()))
 
-    def evidence(self, query: Query, hidden: IntArray | None = None) -> Evidence:
+    def evidence(self, query: Query, hidden: IntArray | None = None, search: Search | None = None) -> Evidence:
         """All candidates of the documents with what the last fusion sees of them."""
-        found = self.shortlist(query, hidden)
+        search = search or self.search(query, hidden)
+        found = self.shortlist(query, hidden, search)
         if self.uses_graph:
-            return self.with_graph(query, found, hidden)
-        return Evidence(found, self.first_pass(query, found))
+            return self.with_graph(query, found, hidden, search.votes)
+        return Evidence(found, self.first_pass(query, found, search.votes))
 
     def weigh(self, query: Query, hidden: IntArray | None = None, search: Search | None = None) -> Evidence:
         """What `evidence` gives, by compiled code: for training, which wants it of thousands of documents."""
         if not self.uses_graph:
-            return self.evidence(query, hidden)
+            return self.evidence(query, hidden, search)
         labels, edges, first, _, limits = self._compiled
         documents = self._documents(query, hidden, search or self.search(query, hidden))
         room = limits.shortlist + documents.reached.shape[1] + documents.voted.shape[1] + limits.graph_candidates

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from functools import partial
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `eclare train` does: threads that wait take no processor time
 
@@ -16,16 +16,11 @@ from eclare_py import EclareClassifier, load_dataset
 from eclare_py.data import DataFolder
 
 
-def trainer(folder: DataFolder) -> Any:
-    """Trains on the texts in memory, with the label texts and filter pairs that the others do not take."""
-
-    def train(texts: list[str], labels: sp.csr_matrix, out: str) -> EclareClassifier:
-        """Features, model, saved under `out`."""
-        classifier = EclareClassifier(sys.argv[3]).fit(folder.train)
-        classifier.save(f"{out}/model")
-        return classifier
-
-    return train
+def train(folder: DataFolder, texts: list[str], labels: sp.csr_matrix, out: str) -> EclareClassifier:
+    """Features, model, saved under `out`; `folder` holds label texts and filter pairs too, which others do not take."""
+    classifier = EclareClassifier(sys.argv[3]).fit(folder.train)
+    classifier.save(f"{out}/model")
+    return classifier
 
 
 def predict(model: EclareClassifier, texts: list[str], k: int) -> sp.csr_matrix:
@@ -35,7 +30,7 @@ def predict(model: EclareClassifier, texts: list[str], k: int) -> sp.csr_matrix:
 
 if __name__ == "__main__":
     common.run(
-        trainer(load_dataset(sys.argv[1])),
+        partial(train, load_dataset(sys.argv[1])),
         predict,
         lambda out: common.megabytes(f"{out}/model"),
         lambda model, text: model.predict([text], 10),
