@@ -28,8 +28,9 @@ def explain(
     """Split the score of a label into its sources, and show the evidence around it.
 
     The dense score is the cosine of text and label vector, plus the label's bias where the recipe has one (prior). Its
-    shares (label text, label graph, free vector, prior) add up to it exactly; what the recipe leaves out is 0. The
-    fusion makes the probability of it and of all that "What the fusion saw" lists; tail_boost lifts rare labels.
+    shares (label text, label graph, free vector, prototype of its documents, prior) add up to it exactly; what the
+    recipe leaves out is 0. The fusion makes the probability of it and of all that "What the fusion saw" lists;
+    tail_boost lifts rare labels.
 
     \b
     eclare explain models/debian --text "tool to edit audio tags"
@@ -69,6 +70,7 @@ def tables(found: Explanation) -> list[Table]:
         ("label text", f"{parts.text:+.4f}"),
         ("label graph", f"{parts.graph:+.4f}"),
         ("free vector", f"{parts.free:+.4f}"),
+        ("prototype", f"{parts.documents:+.4f}"),
         ("prior", f"{parts.prior:+.4f}"),
         ("dense score", f"{found.dense:+.4f}"),
     )

@@ -143,6 +143,8 @@ def search_counted(
     x, vectors, bias = _scorer(x, label_vectors, label_bias, k)
     if len(vectors) != tree.n_labels:
         raise UsageError(f"{len(vectors)} label vectors for a tree of {tree.n_labels} labels")
+    if tree.routers.shape[1] != x.shape[1]:  # compiled code does not look
+        raise UsageError(f"a tree of {tree.routers.shape[1]} dimensions for documents of {x.shape[1]}")
     return search_checked(tree, x, beam=beam, label_vectors=vectors, label_bias=bias, k=k, codes=codes)
 
 

@@ -16,13 +16,12 @@ from numba import njit
 
 from eclare_py.errors import ModelError
 from eclare_py.index.selection import ascending
+from eclare_py.linear.config import MAX_CHILDREN
 from eclare_py.storage import State
 from eclare_py.storage.distinct import distinct_from_arrays, distinct_to_arrays
 from eclare_py.storage.gaps import pack_gaps, unpack_gaps
 from eclare_py.threads import over_rows
 from eclare_py.types import Csr, FloatArray, IntArray
-
-MAX_CHILDREN = 1 << 16  # offsets inside a chunk are 16 bits wide
 
 
 class ChunkArrays(NamedTuple):

@@ -8,14 +8,16 @@ from typing import Literal
 from eclare_py.config import option
 from eclare_py.index import LatencyConfig
 
+MAX_CHILDREN = 1 << 16  # of a node: offsets inside a chunk are 16 bits wide
+
 
 @dataclass(frozen=True)
 class LinearConfig:
     """XR-Linear: one linear classifier per child of every tree node, and how they are searched."""
 
     trees: int = option(1, "trees of the method `linear`; a label scores the mean over them", low=1, high=64)
-    branching: int = option(16, "children of a node, a power of two", low=2, high=256)
-    max_leaf: int = option(100, "most labels in a leaf", low=2)
+    branching: int = option(16, "children of a node", choices=(2, 4, 8, 16, 32, 64, 128, 256))
+    max_leaf: int = option(100, "most labels in a leaf", low=2, high=MAX_CHILDREN)
     loss: Literal["squared-hinge", "logistic"] = option("squared-hinge", "loss of the binary problems")
     cost: float = option(1.0, "C: weight of the loss against |w|^2 / 2", low=1e-6)
     positive_cost: float = option(1.0, "factor on the cost of positives", low=1e-6)

@@ -13,6 +13,7 @@ from eclare_py.rank.fusion import probability
 from eclare_py.rank.label_network import label_network
 from eclare_py.rank.pipeline import LabelTable, Pipeline
 from eclare_py.rank.query import Query
+from eclare_py.rank.ranker import Search
 from eclare_py.types import Csr, FloatArray, IntArray
 
 _NAMED = 5  # labels that an error names at most
@@ -120,8 +121,9 @@ def explain(pipeline: Pipeline, text: str, label: int | str, *, top: int = 5) ->
     query = pipeline.encode([text])
     x = query.vectors[0]
     dense = float(x @ scorer.vectors[row] + scorer.bias[row])
-    found, fused, evidence = _candidates(pipeline, query, row)
-    given = _given(pipeline, query, row)
+    search = pipeline.ranker.search(query, None)
+    found, fused, evidence = _candidates(pipeline, query, search, row)
+    given = _given(pipeline, query, search, row)
     if evidence and pipeline.ranker.uses_graph:
         evidence["graph_support"] = sum(part for _, _, part in given)
     chances = dict(zip(found.labels.tolist(), fused.tolist(), strict=True))
@@ -194,8 +196,9 @@ def split_score(pipeline: Pipeline, x: FloatArray, label: int) -> Split:
 def split_parts(pipeline: Pipeline, x: FloatArray, label: int, components: FloatArray) -> Split:
     """`split_score` from the (S, d) parts of the label, which do not depend on the text.
 
-    The parts are exact; the label's vector is stored with one byte a number. What that moved (about a thousandth) is
-    spread over the shares in proportion, so that they add up to the score that counts.
+    The label's vector is stored with one byte a number, and the parts are made again with frequencies that count the
+    held-out documents, which the attention of a rare label notices. What both moved is spread over the shares in
+    proportion, so that they add up to the score that counts.
     """
     parts = components @ x
     moved = float(pipeline.ranker.scorer.vectors[label] @ x) - float(parts.sum())
@@ -238,10 +241,12 @@ def label_parts(pipeline: Pipeline, labels: IntArray) -> FloatArray:
     return np.asarray(parts * scale[:, None, None], dtype=np.float32)
 
 
-def _candidates(pipeline: Pipeline, query: Query, row: int) -> tuple[Candidates, FloatArray, dict[str, float]]:
+def _candidates(
+    pipeline: Pipeline, query: Query, search: Search, row: int
+) -> tuple[Candidates, FloatArray, dict[str, float]]:
     """All candidates with their fused probabilities, and the evidence of one of them by column."""
     ranker = pipeline.ranker
-    seen = ranker.evidence(query)
+    seen = ranker.evidence(query, search=search)
     network = ranker.final if ranker.uses_graph else ranker.first
     place = np.flatnonzero(seen.found.labels == row)
     evidence: dict[str, float] = {}
@@ -256,14 +261,14 @@ def _rank(labels: IntArray, fused: FloatArray, row: int) -> int | None:
     return int(place[0]) + 1 if len(place) else None
 
 
-def _given(pipeline: Pipeline, query: Query, row: int) -> list[tuple[int, float, float]]:
+def _given(pipeline: Pipeline, query: Query, search: Search, row: int) -> list[tuple[int, float, float]]:
     """Predicted labels with an edge to this one: label, weight, and what it gives to the support, largest first."""
     ranker = pipeline.ranker
     if not ranker.uses_graph or ranker.first is None:
         return []
-    found = ranker.shortlist(query, None)
-    first = found.matrix(probability(ranker.first.logits(ranker.first_pass(query, found))), pipeline.n_labels)
-    seeds = strongest(first, ranker.config.seeds)
+    found = ranker.shortlist(query, None, search)
+    logits = ranker.first.logits(ranker.first_pass(query, found, search.votes))
+    seeds = strongest(found.matrix(probability(logits), pipeline.n_labels), ranker.config.seeds)
     weights = ranker.support[seeds.indices][:, [row]].toarray()[:, 0]
     given = weights * seeds.data
     order = [place for place in np.lexsort((seeds.indices, -given)).tolist() if given[place] > 0]

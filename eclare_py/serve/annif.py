@@ -18,8 +18,9 @@ from starlette.responses import Response
 from eclare_py import __version__
 from eclare_py.serve.native import reply
 from eclare_py.serve.problems import Refusal
-from eclare_py.serve.schemas import LIMITS, Text
+from eclare_py.serve.schemas import Text
 from eclare_py.serve.service import Service
+from eclare_py.serve.settings import CHARS, TEXTS, K
 
 _FIELDS = 32  # of a form
 _FORM = "application/x-www-form-urlencoded"
@@ -32,8 +33,8 @@ _FORM_BODY = {
                     "type": "object",
                     "required": ["text"],
                     "properties": {
-                        "text": {"type": "string", "maxLength": LIMITS.chars},
-                        "limit": {"type": "integer", "minimum": 0, "maximum": LIMITS.k, "default": 10},
+                        "text": {"type": "string", "maxLength": CHARS},
+                        "limit": {"type": "integer", "minimum": 0, "maximum": K, "default": 10},
                         "threshold": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
                     },
                 }
@@ -53,10 +54,10 @@ class Document(BaseModel):
 class Batch(BaseModel):
     """Texts to be labelled."""
 
-    documents: list[Document] = Field(max_length=LIMITS.texts)
+    documents: list[Document] = Field(max_length=TEXTS)
 
 
-Limit = Annotated[int, Query(ge=0, le=LIMITS.k)]
+Limit = Annotated[int, Query(ge=0, le=K)]
 Threshold = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -91,7 +92,7 @@ def routes(service: Service, modified: datetime | None) -> APIRouter:
         """Labels for one text."""
         _check(project_id, settings.name)
         form = await _form(request)
-        text, limit, threshold = _text(form), _number(form, "limit", 10, LIMITS.k), _number(form, "threshold", 0, 1)
+        text, limit, threshold = _text(form), _number(form, "limit", 10, K), _number(form, "threshold", 0, 1)
         if limit != int(limit):
             raise Refusal(422, "limit must be a whole number")
         return reply({"results": (await _suggest(service, [text], int(limit), threshold))[0]})
@@ -140,7 +141,7 @@ async def _suggest(service: Service, texts: list[str], limit: int, threshold: fl
             {"uri": labels.name(row), "label": labels.texts[row], "notation": None, "score": score}
             for row, score in found
         ]
-        for found in service.rows(await service.rank(texts, limit), threshold)
+        for found in service.rows(await service.rank(texts, limit, service.deadline()), threshold)
     ]
 
 
@@ -158,8 +159,8 @@ async def _form(request: Request) -> dict[str, str]:
 def _text(form: dict[str, str]) -> str:
     if "text" not in form:
         raise Refusal(422, "the form has no field text")
-    if len(form["text"]) > LIMITS.chars:
-        raise Refusal(422, f"text has more than {LIMITS.chars:,} characters")
+    if len(form["text"]) > CHARS:
+        raise Refusal(422, f"text has more than {CHARS:,} characters")
     return form["text"]
 
 

@@ -16,7 +16,6 @@ from eclare_py.estimator import EclareClassifier
 from eclare_py.rank.explain import Explanation, Split, explain, label_parts, split_parts
 from eclare_py.rank.models import method_of
 from eclare_py.rank.pipeline import Pipeline
-from eclare_py.rank.selection import keep_above
 from eclare_py.report.pictures.neighbourhood import Neighbourhood, strongest_around
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking
 
@@ -107,10 +106,6 @@ class Engine:
         """(B,) texts -> (B, k)."""
         return self.classifier.predict(texts, k)
 
-    def keep(self, ranking: Ranking, precision: float, k: int) -> Ranking:
-        """What of a ranking reaches the thresholds for a precision; any thread may ask once `thresholds` has run."""
-        return keep_above(ranking, self.thresholds(precision, k), self.frequencies)
-
     def thresholds(self, precision: float, k: int) -> BinThresholds | None:
         """As `EclareClassifier.thresholds`, kept."""
         key = (precision, k)
@@ -120,6 +115,14 @@ class Engine:
             if len(self._thresholds) > _KEPT_THRESHOLDS:
                 self._thresholds.popitem(last=False)
         return self._thresholds[key]
+
+    def known_thresholds(self, precision: float, k: int) -> BinThresholds | None:
+        """The same where they are kept; any thread may ask.
+
+        Raises:
+            KeyError: They are not.
+        """
+        return self._thresholds[precision, k]
 
     @cached_property
     def offered(self) -> list[tuple[float, BinThresholds | None]]:

@@ -6,10 +6,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from eclare_py.serve.settings import Limits
+from eclare_py.serve.settings import CHARS, TEXTS, K
 
-LIMITS = Limits()
-Text = Annotated[str, Field(max_length=LIMITS.chars, description="A text; may be empty, has few labels then.")]
+Text = Annotated[str, Field(max_length=CHARS, description="A text; may be empty, has few labels then.")]
 
 
 class Request(BaseModel):
@@ -21,8 +20,8 @@ class Request(BaseModel):
 class PredictRequest(Request):
     """Texts to be labelled."""
 
-    texts: list[Text] = Field(max_length=LIMITS.texts, description="The texts.")
-    k: int = Field(10, ge=1, le=LIMITS.k, description="Labels per text at most.")
+    texts: list[Text] = Field(max_length=TEXTS, description="The texts.")
+    k: int = Field(10, ge=1, le=K, description="Labels per text at most.")
     min_score: float = Field(0.0, ge=0, le=1, allow_inf_nan=False, description="Labels below it are left out.")
     precision: float | None = Field(
         None, gt=0, le=1, allow_inf_nan=False, multiple_of=0.01,
@@ -35,7 +34,7 @@ class ExplainRequest(Request):
     """A label to be explained."""
 
     text: Text
-    label: str | None = Field(None, max_length=LIMITS.chars, description="Id or text of a label; the best one without.")
+    label: str | None = Field(None, max_length=CHARS, description="Id or text of a label; the best one without.")
     top: int = Field(5, ge=1, le=20, description="Entries of each list.")
 
 

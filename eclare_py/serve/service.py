@@ -7,7 +7,7 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from eclare_py.serve.problems import Refusal, busy, not_ready
 from eclare_py.serve.settings import Settings
 from eclare_py.serve.worker import Busy, Worker
 from eclare_py.types import Ranking
+
+if TYPE_CHECKING:
+    from eclare_py.metrics.bin_thresholds import BinThresholds
 
 T = TypeVar("T")
 log = logging.getLogger("eclare_py.serve")
@@ -62,15 +65,26 @@ class Service:
         # The loops of small batches are short: more threads wait for each other, and for the one that speaks HTTP.
         numba.set_num_threads(min(self.settings.threads, numba.config.NUMBA_NUM_THREADS))
 
-    async def rank(self, texts: list[str], k: int) -> Ranking:
+    def deadline(self) -> float:
+        """Until when a request that begins now may take, by the clock of the event loop."""
+        return asyncio.get_running_loop().time() + self.settings.limits.timeout
+
+    async def rank(self, texts: list[str], k: int, until: float) -> Ranking:
         """Rank texts in turn with those of other requests."""
-        return await self._wait(lambda: self.worker.rank(texts, k))
+        return await self._wait(lambda: self.worker.rank(texts, k), until)
 
-    async def call(self, function: Callable[[], T]) -> T:
+    async def call(self, function: Callable[[], T], until: float) -> T:
         """Run something else in the thread of the model."""
-        return await self._wait(lambda: self.worker.call(function))
+        return await self._wait(lambda: self.worker.call(function), until)
 
-    async def _wait(self, submit: Callable[[], Future[T]]) -> T:
+    async def thresholds(self, precision: float, k: int, until: float) -> BinThresholds | None:
+        """Least scores for a precision: no turn is waited for where they are kept."""
+        try:
+            return self.engine.known_thresholds(precision, k)
+        except KeyError:
+            return await self.call(lambda: self.engine.thresholds(precision, k), until)
+
+    async def _wait(self, submit: Callable[[], Future[T]], until: float) -> T:
         """The result of a job.
 
         Raises:
@@ -84,7 +98,8 @@ class Service:
         except Busy:
             raise busy("too many texts are waiting; try again soon") from None
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), self.settings.limits.timeout)
+            async with asyncio.timeout_at(until):
+                return await asyncio.wrap_future(future)
         except TimeoutError:
             raise Refusal(503, f"no answer within {self.settings.limits.timeout:g} s; send fewer texts") from None
         except EclareError as error:

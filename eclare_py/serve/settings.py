@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from eclare_py.errors import UsageError
 
+# Of a request, the same for every server: its interface is described by them.
+TEXTS, CHARS, K = 64, 20_000, 100  # texts, characters of each, labels per text
 _LEAST_TOKEN = 16  # characters; shorter ones can be guessed
 
 
@@ -16,9 +18,6 @@ class Limits:
 
     Attributes:
         body: Bytes of a request's body.
-        texts: Texts of a request.
-        chars: Characters of a text.
-        k: Labels per text.
         queue: Texts that may wait for the model; more are refused with 429.
         batch: Texts ranked at once.
         timeout: Seconds until a request is given up with 503.
@@ -27,9 +26,6 @@ class Limits:
     """
 
     body: int = 1 << 20
-    texts: int = 64
-    chars: int = 20_000
-    k: int = 100
     queue: int = 256
     batch: int = 64
     timeout: float = 10.0

@@ -36,7 +36,7 @@ class _Job:
 class Worker:
     """Runs jobs one after the other; ranking jobs of the same k that wait are ranked as one batch.
 
-    One thread, as numba's parallel loops may not be entered by two, and as a batch costs less than its texts apart.
+    One thread, as a batch costs less than its texts apart.
 
     Args:
         rank: (texts, k) -> Ranking.

@@ -88,7 +88,9 @@ def _cluster(
         graph=set_self_loops(prepared.graph.normalized, "none"), config=recipe.index,
     )  # fmt: skip
     counts = prepared.train.label_frequencies
-    return build_tree(representations, recipe.index, seed=recipe.seed, counts=counts, group=group)
+    return build_tree(
+        representations, recipe.index, seed=recipe.seed, router_vectors=vectors, counts=counts, group=group
+    )
 
 
 def help_index(recipe: Recipe, group: Group) -> None:

@@ -120,6 +120,10 @@ class Recipe:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     imputation: ImputationConfig = field(default_factory=ImputationConfig)
 
+    def __post_init__(self) -> None:
+        if self.method == "elias" and self.elias.ranker and self.linear.loss != "squared-hinge":
+            raise ValueError(f"elias.ranker=true needs linear.loss=squared-hinge, not {self.linear.loss}")
+
 
 def load_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     """Read a recipe file, apply `a.b=c` overrides and check every key.

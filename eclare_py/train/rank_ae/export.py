@@ -38,7 +38,9 @@ def assemble(session: Session) -> ClusterPipeline:
     slope, offset = _line(session, encoder, vectors, bias)
     session.log("note", slope=round(slope, 4), offset=round(offset, 4))
     vectors, bias = rounded(np.float32(slope) * vectors), np.float32(slope) * bias + np.float32(offset)
-    tree = build_tree(unit_rows(vectors), recipe.index, seed=recipe.seed, router_vectors=vectors)
+    tree = build_tree(
+        unit_rows(vectors), recipe.index, seed=recipe.seed, router_vectors=vectors, counts=train.label_frequencies
+    )
     if recipe.index.score == "last":
         tree = tree.with_routers(mass_routers(tree, vectors, bias))
     tree = replace(tree, routers=rounded(tree.routers))
