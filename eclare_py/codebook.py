@@ -173,23 +173,16 @@ def _sum_many(
     start: int, stop: int, indptr: np.ndarray, indices: np.ndarray, values: FloatArray,
     codes: npt.NDArray[np.uint8], scale: FloatArray, patterns: FloatArray, out: FloatArray,
 ) -> None:  # fmt: skip
-    for row in range(start, stop):
-        _sum_row(indptr[row], indptr[row + 1], indices, values, codes, scale, patterns, out[row])
-
-
-@njit(cache=True, nogil=True)
-def _sum_row(
-    start: int, stop: int, indices: np.ndarray, values: FloatArray, codes: npt.NDArray[np.uint8], scale: FloatArray,
-    patterns: FloatArray, out: FloatArray,
-) -> None:  # fmt: skip
-    scaled = np.empty(stop - start, np.float32)
-    for entry in range(start, stop):
-        scaled[entry - start] = values[entry] * scale[indices[entry]]
     whole = codes.shape[1] - codes.shape[1] % _AT_ONCE
-    for first in range(0, whole, _AT_ONCE):
-        _sum_some(indices, start, scaled, codes, patterns, first, out)
-    for first in range(whole, codes.shape[1]):
-        _sum_one(indices, start, scaled, codes, patterns, first, out)
+    for row in range(start, stop):
+        begin, end = indptr[row], indptr[row + 1]
+        scaled = np.empty(end - begin, np.float32)
+        for entry in range(begin, end):
+            scaled[entry - begin] = values[entry] * scale[indices[entry]]
+        for first in range(0, whole, _AT_ONCE):
+            _sum_some(indices, begin, scaled, codes, patterns, first, out[row])
+        for first in range(whole, codes.shape[1]):
+            _sum_one(indices, begin, scaled, codes, patterns, first, out[row])
 
 
 def _summing(count: int) -> Callable[..., None]:
@@ -238,11 +231,8 @@ def sum_groups(
     Indices must be rows of the table: compiled code does not check.
     """
     out = np.empty((n_rows, table.codes.shape[1] * GROUP), dtype=np.float32)
-    if n_rows == 1:
-        _sum_row(indptr[0], indptr[1], indices, values, table.codes, table.scale, table.patterns, out[0])
-    else:
-        arrays = (indptr, indices, values, table.codes, table.scale, table.patterns)
-        over_rows(_sum_many, len(out), *arrays, out, at_once=64)
+    arrays = (indptr, indices, values, table.codes, table.scale, table.patterns)
+    over_rows(_sum_many, len(out), *arrays, out, at_once=64)
     return out[:, : table.dim]
 
 

@@ -44,8 +44,8 @@ def add(
     """Add labels by what they say; they are found at once.
 
     The text gives a label its vector, by the encoders as they are. What is otherwise counted from train documents is
-    borrowed from the known labels with the most similar texts, until the model is trained again. Answers for known
-    labels change only where a new one takes their place.
+    borrowed from the known labels whose documents are most like it, until the model is trained again. Answers for
+    known labels change only where a new one takes their place.
 
     \b
     eclare labels add models/debian --labels new.csv --out models/debian2
@@ -124,6 +124,9 @@ def rename(
             names[find_label(pipeline.labels, label)] = to
         texts = {} if text is None or label is None else {find_label(pipeline.labels, label): text}
         if pipeline.labels.ids is None:
+            if names and texts:
+                raise UsageError("this model has no label ids: its labels are called by their texts, so give one of "
+                                 "--to and --text")
             names, texts = {}, {**names, **texts}
         renamed = rename_labels(pipeline, ids=names, texts=texts)
         return renamed, f"{len({*names, *texts}):,} labels renamed"

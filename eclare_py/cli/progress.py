@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from eclare_py.cli.console import errors, say
 
+_PICKS = {"ndcg_at_5": "nDCG@5", "recall_at_50": "R@50"}  # one of these picks the epoch
 _TITLES = {
     "imputation": "labels of groups, handed to their members",
     "prepare": "reading, features, label graph",
@@ -81,20 +82,17 @@ def describe(event: str, values: dict[str, Any]) -> str:
     match event:
         case "epoch":
             return f"{values['stage']}: epoch {values['epoch']} of {values['of']}, loss {values['loss']:.4f}"
-        case "validation" if "recall_at_50" in values and not values["epoch"]:
-            return f"{values['stage']}: before the first epoch, held-out R@50 {values['recall_at_50']:.2f}"
-        case "validation" if "recall_at_50" in values:
-            return f"{values['stage']}: epoch {values['epoch']}, held-out R@50 {values['recall_at_50']:.2f}"
         case "validation" if "clusters" in values:
             figures = ", ".join(f"{name} {figure:.2f}" for name, figure in values["metrics"].items())
             return f"{values['stage']}: epoch {values['epoch']}, held-out {figures} of {values['clusters']:,} clusters"
         case "validation" if "metrics" in values:
             shown = {name: figure for name, figure in values["metrics"].items() if name in ("P@1", "PSP@5", "R@100")}
             figures = ", ".join(f"{name} {figure:.2f}" for name, figure in shown.items())
-            return f"held-out documents, which the fusion has seen: {figures}"
+            return f"held-out documents, ranked by fusions that had not seen them: {figures}"
         case "validation":
-            figures = ", ".join(f"{name} {one:.2f}" for name, one in values.items() if isinstance(one, float))
-            return f"{values['stage']}: epoch {values['epoch']}, held-out {figures}"
+            when = f"epoch {values['epoch']}" if values["epoch"] else "before the first epoch"
+            figures = ", ".join(f"{title} {values[name]:.2f}" for name, title in _PICKS.items() if name in values)
+            return f"{values['stage']}: {when}, held-out {figures}"
         case "note":
             return _note(values)
         case "done":

@@ -185,10 +185,7 @@ def exact_search(x: FloatArray, *, label_vectors: FloatArray, label_bias: FloatA
         rows = slice(start, start + block)
         products = np.matmul(x[rows], vectors.T, out=room[: len(x) - start])
         products += bias
-        if len(products) == 1:
-            selection.top_k_row(products[0], ranking.indices[start], ranking.scores[start])
-        else:
-            selection.top_k_rows(products, ranking.indices[rows], ranking.scores[rows])
+        selection.top_k_rows(products, ranking.indices[rows], ranking.scores[rows])
     return ranking
 
 

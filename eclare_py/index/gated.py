@@ -38,10 +38,7 @@ def gate_scores(products: FloatArray, gate: str, sharpness: float = 1.0) -> Floa
 def top_clusters(gates: FloatArray, beam: int) -> tuple[IntArray, FloatArray]:
     """The `beam` best clusters of (B, C) scores: ids and scores (B, b), b = min(beam, C), ties by id."""
     best = Ranking.empty(len(gates), min(beam, gates.shape[1]))
-    if len(gates) == 1:
-        selection.top_k_row(gates[0], best.indices[0], best.scores[0])
-    else:
-        selection.top_k_rows(np.ascontiguousarray(gates), best.indices, best.scores)
+    selection.top_k_rows(np.ascontiguousarray(gates), best.indices, best.scores)
     return best.indices, best.scores
 
 
@@ -79,11 +76,7 @@ def gated_search(
     slots = len(tree.label_order)
     limit = min(tree.n_labels, slots) if shortlist is None else min(shortlist, tree.n_labels, slots)
     clusters, gates = gated_beam(tree, x, beam=beam)
-    ranking, scored = Ranking.empty(len(x), k), np.zeros(len(x), dtype=np.int64)
+    ranking = Ranking.empty(len(x), k)
     vectors = plain(label_vectors) if codes is None else codes
     arrays = (tree.leaf_ptr, tree.label_order, tree.slot_edges, limit, vectors, label_bias)
-    if len(x) == 1:  # no threads: less overhead, and safe to call from several Python threads
-        scored[0] = paths.rank_paths(clusters[0], gates[0], *arrays, x[0], ranking.indices[0], ranking.scores[0])
-    else:
-        paths.rank_paths_rows(clusters, gates, *arrays, x, ranking.indices, ranking.scores, scored)
-    return ranking, scored
+    return ranking, paths.rank_paths(clusters, gates, *arrays, x, ranking.indices, ranking.scores)

@@ -118,6 +118,30 @@ def _best_paths_rows(
 
 
 @njit(cache=True, nogil=True)
+def _rank_paths(
+    start: int, stop: int, clusters: IntArray, gates: FloatArray, leaf_ptr: IntArray, label_order: IntArray,
+    edges: FloatArray, shortlist: int, vectors: Rows, label_bias: FloatArray, x: FloatArray, ids: IntArray,
+    scores: FloatArray, scored: IntArray,
+) -> None:  # fmt: skip
+    """`rank_paths` of the documents start..stop-1."""
+    labels, slots = np.empty(shortlist, np.int64), np.empty(shortlist, np.int64)
+    turns, paths = np.empty(shortlist, np.int64), np.empty(shortlist, np.float32)
+    kept_scores, kept_ids = np.empty(scores.shape[1], np.float32), np.empty(ids.shape[1], np.int64)
+    for row in range(start, stop):
+        total = best_paths(clusters[row], gates[row], leaf_ptr, label_order, edges, labels, slots, turns, paths)
+        found = 0
+        for i in range(total):
+            bias = label_bias[labels[i]]
+            if bias > -np.inf:
+                logit = dot_row(vectors.values, vectors.scale, labels[i], x[row]) + bias
+                paths[found], labels[found] = np.float32(paths[i] / (1.0 + math.exp(-logit))), labels[i]
+                found += 1
+        size = keep_best(paths[:found], labels[:found], kept_scores, kept_ids)
+        sort_best(kept_scores, kept_ids, size)
+        ids[row, :size], scores[row, :size] = kept_ids[:size], kept_scores[:size]
+        scored[row] = total
+
+
 def rank_paths(
     clusters: IntArray,
     gates: FloatArray,
@@ -130,69 +154,26 @@ def rank_paths(
     x: FloatArray,
     ids: IntArray,
     scores: FloatArray,
-) -> int:
-    """The best labels of one document by sigmoid(<x, v_l> + b_l) * path.
+) -> IntArray:
+    """The best labels of documents by sigmoid(<x, v_l> + b_l) * path.
 
     Args:
-        clusters: (b,) distinct clusters.
-        gates: (b,) their scores.
+        clusters: (B, b) distinct clusters.
+        gates: (B, b) their scores.
         leaf_ptr: (C+1,) slots of each cluster.
         label_order: (n,) label in each slot.
         edges: (n,) weight of each slot.
         shortlist: Most labels scored: those with the best paths.
         vectors: (L, d) label vectors.
         label_bias: (L,); -inf hides a label.
-        x: (d,) document.
-        ids: (k,) receives labels; holds padding before.
-        scores: (k,) receives scores; holds -inf before.
+        x: (B, d) documents.
+        ids: (B, k) receives labels; holds padding before.
+        scores: (B, k) receives scores; holds -inf before.
 
     Returns:
-        Number of labels scored.
+        (B,) number of labels scored.
     """
-    labels, slots = np.empty(shortlist, np.int64), np.empty(shortlist, np.int64)
-    turns, paths = np.empty(shortlist, np.int64), np.empty(shortlist, np.float32)
-    total = best_paths(clusters, gates, leaf_ptr, label_order, edges, labels, slots, turns, paths)
-    found = 0
-    for i in range(total):
-        bias = label_bias[labels[i]]
-        if bias > -np.inf:
-            logit = dot_row(vectors.values, vectors.scale, labels[i], x) + bias
-            paths[found], labels[found] = np.float32(paths[i] / (1.0 + math.exp(-logit))), labels[i]
-            found += 1
-    kept_scores, kept_ids = np.empty_like(scores), np.empty_like(ids)
-    size = keep_best(paths[:found], labels[:found], kept_scores, kept_ids)
-    sort_best(kept_scores, kept_ids, size)
-    ids[:size], scores[:size] = kept_ids[:size], kept_scores[:size]
-    return total
-
-
-def rank_paths_rows(
-    clusters: IntArray,
-    gates: FloatArray,
-    leaf_ptr: IntArray,
-    label_order: IntArray,
-    edges: FloatArray,
-    shortlist: int,
-    vectors: Rows,
-    label_bias: FloatArray,
-    x: FloatArray,
-    ids: IntArray,
-    scores: FloatArray,
-    scored: IntArray,
-) -> None:
-    """`rank_paths` for (B, d) documents, one thread each; `scored` (B,) receives the labels scored."""
+    scored = np.zeros(len(x), dtype=np.int64)
     arrays = (clusters, gates, leaf_ptr, label_order, edges, shortlist, vectors, label_bias, x, ids, scores, scored)
-    over_rows(_rank_paths_rows, len(x), *arrays, at_once=32)
-
-
-@njit(cache=True, nogil=True)
-def _rank_paths_rows(
-    start: int, stop: int, clusters: IntArray, gates: FloatArray, leaf_ptr: IntArray, label_order: IntArray,
-    edges: FloatArray, shortlist: int, vectors: Rows, label_bias: FloatArray, x: FloatArray, ids: IntArray,
-    scores: FloatArray, scored: IntArray,
-) -> None:  # fmt: skip
-    for row in range(start, stop):
-        scored[row] = rank_paths(
-            clusters[row], gates[row], leaf_ptr, label_order, edges, shortlist, vectors, label_bias, x[row], ids[row],
-            scores[row],
-        )  # fmt: skip
+    over_rows(_rank_paths, len(x), *arrays, at_once=32)
+    return scored

@@ -75,11 +75,15 @@ def read_pairs(path: Path, columns: tuple[str, str], known: LabelTable) -> Itera
     """Rows of known labels (first column) with a word each (second column).
 
     Raises:
-        DataError: An empty cell. UsageError: An unknown label.
+        DataError: An empty cell, or a label that stands there before with another word. UsageError: An unknown label.
     """
+    found: dict[int, str] = {}
     for place, values in _records(path, columns):
         first, second = (_filled(value, place, name) for value, name in zip(values, columns, strict=True))
-        yield find_label(known, first), second
+        row = find_label(known, first)
+        if found.setdefault(row, second) != second:
+            place.fault(f"{show(first)} has another {columns[1]} above, {show(found[row])}: keep one of the rows")
+        yield row, second
 
 
 def _records(path: Path, columns: Sequence[str]) -> Iterator[Record]:

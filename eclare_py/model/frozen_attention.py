@@ -65,15 +65,11 @@ class FrozenAttention:
         return channel * self._sums(rows, spatial * rows.data)
 
     def _sums(self, rows: Csr, values: FloatArray) -> FloatArray:
-        if rows.shape[0] == 1:  # no threads: less overhead, and safe to call from several Python threads
-            return values[None] @ self.table.dense(rows.indices)
         out = np.empty((rows.shape[0], self.table.values.shape[1]), dtype=np.float32)
         sum_rows(rows.indptr, rows.indices, values, self.table, out)
         return out
 
     def _dots(self, rows: Csr, vectors: FloatArray) -> FloatArray:
-        if rows.shape[0] == 1:
-            return self.table.dense(rows.indices) @ vectors[0]
         out = np.empty(rows.nnz, dtype=np.float32)
         dot_rows(rows.indptr, rows.indices, self.table, vectors, out)
         return out

@@ -12,7 +12,8 @@ FACTOR = 0x9E3779B1  # spreads keys over 32 bits (Knuth's multiplicative hashing
 def slot_of(keys: np.ndarray, key: int) -> int:
     """Slot of a label: its own, or the empty one it may take."""
     mask = keys.shape[0] - 1
-    slot = (key * FACTOR) & mask
+    spread = (key * FACTOR) & 0xFFFFFFFF
+    slot = (spread ^ (spread >> 15)) & mask  # the lower bits of a product know nothing of the upper ones of the key
     while keys[slot] != -1 and keys[slot] != key:
         slot = (slot + 1) & mask
     return slot

@@ -86,6 +86,8 @@ def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None, log: Event
         folder: Where sentence embeddings are cached, if any.
         log: Told when the features are there and the graph begins.
 
+    Methods other than `fusion` read no label graph: theirs is empty.
+
     Raises:
         TrainingError: Too few documents to hold some out.
     """
@@ -106,8 +108,6 @@ def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None, log: Event
     ]  # fmt: skip
     if recipe.document.kind != "bag":
         known = read_by_transformer(known, [own, held_out.texts, dataset.label_texts], recipe, folder)
-    if log is not None:
-        log("note", graph=recipe.graph.kind)
     return Prepared(
         train=train,
         held_out=held_out,
@@ -115,13 +115,21 @@ def prepare(dataset: Dataset, recipe: Recipe, *, folder: Path | None, log: Event
         inputs=known[0],
         held_out_inputs=known[1],
         label_inputs=known[2],
-        graph=build_label_graph(
-            train.labels, recipe.graph, label_vectors=label_rows, given=train.label_edges, seed=recipe.seed,
-            group=current(),
-        ),
+        graph=_label_graph(train, label_rows, recipe, log),
         frequencies=train.label_frequencies,
         fingerprint=fingerprint(dataset),
     )
+
+
+def _label_graph(train: Dataset, label_rows: Csr, recipe: Recipe, log: EventLog | None) -> LabelGraph:
+    if recipe.method != "fusion":
+        return LabelGraph.from_adjacency(Csr((train.n_labels, train.n_labels), dtype=np.float32))
+    if log is not None:
+        log("note", graph=recipe.graph.kind)
+    return build_label_graph(
+        train.labels, recipe.graph, label_vectors=label_rows, given=train.label_edges, seed=recipe.seed,
+        group=current(),
+    )  # fmt: skip
 
 
 def held_out_size(n_documents: int, recipe: Recipe) -> int:

@@ -74,6 +74,7 @@ def test_rename_and_merge(tiny: Any, tmp_path: Path) -> None:
         (["remove", "MODEL", "--label", "3", "--out", "MODEL"], "say --in-place to replace it"),
         (["remove", "MODEL", "--label", "nobody", "--out", "OUT"], "there is no label 'nobody'"),
         (["rename", "MODEL", "--out", "OUT"], "say what is renamed"),
+        (["rename", "MODEL", "--label", "3", "--to", "a", "--text", "b", "--out", "OUT"], "give one of --to and"),
         (["merge", "MODEL", "--label", "3", "--out", "OUT"], "say what is merged"),
         (["merge", "MODEL", "--label", "3", "--into", "3", "--out", "OUT"], "which goes itself"),
     ],
@@ -98,4 +99,9 @@ def test_tables_at_fault_name_the_line(tiny: Any, tmp_path: Path) -> None:
         edges = table(tmp_path / "edges.jsonl", json.dumps(row))
         said = eclare(*words, "--labels", new, "--edges", edges, code=1).replace("\n", " ")
         assert fault in said and "edges.jsonl:1" in said
+    both = [json.dumps({"label": labels.name(4), "to": to, "into": to}) for to in (labels.name(7), labels.name(8))]
+    twice = table(tmp_path / "twice.jsonl", both[0], both[0], both[1])
+    for verb, column in (("rename", "to"), ("merge", "into")):
+        said = eclare("labels", verb, tiny.model, "--table", twice, "--out", tmp_path / "out", code=1)
+        assert "twice.jsonl:3" in said and f"has another {column} above" in said.replace("\n", " ")
     assert not (tmp_path / "out").exists()

@@ -13,6 +13,7 @@ from typing import Any
 from eclare_py.errors import UsageError
 from eclare_py.train.events import Listener
 
+_PICKS = ("ndcg_at_5", "recall_at_50")  # of held-out documents: one of these picks the epoch
 _log = logging.getLogger(__name__)
 _USER = re.compile(r"//[^/@\s]+@")
 
@@ -62,7 +63,7 @@ class Tracker(ABC):
             case "epoch":
                 self.flush()
             case "validation":
-                figures = values.get("metrics", {"recall_at_50": values.get("recall_at_50")})
+                figures = values.get("metrics") or {name: values[name] for name in _PICKS if name in values}
                 for name, figure in figures.items():
                     # MLflow allows no @ in a name, TensorBoard drops it.
                     self.curve(f"held_out/{values['stage']}/{name.replace('@', '_at_')}", values["epoch"], figure)
