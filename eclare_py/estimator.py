@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from eclare_py.data.arguments import as_dataset, test_split
+from eclare_py.data.arguments import as_dataset, as_texts, test_split
 from eclare_py.data.dataset import DataFolder, Dataset
 from eclare_py.errors import UsageError
 from eclare_py.labels.match import into_label_space, seen_frequencies
@@ -40,13 +40,18 @@ class EclareClassifier:
         clf.predict_names(["tool to edit audio tags"], k=5)
 
     Args:
-        recipe: Name of a recipe of this package ("default"), the path of a YAML file, or a `Recipe`.
+        recipe: Name of a recipe of this package ("default"), the path of a YAML file, a `Recipe`, or its plain data,
+            which a loaded model has here.
         overrides: Settings laid over it: {"document.dim": 128}, or ["document.dim=128"].
         device: "auto", "cpu" or "cuda"; only training uses it.
     """
 
     def __init__(
-        self, recipe: str | Path | Recipe = "default", *, overrides: Overrides = (), device: str = "auto"
+        self,
+        recipe: str | Path | Recipe | Mapping[str, Any] = "default",
+        *,
+        overrides: Overrides = (),
+        device: str = "auto",
     ) -> None:
         self.recipe = recipe
         self.overrides = overrides
@@ -79,8 +84,8 @@ class EclareClassifier:
             ModelError: The folder is no model, or is damaged.
             UsageError: A `tail_boost` that is no number from 0, or for a model that is not of the fusion.
         """
-        classifier = cls()
         pipeline = load_pipeline(path)
+        classifier = cls(pipeline.recipe)
         if tail_boost is not None:
             if not isinstance(pipeline, Pipeline):
                 raise UsageError(
@@ -96,17 +101,16 @@ class EclareClassifier:
         Raises:
             ConfigError: No such recipe, an unknown key or a bad value.
         """
-        from eclare_py.config import to_mapping
+        from eclare_py.config import apply_overrides, load_config, to_mapping
         from eclare_py.train.recipe import Recipe, load_recipe
 
         words = override_words(self.overrides)
-        if not isinstance(self.recipe, Recipe):
+        if isinstance(self.recipe, str | Path):
             return load_recipe(find_recipe(self.recipe), words)
-        if not words:
+        if isinstance(self.recipe, Recipe) and not words:
             return self.recipe
-        from eclare_py.config import apply_overrides, load_config
-
-        return load_config(Recipe, apply_overrides(to_mapping(self.recipe), words), "recipe")
+        known = to_mapping(self.recipe) if isinstance(self.recipe, Recipe) else self.recipe
+        return load_config(Recipe, apply_overrides(known, words), "recipe")
 
     def fit(
         self,
@@ -206,26 +210,27 @@ class EclareClassifier:
         """L."""
         return self.pipeline.n_labels
 
-    def predict(self, texts: Sequence[str], k: int = 10, *, filter_pairs: IntArray | None = None) -> Ranking:
+    def predict(self, texts: Iterable[str], k: int = 10, *, filter_pairs: IntArray | None = None) -> Ranking:
         """The k most probable labels of each text.
 
         Args:
-            texts: (B,) texts.
+            texts: (B,) texts: a list, an array, a column of a table.
             k: Labels wanted.
             filter_pairs: (F, 2) pairs (text, label) that must not come up.
 
         Returns:
             (B, k) Ranking of rows of labels and probabilities; padded where there are fewer candidates.
+
+        Raises:
+            UsageError: Something that is no text, a k below 1, a classifier that is not trained.
         """
-        if isinstance(texts, str):
-            raise UsageError("texts is one string; pass a list of strings")
         if k < 1:
             raise UsageError(f"k={k} must be at least 1")
-        return self.pipeline.rank(texts, k, hidden=filter_pairs)
+        return self.pipeline.rank(as_texts(texts), k, hidden=filter_pairs)
 
-    def predict_names(self, texts: Sequence[str], k: int = 10) -> list[list[tuple[str, float]]]:
+    def predict_names(self, texts: Iterable[str], k: int = 10) -> list[list[tuple[str, float]]]:
         """The k most probable labels of each text as (name, probability), best first."""
-        ranking, labels = self.predict(texts, k), self.pipeline.labels
+        ranking, labels = self.predict(texts, min(k, self.n_labels)), self.pipeline.labels
         return [
             [(labels.name(label), score) for label, score in zip(row, scores, strict=True) if label >= 0]
             for row, scores in zip(ranking.indices.tolist(), ranking.scores.tolist(), strict=True)
@@ -382,4 +387,6 @@ class EclareClassifier:
 
     def __repr__(self) -> str:
         state = "not trained" if self._pipeline is None else f"{self.n_labels} labels"
-        return f"EclareClassifier({str(self.recipe)!r}, {state})"
+        recipe = self.recipe
+        named = recipe.get("name", "") if isinstance(recipe, Mapping) else getattr(recipe, "name", recipe)
+        return f"EclareClassifier({str(recipe if isinstance(recipe, Path) else named)!r}, {state})"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 
@@ -305,3 +306,29 @@ def test_without_the_linear_ranker(tiny: Any, tmp_path: Path) -> None:
     again, texts = EclareClassifier.load(tmp_path / "model"), tiny.folder.test.texts[:5]
     np.testing.assert_array_equal(again.predict(texts, 4).scores, classifier.predict(texts, 4).scores)
     assert "path" not in again.explain(texts[0], int(again.predict(texts[:1], 1).indices[0, 0])).evidence
+
+
+def test_texts_come_as_lists_arrays_columns_or_generators(tiny: Any) -> None:
+    texts = tiny.folder.test.texts[:3] * 171  # more than are transformed at once
+    expected = tiny.classifier.predict(texts, 4).indices
+    column = pd.Series(texts, index=range(7, 7 + len(texts)))
+    for given in (tuple(texts), np.array(texts), np.array(texts, dtype=object), column, (text for text in texts)):
+        assert np.array_equal(tiny.classifier.predict(given, 4).indices, expected)
+    assert len(tiny.classifier.predict_names(column[:1], 10**12)[0]) <= 90
+    for wrong, message in (
+        ("a text", "texts is one string"),
+        (pd.DataFrame({"text": texts}), 'pass the column that holds the texts, table\\["text"\\]'),
+        (["a text", float("nan")], "text 1 is nan: it must be a string"),
+        ([b"a text"], "text 0 is b'a text': it must be a string"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            tiny.classifier.predict(wrong)
+
+
+def test_a_loaded_classifier_is_of_the_recipe_that_it_was_trained_with(tiny: Any) -> None:
+    loaded = EclareClassifier.load(tiny.model)
+    assert repr(loaded) == "EclareClassifier('tiny', 90 labels)"
+    assert loaded.settings() == tiny.classifier.settings()
+    again = EclareClassifier(**loaded.get_params()).set_params(seed=5)
+    assert (again.settings().document.dim, again.settings().seed) == (16, 5)
+    assert repr(again) == "EclareClassifier('tiny', not trained)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from eclare_py.data.problems import Place, Report
@@ -11,21 +11,31 @@ from eclare_py.engines.rows import Row, rows_of_lines
 from eclare_py.engines.rows import read_rows as rows_of_file
 
 
-def read_rows(source: str) -> Iterator[Row]:
-    """Rows of a file, or of stdin for "-".
+def is_stream(source: str) -> bool:
+    """Whether an input can be read only once: stdin, as "-", or a pipe."""
+    return source == "-" or Path(source).is_fifo()
+
+
+def read_rows(source: str, columns: Sequence[str] = ()) -> Iterator[Row]:
+    """Rows of a file, of a pipe, or of stdin for "-"; see `engines.rows.read_rows`.
 
     Raises:
         DataError: Missing, not UTF-8, a damaged line; names file and line.
     """
-    if source != "-":
-        return rows_of_file(Path(source))
-    place = Place(Path("stdin"), Report())
-    return rows_of_lines(_stdin(place), place)
+    if not is_stream(source):
+        return rows_of_file(Path(source), columns)
+    place = Place(Path("stdin" if source == "-" else source), Report())
+    return rows_of_lines(_lines(sys.stdin.buffer if source == "-" else _pipe(source), place), place, columns)
 
 
-def _stdin(place: Place) -> Iterator[tuple[int, str]]:
-    """Numbered lines of stdin, decoded as UTF-8 whatever the locale."""
-    for number, raw in enumerate(sys.stdin.buffer, start=1):
+def _pipe(source: str) -> Iterator[bytes]:
+    with open(source, "rb") as stream:
+        yield from stream
+
+
+def _lines(stream: Iterable[bytes], place: Place) -> Iterator[tuple[int, str]]:
+    """Numbered lines, decoded as UTF-8 whatever the locale."""
+    for number, raw in enumerate(stream, start=1):
         try:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:

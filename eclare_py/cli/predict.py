@@ -16,24 +16,34 @@ from eclare_py.cli.inputs import read_rows
 from eclare_py.cli.options import Address, Engine, TailBoost, Workers
 from eclare_py.cli.ranking_file import Done, pack, write_rankings
 from eclare_py.cli.shards import automation, predict_shards
-from eclare_py.engines.rows import CHUNK, Row, in_chunks
+from eclare_py.engines.rows import CHUNK, Row, columns_of, in_chunks
 from eclare_py.engines.shards import is_shards
 from eclare_py.errors import UsageError
 
 if TYPE_CHECKING:
     from eclare_py.engines.answers import Answers, AnswerSettings
 
+# The streams of this program by other names: a file that they lead to is written on, not replaced.
+_STANDARD = ("/dev/stdin", "/dev/stdout", "/dev/fd/0", "/dev/fd/1")
+
 
 def predict(
     model: Annotated[Path, typer.Argument(help="A model folder.", show_default=False)],
     input: Annotated[
-        str, typer.Option("--input", help="File of texts (.gz, .parquet), folder or pattern of such, - for stdin.")
+        str, typer.Option("--input", help="Texts: file (.gz, .csv, .parquet), folder or pattern of such, - for stdin.")
     ] = "-",
+    text: Annotated[
+        str,
+        typer.Option("--text", metavar="COLUMN[,COLUMN]", show_default=False,
+                     help="Columns of a table, or keys of JSON, that are the text, as in data import."),
+    ] = "",
     top_k: Annotated[int, typer.Option("--top-k", min=1, help="Labels per text.")] = 10,
     output: Annotated[str, typer.Option("--output", help="File (of a folder: folder) to write, - for stdout.")] = "-",
     format: Annotated[
-        str, typer.Option("--format", help="jsonl; npz: a scipy CSR (texts x labels) of scores; of shards parquet.")
-    ] = "jsonl",
+        str | None,
+        typer.Option("--format", show_default=False,
+                     help="jsonl; npz: a scipy CSR (texts x labels) of scores; of shards parquet [by the name].")
+    ] = None,
     precision: Annotated[
         float | None,
         typer.Option("--precision", min=0, max=1, show_default=False,
@@ -52,10 +62,11 @@ def predict(
     """Rank the labels of every text.
 
     A line of the input is a text, or where the first line begins with a brace, a JSON object with "text" (or "title"
-    and "content", as in data folders) and an optional "uid"; these are also the columns of parquet. A line of the
-    output has the labels of one text, best first, as {"labels": [{"label": id, "text": ..., "score": 0 to 1}, ...]},
-    with the uid where one was given. The score is a probability that is lifted for rare labels (--tail-boost, or
-    rank.tail_boost of the recipe; with 0 it is the probability itself).
+    and "content", as in data folders) and an optional "uid"; these are also the columns of parquet, and text and uid
+    those of CSV and TSV. --text names others. A line of the output has the labels of one text, best first, as
+    {"labels": [{"label": id, "text": ..., "score": 0 to 1}, ...]}, with the uid where one was given. The score is a
+    probability that is lifted for rare labels (--tail-boost, or rank.tail_boost of the recipe; with 0 it is the
+    probability itself).
 
     With --precision only labels stay that reach a threshold: of those that did on documents held out from training,
     this share or a little more was relevant. A text may be left without any. The thresholds depend on how frequent a
@@ -75,6 +86,7 @@ def predict(
     \b
     echo "tool to edit audio tags" | eclare predict models/debian --top-k 5
     eclare predict models/debian --input texts.txt --output labels.jsonl
+    eclare predict models/debian --input products.csv --text title,description --output labels.jsonl
     eclare predict models/debian --input texts.txt --precision 0.9
     eclare predict models/debian --input tst.json.gz --output scores.npz --format npz --top-k 100
     eclare predict models/debian --input texts/ --output labels/
@@ -82,10 +94,12 @@ def predict(
     """
     from eclare_py.engines.answers import Answers, AnswerSettings
 
-    settings = AnswerSettings(top_k, precision, min_precision, tail_boost)
+    settings = AnswerSettings(top_k, precision, min_precision, tail_boost, text)
+    input, output = ("-" if one in _STANDARD else one for one in (input, output))
     if is_shards(input):
-        return predict_shards(input, model, output, settings, format, engine, address, workers)
-    _check_call(output, format, engine, settings)
+        return predict_shards(input, model, output, settings, format or "jsonl", engine, address, workers)
+    format = format or ("npz" if output.endswith(".npz") else "jsonl")
+    _check_call(input, output, format, engine, settings)
     answers = Answers.load(model, settings)
     for note in answers.notes:
         say(note)
@@ -96,7 +110,9 @@ def predict(
         say(f"{done.rows:,} texts ranked; written to {output}")
 
 
-def _check_call(output: str, format: str, engine: str, settings: AnswerSettings) -> None:
+def _check_call(input: str, output: str, format: str, engine: str, settings: AnswerSettings) -> None:
+    if Path(input).is_file() and Path(output).is_file() and Path(output).samefile(input):
+        raise UsageError(f"--output {output} is the input itself: the answers would replace the texts")
     if engine != "local":
         raise UsageError(f"--engine {engine} is for shards: give a folder or a pattern as --input")
     if format not in ("jsonl", "npz"):
@@ -117,27 +133,31 @@ def _answer(answers: Answers, model: Path, input: str, output: str, format: str)
         records = answers.records(chunk)
         return "".join(map(as_line, records)).encode(), sum(one.get("automate", False) for one in records)
 
+    columns = columns_of(answers.settings.text)
     if output == "-":
-        return _to_stream(sys.stdout.buffer, input, lines)
+        return _to_stream(sys.stdout.buffer, input, columns, lines)
     if format == "jsonl" and Path(output).exists() and not Path(output).is_file() and not Path(output).is_dir():
         with open(output, "wb") as stream:  # a pipe or a device is written to, not replaced
-            return _to_stream(stream, input, lines)
+            return _to_stream(stream, input, columns, lines)
+    k = min(answers.settings.top_k, answers.classifier.n_labels)
     job = {
-        "model": read_manifest(model, KIND)["sha256"], "version": __version__, "format": format,
+        "model": read_manifest(model, KIND)["sha256"], "version": __version__, "format": format, "k": k,
         **asdict(answers.settings),
     }  # fmt: skip
     if format == "jsonl":
         return write_rankings(Path(output), input, job, lines)
     return write_rankings(
-        Path(output), input, job, lambda chunk: (pack(answers.rank(chunk), answers.settings.top_k), 0),
+        Path(output), input, job, lambda chunk: (pack(answers.rank(chunk), k), 0),
         n_labels=answers.classifier.n_labels,
     )  # fmt: skip
 
 
-def _to_stream(stream: IO[bytes], source: str, encode: Callable[[list[Row]], tuple[bytes, int]]) -> Done:
+def _to_stream(
+    stream: IO[bytes], source: str, columns: tuple[str, ...], encode: Callable[[list[Row]], tuple[bytes, int]]
+) -> Done:
     """Answer as the answers come; a person at the keyboard gets each one at once."""
     done, size = Done(), 1 if source == "-" and sys.stdin.isatty() else CHUNK
-    for chunk in in_chunks(read_rows(source), size):
+    for chunk in in_chunks(read_rows(source, columns), size):
         lines, marked = encode(chunk)
         stream.write(lines)
         stream.flush()

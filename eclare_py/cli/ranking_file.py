@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eclare_py.cli.console import say
-from eclare_py.cli.inputs import read_rows
-from eclare_py.engines.rows import CHUNK, Row, in_chunks
+from eclare_py.cli.inputs import is_stream, read_rows
+from eclare_py.engines.rows import CHUNK, Row, columns_of, in_chunks
 from eclare_py.storage import atomic_file, growing_file
 from eclare_py.types import PADDING, Csr, Ranking
 
@@ -48,7 +48,8 @@ def write_rankings(
     Args:
         path: The file.
         source: A file of texts, or "-" for stdin, which cannot be read twice: such a run begins anew after a kill.
-        job: What else the answers depend on, as plain data: of another job nothing is gone on with.
+        job: What else the answers depend on, as plain data: of another job nothing is gone on with. `text` names the
+            columns of the text, `k` is the width of what `pack` was given.
         encode: Texts to the bytes of their answers and the number of those that are marked.
         n_labels: L, where the bytes are those of `pack`: the file is then a scipy CSR of (texts, L).
 
@@ -56,11 +57,12 @@ def write_rankings(
         What was written, by this run and those before it.
     """
     job = {**job, "input": source if source == "-" else os.path.abspath(source), "chunk": CHUNK}
-    convert = None if n_labels is None else partial(_unpack, path=path, k=job["top_k"], n_labels=n_labels)
-    every = math.inf if source == "-" else SECONDS
+    convert = None if n_labels is None else partial(_unpack, path=path, k=job["k"], n_labels=n_labels)
+    every = math.inf if is_stream(source) else SECONDS
+    columns = columns_of(job["text"])
     with growing_file(path, job, every=every, convert=convert) as growing:
         try:
-            rows, done, digest = _begin(growing, source)
+            rows, done, digest = _begin(growing, source, columns)
             for chunk in in_chunks(rows, CHUNK):
                 piece, marked = encode(chunk)
                 _read(digest, chunk)
@@ -73,16 +75,16 @@ def write_rankings(
     return done
 
 
-def _begin(growing: GrowingFile, source: str) -> tuple[Iterator[Row], Done, Any]:
+def _begin(growing: GrowingFile, source: str, columns: tuple[str, ...]) -> tuple[Iterator[Row], Done, Any]:
     """The rows to rank, what is done of them, and the checksum so far."""
-    done, rows, digest = Done(**growing.notes), read_rows(source), hashlib.sha256()
+    done, rows, digest = Done(**growing.notes), read_rows(source, columns), hashlib.sha256()
     seen = 0
     for chunk in in_chunks(islice(rows, done.rows), CHUNK):
         _read(digest, chunk)
         seen += len(chunk)
     if done.rows and (seen, digest.hexdigest()) != (done.rows, done.texts):
         growing.restart()
-        done, rows, digest = Done(), read_rows(source), hashlib.sha256()
+        done, rows, digest = Done(), read_rows(source, columns), hashlib.sha256()
     if growing.dropped:
         say(f"an interrupted run into {growing.target} was of other texts, settings or models: ranking starts anew")
     elif done.rows:

@@ -70,7 +70,13 @@ def serve(
 def _token(path: Path | None) -> str | None:
     """The token of a file or the environment: never an argument, which other users of the machine could read."""
     if path is not None:
-        return path.read_text(encoding="utf-8").strip()
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "not UTF-8"
+            raise UsageError(
+                f"--token-file {path} cannot be read ({why}): make one with openssl rand -hex 24 > token.txt"
+            ) from None
     return os.environ.get("ECLARE_TOKEN") or None
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from eclare_py.data.dataset import DEFAULT_PROPENSITY_A, DEFAULT_PROPENSITY_B, DataFolder, Dataset
+from eclare_py.data.problems import show
 from eclare_py.errors import DataError, UsageError
 
 
@@ -39,3 +40,20 @@ def test_split(data: DataFolder | Dataset, train: Dataset | None) -> tuple[Datas
         raise DataError("the folder has no test split: add tst.json.gz", path=data.path)
     return data.test, data.train if train is None else train, data.propensity_a, data.propensity_b
 
+
+
+def as_texts(texts: Iterable[str]) -> list[str]:
+    """Texts as a list: of any sequence, a column of a table, an array, a generator.
+
+    Raises:
+        UsageError: One string, a whole table, or something that is no string; says which.
+    """
+    if isinstance(texts, str):
+        raise UsageError("texts is one string; pass a list of strings")
+    if hasattr(texts, "columns"):
+        raise UsageError('texts is a table; pass the column that holds the texts, table["text"]')
+    found = list(texts)
+    for number, text in enumerate(found):
+        if not isinstance(text, str):
+            raise UsageError(f"text {number} is {show(text)}: it must be a string")
+    return found

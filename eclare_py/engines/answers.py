@@ -22,12 +22,14 @@ class AnswerSettings:
         precision: Keep only what reaches the thresholds for this precision.
         min_precision: Mark the rows whose first label reaches the threshold for this precision.
         tail_boost: Lift of rare labels instead of the recipe's.
+        text: Columns of the text, by commas; see `engines.rows.read_rows`.
     """
 
     top_k: int = 10
     precision: float | None = None
     min_precision: float | None = None
     tail_boost: float | None = None
+    text: str = ""
 
 
 class Answers:
@@ -68,7 +70,8 @@ class Answers:
 
     def rank(self, rows: list[Row]) -> Ranking:
         """The ranking of some rows, less what is below the thresholds for a precision."""
-        ranking = self.classifier.predict([row.text for row in rows], self.settings.top_k)
+        k = min(self.settings.top_k, self.classifier.n_labels)
+        ranking = self.classifier.predict([row.text for row in rows], k)
         if self.settings.precision is None:
             return ranking
         return keep_above(ranking, self._thresholds, self._frequencies)

@@ -94,6 +94,7 @@ def _check_folder(output: Path, wanted: dict[str, Any]) -> None:
         write_json(path, wanted)
         return
     there = read_json(path)
-    different = sorted(key for key in wanted if not isinstance(there, dict) or there.get(key) != wanted[key])
+    there = {"text": ""} | there if isinstance(there, dict) else {}  # folders of earlier versions do not say
+    different = sorted(key for key in wanted if there.get(key) != wanted[key])
     if different:
         raise UsageError(f"{output} holds answers with another {', '.join(different)}: give a new folder")

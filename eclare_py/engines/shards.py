@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from eclare_py.engines.rows import PARQUET
+from eclare_py.data.importing.tables import DELIMITERS
+from eclare_py.engines.rows import JSON, PARQUET
 from eclare_py.errors import DataError, UsageError
 
-_LINES = (".jsonl", ".ndjson", ".json", ".txt")
+_LINES = (*JSON, ".txt", *DELIMITERS)
 _READABLE = f"{', '.join(_LINES)} (each maybe .gz) or .parquet"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from eclare_py.engines.answers import Answers
 from eclare_py.engines.job import Job, model_digest
-from eclare_py.engines.rows import in_chunks, read_rows
+from eclare_py.engines.rows import columns_of, in_chunks, read_rows
 from eclare_py.engines.shards import Shard
 from eclare_py.engines.writers import shard_writer
 from eclare_py.errors import ModelError
@@ -36,7 +36,7 @@ def answer_shard(answers: Answers, shard: Shard, format: str) -> ShardDone:
     """
     rows = automated = 0
     with shard_writer(shard.target, format) as write:
-        for chunk in in_chunks(read_rows(shard.source)):
+        for chunk in in_chunks(read_rows(shard.source, columns_of(answers.settings.text))):
             records = answers.records(chunk)
             write(records)
             rows += len(records)

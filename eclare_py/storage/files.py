@@ -101,7 +101,7 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Write one file so that a reader sees the old content or all of the new, never a part.
+    """Write one file so that a reader sees the old content or all of the new, never a part; its folder is made.
 
     Args:
         path: The file; a link is followed, so that its target is replaced.
@@ -121,6 +121,7 @@ def atomic_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     partial = temporary(target)
     if partial in ACTIVE:
         raise ValueError(f"{target} is being written by this process already")
+    target.parent.mkdir(parents=True, exist_ok=True)
     remove_stale(target)
     ACTIVE.add(partial)
     try:

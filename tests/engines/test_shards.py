@@ -49,7 +49,7 @@ def test_what_means_many_files(tmp_path: Path) -> None:
     ("names", "error", "message"),
     [
         ((), DataError, "in: no file is there to be read"),
-        (("a.csv",), UsageError, r"a.csv is no shard that can be read: name it .jsonl"),
+        (("a.xlsx",), UsageError, r"a.xlsx is no shard that can be read: name it .jsonl"),
         (("a.parquet.gz",), UsageError, "is no shard that can be read"),
         (("a.txt", "a.jsonl"), UsageError, "would have the same answers .*a.jsonl: rename one"),
     ],

@@ -6,6 +6,7 @@ import dataclasses
 import gzip
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def test_an_interrupted_file_is_gone_on_with(
     [
         (b"caf\xe9", "invalid UTF-8: byte 0xe9 at column 4"),
         (b'{"text": "a", }', "invalid JSON"),
-        (b'{"name": "a"}', "key text is missing"),
+        (b'{"name": "a"}', "text is missing"),
         (b'{"text": 3}', "text is 3: it must be a string"),
         (b'{"text": "\\ud800"}', "lone surrogate"),
     ],
@@ -216,3 +217,54 @@ def test_marks_out_of_reach_or_out_of_place(tiny: Any, tmp_path: Path) -> None:
         said = error_of(eclare("predict", tiny.model, "--min-precision", 0.9, *more, text=texts, code=2))
         assert "--min-precision marks lines of jsonl" in said
     assert "precision=0.0 must be above 0" in error_of(eclare("predict", tiny.model, "--min-precision", 0, code=2))
+
+
+def test_columns_of_a_table_are_joined_as_in_training(tiny: Any, tmp_path: Path) -> None:
+    first, second = tiny.folder.test.texts[:2]
+    table = tmp_path / "texts.csv"
+    table.write_text(f'uid,name,note\na,"{first}","{second}"\n')
+    plain = json.loads(eclare("predict", tiny.model, text=f"{first} {second}\n").stdout)
+    said = eclare("predict", tiny.model, "--input", table, "--text", "name,note").stdout
+    assert json.loads(said) == {"uid": "a", **plain}
+    assert "--text NAME" in error_of(eclare("predict", tiny.model, "--input", table, code=1))
+    (tmp_path / "in").mkdir()
+    table.rename(tmp_path / "in" / "texts.csv")
+    eclare("predict", tiny.model, "--input", tmp_path / "in", "--output", tmp_path / "out", "--text", "name,note")
+    assert (tmp_path / "out" / "texts.jsonl").read_text() == said
+    refused = eclare("predict", tiny.model, "--input", tmp_path / "in", "--output", tmp_path / "out", code=2)
+    assert "another text" in error_of(refused)
+
+
+def test_the_input_is_not_written_over(tiny: Any, tmp_path: Path) -> None:
+    source, link = tmp_path / "texts.txt", tmp_path / "link.txt"
+    source.write_text("some words\n")
+    link.symlink_to(source)
+    for target in (source, link):
+        said = eclare("predict", tiny.model, "--input", source, "--output", target, code=2)
+        assert "is the input itself" in error_of(said) and source.read_text() == "some words\n"
+
+
+def test_standard_streams_by_their_names(tiny: Any) -> None:
+    words = ("predict", tiny.model, "--input", "/dev/stdin", "--output", "/dev/stdout")
+    assert eclare(*words, text="some words\n").stdout == eclare("predict", tiny.model, text="some words\n").stdout
+
+
+def test_a_pipe_is_read_once(tiny: Any, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(pipe.write_text, "some words\nmore words\n")
+        found = eclare("predict", tiny.model, "--input", pipe).stdout
+        writing.result()
+    assert found == eclare("predict", tiny.model, text="some words\nmore words\n").stdout
+
+
+def test_the_name_of_the_output_says_the_format_and_more_labels_than_there_are_cost_nothing(
+    tiny: Any, tmp_path: Path
+) -> None:
+    target = tmp_path / "scores.npz"
+    eclare("predict", tiny.model, "--output", target, "--top-k", 10**12, text="some words\n")
+    expected = tiny.classifier.predict(["some words"], 90).to_csr(90)
+    assert np.array_equal(sp.load_npz(target).toarray(), expected.toarray())
+    lines = eclare("predict", tiny.model, "--top-k", 10**12, text="some words\n").stdout
+    assert len(json.loads(lines)["labels"]) == expected.nnz

@@ -77,7 +77,7 @@ def test_bad_calls_are_told_before_anything_listens(tiny: Any, tmp_path: Path) -
     assert code == 2 and "16" in output
     assert refuse(tmp_path / "nothing")[0] == 1
     code, output = refuse(tiny.model, "--token-file", tmp_path / "none.txt")
-    assert code == 1 and "none.txt" in output
+    assert code == 2 and "none.txt" in output
 
 
 def test_without_the_extra_it_says_what_to_install(tiny: Any, tmp_path: Path) -> None:
