@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands share, and those of predict that say where texts come from and who answers."""
 
 from __future__ import annotations
 
@@ -26,3 +26,10 @@ Workers: TypeAlias = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Copies of the model on Ray [one a processor].", show_default=False),
 ]
+Columns: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--text", metavar="COLUMN[,COLUMN]", show_default=False,
+        help="Columns of a table, or keys of JSON, that are the text, as in data import.",
+    ),
+]  # fmt: skip

@@ -13,7 +13,7 @@ import typer
 from eclare_py import __version__
 from eclare_py.cli.console import say
 from eclare_py.cli.inputs import read_rows
-from eclare_py.cli.options import Address, Engine, TailBoost, Workers
+from eclare_py.cli.options import Address, Columns, Engine, TailBoost, Workers
 from eclare_py.cli.ranking_file import Done, pack, write_rankings
 from eclare_py.cli.shards import automation, predict_shards
 from eclare_py.engines.rows import CHUNK, Row, columns_of, in_chunks
@@ -32,11 +32,7 @@ def predict(
     input: Annotated[
         str, typer.Option("--input", help="Texts: file (.gz, .csv, .parquet), folder or pattern of such, - for stdin.")
     ] = "-",
-    text: Annotated[
-        str,
-        typer.Option("--text", metavar="COLUMN[,COLUMN]", show_default=False,
-                     help="Columns of a table, or keys of JSON, that are the text, as in data import."),
-    ] = "",
+    text: Columns = "",
     top_k: Annotated[int, typer.Option("--top-k", min=1, help="Labels per text.")] = 10,
     output: Annotated[str, typer.Option("--output", help="File (of a folder: folder) to write, - for stdout.")] = "-",
     format: Annotated[

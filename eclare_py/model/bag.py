@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from eclare_py.graph.edges import select_entries
-from eclare_py.model.bag_kernels import sum_rows, update_rows
+from eclare_py.model.bag_kernels import NO_CODES, code_rows, sum_rows, update_rows
 from eclare_py.model.chance import Chance
-from eclare_py.quantize import plain
+from eclare_py.quantize import Rows, plain
 from eclare_py.types import BoolArray, Csr
 
 _EPSILON = 1e-6
@@ -48,13 +48,23 @@ class BagOfEmbeddings(torch.nn.Module):
         dropout: Share of the entries of `rows` dropped in training, the others scaled up; what is learned of a text
             then does not hang on one rare word of it.
         generator: Source of the start values.
+        coded: On a processor, sum the nearest int8 codes of the rows, which are updated as they are: most of a sum is
+            waiting for memory.
     """
 
     def __init__(
-        self, n_rows: int, dim: int, *, scale: float, dropout: float = 0.0, generator: torch.Generator | None = None
+        self,
+        n_rows: int,
+        dim: int,
+        *,
+        scale: float,
+        dropout: float = 0.0,
+        generator: torch.Generator | None = None,
+        coded: bool = False,
     ) -> None:
         super().__init__()
         self.dropout, self.chance = dropout, Chance()
+        self._coded, self._codes, self._codes_of = coded, NO_CODES, -1
         start = torch.zeros(n_rows, dim) if scale == 0 else torch.randn(n_rows, dim, generator=generator) * scale
         self.weight = torch.nn.Parameter(start)
         self.register_buffer("accumulator", torch.zeros(n_rows))
@@ -82,12 +92,19 @@ class BagOfEmbeddings(torch.nn.Module):
         weight = self.weight.detach()
         if weight.device.type == "cpu":
             out = torch.empty(rows.shape[0], weight.shape[1])
-            sum_rows(rows.indptr, rows.indices, rows.data, plain(weight.numpy()), out.numpy())
+            table = self._current_codes() if self._coded else plain(weight.numpy())
+            sum_rows(rows.indptr, rows.indices, rows.data, table, out.numpy())
             return out
         indices, offsets, values = (torch.from_numpy(part).to(weight.device) for part in _parts(rows))
         return torch.nn.functional.embedding_bag(
             indices, weight, offsets, mode="sum", per_sample_weights=values, include_last_offset=True
         )
+
+    def _current_codes(self) -> Rows:
+        """The codes of the table as it is. `step` keeps them; what torch changes of it, it counts."""
+        if self._codes_of != self.weight._version:
+            self._codes, self._codes_of = code_rows(self.weight.detach().numpy()), self.weight._version
+        return self._codes
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
@@ -107,7 +124,7 @@ class BagOfEmbeddings(torch.nn.Module):
             return
         update_rows(
             starts, touched, owners, values, gradients.numpy(), self.weight.numpy(), self.accumulator.numpy(),
-            np.float32(learning_rate), np.float32(_EPSILON),
+            np.float32(learning_rate), np.float32(_EPSILON), self._current_codes() if self._coded else NO_CODES,
         )  # fmt: skip
 
     def _step_torch(

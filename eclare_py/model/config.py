@@ -18,6 +18,7 @@ class DocumentEncoderConfig:
     term_dropout: float = option(
         0.3, "share of the terms of documents and label texts dropped in training", low=0.0, high=0.9
     )
+    coded: bool = option(True, "on a processor, train on sums of embeddings in 8 bits; the embeddings keep theirs")
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ class EclareNetwork(torch.nn.Module):
         transformer_dim = transformer.dim if transformer is not None else 0 if stored is None else stored.shape[1]
         self.bag = BagOfEmbeddings(
             n_features if document.kind != "transformer" else 1, document.dim, scale=document.dim**-0.5,
-            dropout=document.term_dropout,
+            dropout=document.term_dropout, coded=document.coded,
         )  # fmt: skip
         self.documents = DocumentEncoder(
             self.bag,

@@ -197,3 +197,58 @@ def test_terms_are_dropped_in_training_only():
     assert np.abs(bag(rows).detach().numpy() - whole).max() > 0.1
     bag.eval()
     np.testing.assert_allclose(bag(rows).detach().numpy(), whole, atol=1e-5)
+
+
+def nearest_codes(table):
+    """The rows as codes of 8 bits give them back, by plain arithmetic."""
+    largest = np.abs(table).max(axis=1, keepdims=True)
+    unit = np.where(largest > 0, largest / 127, 1)
+    return np.rint(table / unit) * unit
+
+
+def coded_and_plain():
+    """A coded table with a row of zeros, and one that is read as it is."""
+    bags = [
+        BagOfEmbeddings(V, D, scale=0.5, generator=torch.Generator().manual_seed(0), coded=coded)
+        for coded in (True, False)
+    ]
+    with torch.no_grad():
+        for bag in bags:
+            bag.weight[4] = 0
+    return bags
+
+
+def test_a_coded_table_is_summed_by_its_nearest_codes():
+    coded, plain = coded_and_plain()
+    rows = random_rows(9, 1)
+    table = plain.weight.detach().numpy()
+    np.testing.assert_allclose(coded(rows).detach(), rows.toarray() @ nearest_codes(table), atol=1e-5)
+    error = np.abs((coded(rows) - plain(rows)).detach().numpy())
+    bound = np.abs(rows.toarray()) @ (np.abs(table).max(axis=1, keepdims=True) / 254)
+    assert 0 < error.max() and (error <= bound + 1e-5).all()
+    assert torch.equal(coded(rows_of(np.eye(V)[[4]])), torch.zeros(1, D))
+
+
+def test_codes_follow_every_step_and_the_table_keeps_its_bits():
+    coded, plain = coded_and_plain()
+    for seed in range(3):
+        rows, upstream = random_rows(7, seed), torch.randn(7, D, generator=torch.Generator().manual_seed(seed))
+        for bag in (coded, plain):
+            (bag(rows) * upstream).sum().backward()
+            bag.step(RATE)
+        assert torch.equal(coded.weight, plain.weight)  # the slopes here do not depend on the sums
+        table = coded.weight.detach().numpy()
+        np.testing.assert_allclose(coded(rows).detach(), rows.toarray() @ nearest_codes(table), atol=1e-5)
+        anew = BagOfEmbeddings(V, D, scale=0.0, coded=True)
+        anew.load_state_dict(coded.state_dict())
+        assert torch.equal(anew.sums(rows), coded.sums(rows))  # a training that is gone on with sees the same
+
+
+def test_codes_follow_a_table_that_is_written_from_outside():
+    coded, plain = coded_and_plain()
+    rows = random_rows(5, 2)
+    coded(rows)
+    plain.load_state_dict({name: 3 * value for name, value in plain.state_dict().items()})
+    coded.load_state_dict(plain.state_dict())
+    table = plain.weight.detach().numpy()
+    np.testing.assert_allclose(coded.sums(rows), rows.toarray() @ nearest_codes(table), atol=1e-5)
