@@ -64,7 +64,7 @@ class BagOfEmbeddings(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.dropout, self.chance = dropout, Chance()
-        self._coded, self._codes, self._codes_of = coded, NO_CODES, -1
+        self._coded, self._codes, self._codes_of = coded, NO_CODES, (0, -1)
         start = torch.zeros(n_rows, dim) if scale == 0 else torch.randn(n_rows, dim, generator=generator) * scale
         self.weight = torch.nn.Parameter(start)
         self.register_buffer("accumulator", torch.zeros(n_rows))
@@ -102,8 +102,9 @@ class BagOfEmbeddings(torch.nn.Module):
 
     def _current_codes(self) -> Rows:
         """The codes of the table as it is. `step` keeps them; what torch changes of it, it counts."""
-        if self._codes_of != self.weight._version:
-            self._codes, self._codes_of = code_rows(self.weight.detach().numpy()), self.weight._version
+        table = self.weight.data_ptr(), self.weight._version
+        if self._codes_of != table:
+            self._codes, self._codes_of = code_rows(self.weight.detach().numpy()), table
         return self._codes
 
     @torch.no_grad()

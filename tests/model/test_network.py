@@ -39,7 +39,8 @@ def build(kind="bag", propagation="simple", hops=1, **settings):
     frequencies = np.arange(L, dtype=np.int64)
     side = LabelSide(Inputs(sparse(L, V, 4), embeddings), graph, frequencies)
     label = LabelEncoderConfig(propagation=PropagationConfig(propagation, hops), **settings)
-    network = EclareNetwork(side, DocumentEncoderConfig(kind=kind, dim=D, dropout=0.4), label, hop_features=None)
+    document = DocumentEncoderConfig(kind=kind, dim=D, dropout=0.4, coded=False)
+    network = EclareNetwork(side, document, label, hop_features=None)
     torch.manual_seed(1)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -142,7 +143,8 @@ def test_free_vectors_and_biases_join_in_the_ranker_stage():
 
 def test_a_fresh_network_starts_from_plain_sums():
     side = LabelSide(Inputs(sparse(L, V, 4)), build().side.graph, np.ones(L, dtype=np.int64))
-    network = EclareNetwork(side, DocumentEncoderConfig(dim=D), LabelEncoderConfig(), temperature=0.2, seed=3)
+    exact = DocumentEncoderConfig(dim=D, coded=False)
+    network = EclareNetwork(side, exact, LabelEncoderConfig(), temperature=0.2, seed=3)
     inputs = documents_of("bag")
     sums = inputs.rows.toarray() @ network.bag.weight.detach().numpy()
     sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
