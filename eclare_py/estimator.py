@@ -12,7 +12,7 @@ import numpy as np
 from eclare_py.data.arguments import as_dataset, as_texts, test_split
 from eclare_py.data.dataset import DataFolder, Dataset
 from eclare_py.errors import UsageError
-from eclare_py.labels.match import into_label_space, seen_frequencies
+from eclare_py.labels.match import into_label_space
 from eclare_py.metrics.evaluate import evaluate
 from eclare_py.metrics.filters import drop_filter_pairs
 from eclare_py.metrics.result import Evaluation
@@ -293,20 +293,21 @@ class EclareClassifier:
         Args:
             data: A data folder (its test split), or the test set. Its labels are matched with those of the model by id,
                 or where one side has no ids, by text.
-            train: The train split that label frequencies are counted in; those of the model without it.
+            train: The train split that label frequencies are counted in, as published figures are; without it the
+                frequencies are how often the model saw each label in training, which is the same where it was trained
+                on this folder.
             ranking: What `predict(texts, k=100, filter_pairs=...)` gave, where that was done already.
 
         Raises:
             DataError: A label that the model does not have, or a folder without test split.
             UsageError: There is nothing to evaluate.
         """
-        test, train, a, b = test_split(data, train)
+        test, a, b = test_split(data)
         test = into_label_space(test, self.pipeline.labels)
-        frequencies = self.pipeline.frequencies
+        frequencies, n_train = self.pipeline.frequencies, self.pipeline.n_documents
         if train is not None:
             train = into_label_space(train, self.pipeline.labels, drop_unknown=True)
-            frequencies = seen_frequencies(self.pipeline, train)
-        n_train = self.pipeline.n_documents if train is None else train.n_documents
+            frequencies, n_train = train.label_frequencies, train.n_documents
         if ranking is None:
             ranking = self.predict(test.texts, RANKED, filter_pairs=test.filter_pairs)
         evaluation = evaluate(

@@ -85,7 +85,7 @@ def quality(path: Path, config: LinearConfig, seed: int) -> dict[str, Any]:
             ranking, test.labels, train.label_frequencies, train.n_documents, filter_pairs=test.filter_pairs,
             propensity_a=folder.propensity_a, propensity_b=folder.propensity_b,
         ).metrics  # fmt: skip
-        shown = {key: round(metrics[key], 2) for key in SHOWN}
+        shown = {key: None if metrics[key] is None else round(metrics[key], 2) for key in SHOWN}
         found["beams"][beam] = {"metrics": shown, "documents_per_cpu_s": round(len(test.texts) / seconds)}
         print(f"beam {beam}: {shown}, {len(test.texts) / seconds:,.0f} documents per CPU s")
     found["walks"] = walk_times(ranker, queries)

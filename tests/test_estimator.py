@@ -14,6 +14,7 @@ from eclare_py.data.dataset import Dataset
 from eclare_py.errors import ConfigError, DataError, ModelError, TrainingError, UsageError
 from eclare_py.estimator import EclareClassifier
 from eclare_py.metrics.evaluate import evaluate
+from eclare_py.rank.calibration import Calibration
 from eclare_py.rank.explain import explain, find_label
 from eclare_py.rank.fusion import probability
 from eclare_py.rank.pipeline import LabelTable
@@ -127,6 +128,42 @@ def test_terms_are_what_the_score_loses(tiny: Any) -> None:
     assert [loss for _, loss in found.terms] == sorted((loss for _, loss in found.terms), reverse=True)
 
 
+def test_words_are_shown_and_pieces_where_no_word_is_known(tiny: Any) -> None:
+    overrides = {**QUICK, "features.characters": True}
+    classifier = EclareClassifier(tiny.recipe, overrides=overrides, device="cpu").fit(tiny.folder.train)
+    features, text = classifier.pipeline.features, tiny.folder.test.texts[4]
+    row, names = features.transform_one(text), features.feature_names()
+    words = row.indices[row.indices < features.n_words]
+    assert 0 < len(words) < len(row.indices)  # n-grams of characters too, which nobody can read
+    found = classifier.explain(text, 8, top=500)
+    assert sorted(term for term, _ in found.terms) == sorted(names[column] for column in words)
+    term, loss = found.terms[0]
+    row.data[row.indices == names.index(term)] = 0
+    pipeline = classifier.pipeline
+    score = pipeline.encoder.encode(row)[0] @ pipeline.ranker.scorer.vectors[8] + pipeline.ranker.scorer.bias[8]
+    assert loss == pytest.approx(found.dense - score, abs=1e-5)
+    known = next(one for one in features.vocabularies["character"].terms if " " not in one)
+    terms = [term for term, _ in classifier.explain(f"zz{known}zz", 8, top=500).terms]
+    assert f"…{known}…" in terms and not any(" " in term for term in terms)
+
+
+@pytest.mark.parametrize("saturated", [False, True])
+def test_the_rank_is_that_of_predict(tiny: Any, saturated: bool) -> None:
+    """Next to 1 many labels share a probability but for its last bit, which other code would round otherwise."""
+    pipeline = tiny.classifier.pipeline
+    if saturated:
+        boost = pipeline.ranker.config.tail_boost
+        curve = Calibration(*(np.array([value], dtype=np.float32) for value in (boost, 1, 14)))
+        final = pipeline.ranker.final
+        pipeline = dataclasses.replace(pipeline, ranker=pipeline.ranker.refitted(
+            first=pipeline.ranker.first, final=final, calibration=curve))  # fmt: skip
+    for text in tiny.folder.test.texts[:12]:
+        answers = pipeline.rank([text], 4)
+        for place in range(4):
+            found = explain(pipeline, text, int(answers.indices[0, place]))
+            assert (found.rank, found.probability) == (place + 1, float(answers.scores[0, place]))
+
+
 def test_labels_are_found_by_id_text_and_row(tiny: Any) -> None:
     labels = tiny.classifier.pipeline.labels
     assert find_label(labels, 5) == find_label(labels, "5") == 5
@@ -188,6 +225,17 @@ def test_evaluate_is_that_of_the_metrics(tiny: Any) -> None:
     alone = classifier.evaluate(test)  # the model knows the frequencies itself
     assert alone.settings["train_documents"] == len(train)
     assert alone.metrics["P@5"] == expected.metrics["P@5"]
+
+
+def test_frequencies_are_those_of_the_training_whatever_the_data_hold(tiny: Any) -> None:
+    """Bins and propensities of new data say how often the model saw a label, unless a train split is named."""
+    classifier, few = tiny.classifier, tiny.folder.train.subset(np.arange(12))
+    new = dataclasses.replace(tiny.folder, train=few)
+    assert classifier.evaluate(new) == classifier.evaluate(tiny.folder)
+    published = classifier.evaluate(new, train=few)
+    assert published.settings["train_documents"] == 12
+    counted = few.label_frequencies
+    assert {one.name: one.labels for one in published.bins}["unseen"] == int((counted == 0).sum())
 
 
 def test_evaluate_refuses_other_labels(tiny: Any) -> None:

@@ -12,6 +12,10 @@ from eclare_py.cli.progress import describe
         ({"epoch": 0, "recall_at_50": 61.0}, "s: before the first epoch, held-out R@50 61.00"),
         ({"epoch": 3, "ndcg_at_5": 40.5, "recall_at_50": 61.0}, "s: epoch 3, held-out nDCG@5 40.50, R@50 61.00"),
         (
+            {"epoch": 1, "metrics": {"P@1": 80.0, "PSP@5": None, "R@100": 90.0}},
+            "held-out documents, ranked by fusions that had not seen them: P@1 80.00, PSP@5 n/a, R@100 90.00",
+        ),
+        (
             {"epoch": 1, "metrics": {"P@1": 80.0, "P@3": 50.0, "R@100": 90.0}},
             "held-out documents, ranked by fusions that had not seen them: P@1 80.00, R@100 90.00",
         ),

@@ -110,6 +110,11 @@ def test_a_grid_search_finds_the_better_setting(labels: Any) -> None:
     assert 50 < search.best_score_ <= 100
 
 
+def test_the_scorer_tells_nothing_to_find_from_nothing_found(by_lists: EclareClassifier) -> None:
+    assert (by_lists.pipeline.frequencies > 5).all()
+    assert np.isnan(MetricScorer("tail_R@10")(by_lists, TEXTS, LISTS))
+
+
 def test_the_scorer_is_the_metric(tiny: Any) -> None:
     test, expected = tiny.folder.test, tiny.classifier.evaluate(tiny.folder).metrics
     score = MetricScorer("P@3")(tiny.classifier, test.texts, test.labels)

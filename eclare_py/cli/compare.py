@@ -59,7 +59,8 @@ def compare(
     taken = [path for paths in named.values() for path in paths]
     others = [path for path in results or [] if path.resolve() not in {one.resolve() for one in taken}]
     if len(taken) + len(others) < 2:
-        raise UsageError(f"there is {len(taken) + len(others)} result: name two or more to compare")
+        given = "no result is given" if not taken and not others else "one result alone cannot be compared"
+        raise UsageError(f"{given}: name two or more result files of `eclare evaluate --json`")
     runs = iter(read_runs([*taken, *others]))
     groups = {name: [next(runs) for _ in paths] for name, paths in named.items()}
     for name, members in group_runs(list(runs), by=by).items():
@@ -68,7 +69,7 @@ def compare(
         groups = match_runs(groups)
     scores = {name: [one.scores for one in members] for name, members in groups.items()}
     study = compare_runs(scores, only=only or [], matched=matched)
-    notes = caveats(groups)
+    notes = [*caveats(groups), *filter(None, [study.left_out])]
     _show(study)
     for note in notes:
         say(note)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eclare_py.cli.console import say, show_table
-from eclare_py.cli.options import DropUnknown, TailBoost
+from eclare_py.cli.options import DropUnknown, Frequencies, TailBoost
 from eclare_py.errors import DataError, UsageError
 from eclare_py.metrics.document_scores import saved_scores
 from eclare_py.metrics.evaluate import evaluate_trial
@@ -28,7 +28,8 @@ from eclare_py.report.pictures.canvas import check_matplotlib
 if TYPE_CHECKING:
     from eclare_py.data.dataset import DataFolder, Dataset
     from eclare_py.estimator import EclareClassifier
-    from eclare_py.types import IntArray, Ranking
+    from eclare_py.rank.models import Model
+    from eclare_py.types import Ranking
 
 
 def evaluate(
@@ -56,13 +57,16 @@ def evaluate(
         typer.Option("--against", help="Result file of another model on the same data: what is gained over it.",
                      show_default=False, dir_okay=False),
     ] = None,
+    frequencies: Frequencies = "model",
     drop_unknown: DropUnknown = False,
     tail_boost: TailBoost = None,
 ) -> None:  # fmt: skip
     """Measure the quality of a model, by label frequency too.
 
     Labels of data and model are matched by id, or where one side has no ids, by text; their order does not count.
-    Labels that the model was never trained on (eclare labels add) are in the bin "unseen", whatever the data say.
+    Frequencies, in bins and propensities, are how often the model saw a label in training; one that it was never
+    trained on (eclare labels add) is "unseen". --frequencies data counts them in the train split of the data instead:
+    for models of other trainings to be compared by these figures too. Both agree where the model was trained on it.
 
     Filter pairs (filter_labels_*.txt, most often a document that is the label itself) are never predicted and not
     counted. The result file has metrics in percent with their intervals, bins by label frequency, thresholds,
@@ -75,10 +79,10 @@ def evaluate(
     eclare evaluate models/debian --data data/debian --html report.html --against no-graph.json
     eclare evaluate models/debian --data data/debian --tail-boost 1.2
     """
-    base = _check_call(split, labels_table, html, against)
+    base = _check_call(split, frequencies, labels_table, html, against)
     from eclare_py.data.dataset import load_dataset
     from eclare_py.estimator import EclareClassifier
-    from eclare_py.labels import folder_into_label_space, seen_frequencies
+    from eclare_py.labels import folder_into_label_space, names_in_data
     from eclare_py.rank.selection import with_score_quality
     from eclare_py.report.examples import choose_examples
 
@@ -86,29 +90,33 @@ def evaluate(
     classifier = EclareClassifier.load(model, tail_boost=tail_boost)
     load_seconds = time.perf_counter() - started
     folder = load_dataset(data)
-    _chosen(folder, split)  # refused at once where there is no such split
+    named = names_in_data(_chosen(folder, split), classifier.pipeline.labels)  # refused where there is no such split
     folder = folder_into_label_space(folder, classifier.pipeline.labels, drop_unknown=drop_unknown)
     chosen = _chosen(folder, split)
     ranking, seconds = _answers(classifier, chosen)
-    trial = _trial(folder, chosen, ranking, seen_frequencies(classifier.pipeline, folder.train))
+    trial = _trial(folder, chosen, ranking, named, classifier.pipeline if frequencies == "model" else None)
     evaluation = with_score_quality(evaluate_trial(trial), classifier.pipeline, ranking, chosen.labels)
     evaluation = evaluation.with_cost(_cost(classifier, model, load_seconds, seconds, len(chosen)))
     title = f"{classifier.pipeline.recipe.get('name', model.name)} on {folder.name}"
     for table in headline_tables(evaluation):
         show_table(table)
     say(f"{title}: {len(chosen):,} documents in {seconds:.1f} s, {len(chosen) / seconds:,.0f} per second")
-    evaluation.settings.update(test_set=trial.test_set, run=_origin(classifier))
+    evaluation.settings.update(frequencies=frequencies, test_set=trial.test_set, run=_origin(classifier))
     scores, labels = saved_scores(trial), _label_table(classifier, chosen, trial)
     evaluation = _with_sections(evaluation, scores, labels, base)
     evaluation = dataclasses.replace(evaluation, examples=examples_section(ranking, chosen.labels))
     if json is not None:
-        evaluation.save(json)
-        scores.save(documents_path(json))
-        say(f"result written to {json}, document scores to {documents_path(json)}")
+        _write_result(evaluation, scores, json)
     _write_tables(ranking, labels, predictions, labels_table)
     if html is not None:
         write_html(evaluation, html, title=title, examples=choose_examples(classifier, chosen, evaluation.examples))
         say(f"report written to {html}")
+
+
+def _write_result(evaluation: Evaluation, scores: DocumentScores, json: Path) -> None:
+    evaluation.save(json)
+    scores.save(documents_path(json))
+    say(f"result written to {json}, document scores to {documents_path(json)}")
 
 
 def _write_tables(ranking: Ranking, labels: LabelTable, predictions: Path | None, labels_table: Path | None) -> None:
@@ -123,11 +131,13 @@ def _write_tables(ranking: Ranking, labels: LabelTable, predictions: Path | None
 
 
 def _check_call(
-    split: str, labels_table: Path | None, html: Path | None, against: Path | None
+    split: str, frequencies: str, labels_table: Path | None, html: Path | None, against: Path | None
 ) -> tuple[DocumentScores, str] | None:
     """Refuse at once what would fail at the end; returns the other run's document scores and its name."""
     if split not in ("tst", "trn"):
         raise UsageError(f"--split {split} is unknown: choose tst or trn")
+    if frequencies not in ("model", "data"):
+        raise UsageError(f"--frequencies {frequencies} is unknown: choose model or data")
     if labels_table is not None:
         check_table_path(labels_table)
     if html is not None:
@@ -171,16 +181,17 @@ def _chosen(folder: DataFolder, split: str) -> Dataset:
     return folder.test
 
 
-def _trial(folder: DataFolder, chosen: Dataset, ranking: Ranking, frequencies: IntArray) -> Trial:
+def _trial(
+    folder: DataFolder, chosen: Dataset, ranking: Ranking, named: tuple[list[str], str], model: Model | None
+) -> Trial:
+    """The trial with frequencies as in the training of the model, or without it, those of the train split."""
+    counted = folder.train.label_frequencies, folder.train.n_documents
+    if model is not None:
+        counted = model.frequencies, model.n_documents
     return open_trial(
-        ranking,
-        chosen.labels,
-        frequencies,
-        folder.train.n_documents,
-        filter_pairs=chosen.filter_pairs,
-        propensity_a=folder.propensity_a,
-        propensity_b=folder.propensity_b,
-    )
+        ranking, chosen.labels, *counted, filter_pairs=chosen.filter_pairs, propensity_a=folder.propensity_a,
+        propensity_b=folder.propensity_b, names=named[0], known_as=named[1],
+    )  # fmt: skip
 
 
 def _label_table(classifier: EclareClassifier, chosen: Dataset, trial: Trial) -> LabelTable:

@@ -33,3 +33,9 @@ Columns: TypeAlias = Annotated[
         help="Columns of a table, or keys of JSON, that are the text, as in data import.",
     ),
 ]  # fmt: skip
+Frequencies: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--frequencies", help="Where label frequencies are counted: model, its training; data, their train split."
+    ),
+]

@@ -8,6 +8,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from eclare_py.cli.console import errors, say
+from eclare_py.report.model import figure
 
 _PICKS = {"ndcg_at_5": "nDCG@5", "recall_at_50": "R@50"}  # one of these picks the epoch
 _TITLES = {
@@ -83,11 +84,11 @@ def describe(event: str, values: dict[str, Any]) -> str:
         case "epoch":
             return f"{values['stage']}: epoch {values['epoch']} of {values['of']}, loss {values['loss']:.4f}"
         case "validation" if "clusters" in values:
-            figures = ", ".join(f"{name} {figure:.2f}" for name, figure in values["metrics"].items())
+            figures = ", ".join(f"{name} {figure(one)}" for name, one in values["metrics"].items())
             return f"{values['stage']}: epoch {values['epoch']}, held-out {figures} of {values['clusters']:,} clusters"
         case "validation" if "metrics" in values:
-            shown = {name: figure for name, figure in values["metrics"].items() if name in ("P@1", "PSP@5", "R@100")}
-            figures = ", ".join(f"{name} {figure:.2f}" for name, figure in shown.items())
+            shown = {name: figure(one) for name, one in values["metrics"].items() if name in ("P@1", "PSP@5", "R@100")}
+            figures = ", ".join(f"{name} {words}" for name, words in shown.items())
             return f"held-out documents, ranked by fusions that had not seen them: {figures}"
         case "validation":
             when = f"epoch {values['epoch']}" if values["epoch"] else "before the first epoch"

@@ -32,13 +32,13 @@ def as_dataset(
     return Dataset.from_texts(data, labels, label_texts)
 
 
-def test_split(data: DataFolder | Dataset, train: Dataset | None) -> tuple[Dataset, Dataset | None, float, float]:
-    """Test split, train split, and the A and B of the propensity model."""
+def test_split(data: DataFolder | Dataset) -> tuple[Dataset, float, float]:
+    """Test split, and the A and B of the propensity model."""
     if isinstance(data, Dataset):
-        return data, train, DEFAULT_PROPENSITY_A, DEFAULT_PROPENSITY_B
+        return data, DEFAULT_PROPENSITY_A, DEFAULT_PROPENSITY_B
     if data.test is None:
         raise DataError("the folder has no test split: add tst.json.gz", path=data.path)
-    return data.test, data.train if train is None else train, data.propensity_a, data.propensity_b
+    return data.test, data.propensity_a, data.propensity_b
 
 
 

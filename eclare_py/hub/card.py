@@ -64,7 +64,7 @@ def model_card(
     license: str | None = None,  # as the Hub spells it
     language: str | Sequence[str] | None = None,
     dataset: str = "",
-    metrics: Mapping[str, float] | None = None,
+    metrics: Mapping[str, float | None] | None = None,
 ) -> ModelCard:
     """A card, with the fields that the Hub reads at its top.
 
@@ -79,7 +79,8 @@ def model_card(
             documents, where training kept such.
     """
     facts, recipe = pipeline.facts, str(pipeline.recipe.get("name", ""))
-    title, figures = name or f"eclare_py, recipe {recipe}", dict(metrics or facts.get("held_out_metrics") or {})
+    title, measured = name or f"eclare_py, recipe {recipe}", metrics or facts.get("held_out_metrics") or {}
+    figures = {one: float(value) for one, value in measured.items() if value is not None}  # None: nothing to find
     data = ModelCardData(
         language=language if language is None or isinstance(language, str) else list(language),
         license=license, library_name="eclare_py", pipeline_tag="text-classification",

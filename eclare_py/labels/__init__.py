@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eclare_py.labels.add import AddConfig, add_labels
 from eclare_py.labels.change import check_kind, merge_labels, remove_labels, rename_labels
-from eclare_py.labels.match import folder_into_label_space, into_label_space, match_labels, seen_frequencies
+from eclare_py.labels.match import folder_into_label_space, into_label_space, match_labels, names_in_data
 from eclare_py.labels.tables import read_edges, read_new_labels, read_pairs
 
 __all__ = [
@@ -15,10 +15,10 @@ __all__ = [
     "into_label_space",
     "match_labels",
     "merge_labels",
+    "names_in_data",
     "read_edges",
     "read_new_labels",
     "read_pairs",
     "remove_labels",
     "rename_labels",
-    "seen_frequencies",
 ]

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from eclare_py.data.dataset import DataFolder, Dataset
 from eclare_py.data.label_edges import sorted_edges
 from eclare_py.errors import DataError
-from eclare_py.rank.models import Model
+from eclare_py.metrics.fingerprint import documents_fingerprint
 from eclare_py.rank.pipeline import LabelTable
 from eclare_py.types import IntArray, as_csr
 
@@ -107,9 +107,32 @@ def folder_into_label_space(folder: DataFolder, model: LabelTable, *, drop_unkno
     )
 
 
-def seen_frequencies(model: Model, train: Dataset) -> IntArray:
-    """(L,) train documents of each label, 0 of those that the model was never trained on, whatever the data say."""
-    return np.where(model.frequencies == 0, 0, train.label_frequencies)
+def names_in_data(data: Dataset, model: LabelTable) -> tuple[list[str], str]:
+    """What data call the labels of a model, and the fingerprint of the documents as far as it knows their labels.
+
+    Two models whose labels are in another order, or of which one has no ids, name them the same on the same data.
+
+    Args:
+        data: Documents over their own labels.
+        model: Labels of the model.
+
+    Returns:
+        L names: ids of the data or its texts, and the model's own of labels that the data do not have; and the
+        fingerprint by `metrics.fingerprint`, of all filter pairs: one of an unknown label takes nothing from a ranking.
+
+    Raises:
+        DataError: As `match_labels`.
+    """
+    found = match_labels(model, data.label_texts, data.label_ids)
+    own = data.label_ids or data.label_texts
+    names = [model.name(row) for row in range(len(model.texts))]
+    for place, row in enumerate(found.tolist()):
+        if row >= 0:
+            names[row] = own[place]
+    known = data.labels.copy()
+    known.data[found[known.indices] < 0] = 0
+    known.eliminate_zeros()
+    return names, documents_fingerprint(known, data.filter_pairs, own)
 
 
 def _rows(names: list[str], whose: str, by_id: bool) -> dict[str, int]:

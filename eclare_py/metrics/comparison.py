@@ -12,9 +12,14 @@ import numpy as np
 
 from eclare_py.errors import UsageError
 from eclare_py.metrics.bootstrap import LEVEL, RESAMPLES, bootstrap_intervals
-from eclare_py.metrics.per_document import ALL, Cell, DocumentScores
+from eclare_py.metrics.per_document import ALL, Cell, DocumentScores, by_frequency
 from eclare_py.metrics.ranking import DoubleArray
 from eclare_py.metrics.significance import SWAPS, GroupTest, compare_groups, holm, mean_scores, spread_over_seeds
+
+LEFT_OUT = (
+    "The results count label frequencies or propensities differently: bins of labels, rare labels and "
+    "propensity-scored figures are left out. To compare these too, evaluate all with --frequencies data."
+)
 
 
 @dataclass(frozen=True)
@@ -94,12 +99,14 @@ class Study:
         runs: How many runs each group has.
         comparisons: One for each group but the first.
         settings: Level, resamples, swaps, number of tests.
+        left_out: What was not compared, and why; empty where all was.
     """
 
     figures: dict[str, list[Figure]]
     runs: dict[str, int]
     comparisons: list[Comparison]
     settings: dict[str, Any]
+    left_out: str = ""
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain data."""
@@ -117,7 +124,8 @@ def compare(
 ) -> Study:
     """Compare groups of runs on one test set; the first group is the base.
 
-    Every figure is taken to be the better the greater it is.
+    Every figure is taken to be the better the greater it is. Runs that count label frequencies differently, as a model
+    and what it was fine-tuned to do, are compared without the figures that depend on these.
 
     Args:
         groups: Runs by the name of their group.
@@ -133,6 +141,7 @@ def compare(
     """
     if not groups:
         raise UsageError("there is nothing to compare")
+    left_out = "" if _one_basis(groups) else LEFT_OUT
     groups = _same_cells(groups, only)
     figures = {name: _figures(runs, level, resamples, seed) for name, runs in groups.items()}
     (base_name, base), *others = groups.items()
@@ -153,7 +162,7 @@ def compare(
         "tests": tests,
         "correction": "Holm",
     }
-    return Study(figures, {name: len(runs) for name, runs in groups.items()}, comparisons, settings)
+    return Study(figures, {name: len(runs) for name, runs in groups.items()}, comparisons, settings, left_out)
 
 
 def cell_name(cell: Cell) -> str:
@@ -165,13 +174,24 @@ def cell_name(cell: Cell) -> str:
 def _same_cells(groups: Mapping[str, Sequence[DocumentScores]], only: Sequence[str]) -> dict[str, list[DocumentScores]]:
     """The runs with the cells that all of them have, that are asked for, and that something was possible in."""
     runs = [run for group in groups.values() for run in group]
-    shared = [cell for cell in runs[0].cells if all(cell in run.cells for run in runs)]
+    alike = _one_basis(groups)
+    shared = [
+        cell
+        for cell in runs[0].cells
+        if all(cell in run.cells for run in runs) and (alike or not by_frequency(cell))
+    ]
     asked = [cell for cell in shared if not only or any(fnmatchcase(cell_name(cell), one) for one in only)]
     cells = [cell for cell in asked if all(run.possible[run.cells.index(cell)].any() for run in runs)]
     if not cells:
         known = ", ".join(cell_name(cell) for cell in shared[:8])
-        raise UsageError(f"no figure to compare: those that all results have are {known or 'none'} ...")
+        why = "" if alike else f" {LEFT_OUT}"
+        raise UsageError(f"no figure to compare: those that all results have are {known or 'none'} ...{why}")
     return {name: [run.take(cells) for run in group] for name, group in groups.items()}
+
+
+def _one_basis(groups: Mapping[str, Sequence[DocumentScores]]) -> bool:
+    """Whether all runs have the same train frequencies and propensities of the labels."""
+    return len({run.basis for group in groups.values() for run in group}) == 1
 
 
 def _differences(cells: Sequence[Cell], test: GroupTest, adjusted: DoubleArray, alarm: float) -> list[Difference]:

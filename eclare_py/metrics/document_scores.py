@@ -126,7 +126,7 @@ def score_documents(
     for row, cell in enumerate(chosen):
         ratio = ratio_of(trial, cell, edges)
         gained[row], possible[row] = ratio.gained, ratio.possible
-    return DocumentScores(chosen, gained, possible, trial.test_set)
+    return DocumentScores(chosen, gained, possible, trial.test_set, trial.basis)
 
 
 def saved_scores(trial: Trial, edges: Sequence[int] = EDGES) -> DocumentScores:

@@ -30,7 +30,7 @@ def evaluate(
     count as zero; a row shorter than k counts its empty slots as misses; PSP and PSnDCG are ratios over the whole set;
     filter pairs are dropped from the ranking and nowhere else. tail_R@10 is the share of (document, label) test pairs
     whose label has at most `tail` train documents that are in the top 10. coverage@10 and macro_F1@5 run over labels
-    that are relevant somewhere in test. A ratio over nothing (no tail label in test, say) is reported as 0.
+    that are relevant somewhere in test. A ratio over nothing (no tail label in test, say) is None, in bins as over all.
 
     Args:
         ranking: (N, k) predictions. R@100 needs k of at least 100 plus the filter pairs of a document; a narrower one
@@ -63,12 +63,18 @@ def evaluate_trial(trial: Trial) -> Evaluation:
         "tail_coverage@10": coverage(counts[10], rare),
         "macro_F1@5": macro_f1(counts[5]),
     }
-    shares = {name: of_labels[name] if name in of_labels else ratio_of(trial, (name, ALL)).share for name in METRICS}
+    shares = {name: of_labels[name] if name in of_labels else _share(trial, name) for name in METRICS}
     frequencies, inverse = trial.frequencies, trial.weights.inverse
     edges = decile_edges(frequencies, counts[5].relevant)
     return Evaluation(
-        metrics={name: percent(share) or 0.0 for name, share in shares.items()},
+        metrics={name: percent(share) for name, share in shares.items()},
         bins=frequency_bins(frequencies, inverse, counts),
         settings=dict(trial.settings),
         deciles=frequency_bins(frequencies, inverse, counts, edges),
     )
+
+
+def _share(trial: Trial, name: str) -> float | None:
+    """A figure that is a ratio of sums over documents; None where nothing was possible."""
+    ratio = ratio_of(trial, (name, ALL))
+    return ratio.share if ratio.possible.any() else None

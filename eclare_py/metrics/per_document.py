@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -32,12 +32,15 @@ class DocumentScores:
         gained: (M, N) float64.
         possible: (M, N) float64, none negative.
         test_set: Fingerprint of the test documents' labels and filter pairs: runs can be paired where it is the same.
+        basis: Fingerprint of train frequencies and propensities: cells that `by_frequency` can be compared where it is
+            the same. Empty in files of earlier versions, whose `test_set` depends on rows of labels.
     """
 
     cells: tuple[Cell, ...]
     gained: DoubleArray
     possible: DoubleArray
     test_set: str
+    basis: str = ""
 
     def __post_init__(self) -> None:
         if self.gained.shape != self.possible.shape or self.gained.ndim != 2 or len(self.gained) != len(self.cells):
@@ -57,22 +60,47 @@ class DocumentScores:
     def take(self, cells: Sequence[Cell]) -> DocumentScores:
         """These cells alone, in this order."""
         rows = [self.cells.index(cell) for cell in cells]
-        return DocumentScores(tuple(cells), self.gained[rows], self.possible[rows], self.test_set)
+        return replace(self, cells=tuple(cells), gained=self.gained[rows], possible=self.possible[rows])
 
     def joined(self, other: DocumentScores) -> DocumentScores:
         """The cells of both, of the same documents."""
         gained, possible = (
             np.concatenate(pair) for pair in ((self.gained, other.gained), (self.possible, other.possible))
         )
-        return DocumentScores(self.cells + other.cells, gained, possible, self.test_set)
+        return replace(self, cells=self.cells + other.cells, gained=gained, possible=possible)
 
     def save(self, path: str | Path) -> None:
         """Write as a compressed npz, atomically; read back by `read_document_scores`."""
         names = np.asarray(self.cells, dtype=np.str_).reshape(-1, 2)
         with atomic_file(path, "wb") as handle:
             np.savez_compressed(
-                handle, cells=names, gained=self.gained, possible=self.possible, test_set=np.asarray(self.test_set)
-            )
+                handle, cells=names, gained=self.gained, possible=self.possible,
+                test_set=np.asarray([self.test_set, self.basis]),
+            )  # fmt: skip
+
+
+def by_frequency(cell: Cell) -> bool:
+    """Whether a figure depends on train frequencies: one of a bin, of rare labels, or propensity-scored."""
+    metric, where = cell
+    return where != ALL or metric.startswith("tail_") or "PS" in metric
+
+
+def unpaired(one: DocumentScores, other: DocumentScores) -> str:
+    """Why two runs cannot be compared document by document, and what to do; empty where they can be."""
+    if one.n_documents != other.n_documents:
+        sizes = f"{one.n_documents:,} and {other.n_documents:,} documents"
+        return f"they are of other test sets ({sizes}): evaluate both on the same data"
+    if one.test_set == other.test_set:
+        return ""
+    old = [not run.basis for run in (one, other)]
+    if any(old) and not all(old):
+        return "one is of an earlier version, which told test sets apart by the order of labels: evaluate both again"
+    if all(old):
+        return "they are of other test sets, or of models whose labels are in another order: evaluate both again"
+    return (
+        "they are of other test sets, as documents differ in true labels or filter pairs: evaluate both on the same "
+        "data; if --drop-unknown left out labels of one, add these to its model first (eclare labels add)"
+    )
 
 
 def documents_path(result: str | Path) -> Path:
@@ -98,6 +126,8 @@ def read_document_scores(path: str | Path) -> DocumentScores:
         raise DataError("holds values that are not finite, or negative; evaluate again", path=path)
     try:
         pairs = tuple((str(metric), str(name)) for metric, name in cells)
-        return DocumentScores(pairs, gained.astype(np.float64), possible.astype(np.float64), str(test_set))
+        # Earlier versions wrote the fingerprint of the test set alone.
+        marks = (*map(str, test_set.reshape(-1)[:2]), "", "")[:2]
+        return DocumentScores(pairs, gained.astype(np.float64), possible.astype(np.float64), *marks)
     except ValueError as error:
         raise DataError(f"{error}; evaluate again", path=path) from error

@@ -27,7 +27,7 @@ class Evaluation:
     """Quality of one ranking on one test set.
 
     Attributes:
-        metrics: The figures of `METRICS`, in percent.
+        metrics: The figures of `METRICS`, in percent; None where there is nothing to find, as no rare label in test.
         bins: Quality by label frequency, rare to frequent.
         settings: What the figures depend on: propensity A and B, tail threshold, filter pairs, sizes of the test set.
         cost: Seconds, memory and the like, where someone measured them.
@@ -40,7 +40,7 @@ class Evaluation:
         examples: Predictions of some documents (`sections.examples_section`).
     """
 
-    metrics: dict[str, float]
+    metrics: dict[str, float | None]
     bins: list[FrequencyBin]
     settings: dict[str, Any]
     cost: dict[str, Any] = field(default_factory=dict)
@@ -78,13 +78,14 @@ class Evaluation:
         if not isinstance(mapping, dict) or not isinstance(mapping.get("metrics"), dict):
             raise DataError("is not a result of `evaluate`: it has no metrics", path=where)
         for name, value in mapping["metrics"].items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise DataError(f"metric {name} is {value!r}, expected a number", path=where)
+            number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            if value is not None and not number:
+                raise DataError(f"metric {name} is {value!r}, expected a number or null", path=where)
         bins, deciles = (_bins(mapping.get(key, []), key, where) for key in ("bins", "deciles"))
         rest = {name: mapping.get(name, {}) for name in _SECTIONS}
         if not all(isinstance(one, dict) for one in rest.values()):
             raise DataError(f"{', '.join(_SECTIONS)} must be objects", path=where)
-        metrics = {name: float(value) for name, value in mapping["metrics"].items()}
+        metrics = {name: None if value is None else float(value) for name, value in mapping["metrics"].items()}
         return cls(metrics, bins, deciles=deciles, **rest)
 
 
@@ -104,8 +105,10 @@ def read_evaluation(path: str | Path) -> Evaluation:
     """Read a result file that `Evaluation.save` wrote.
 
     Raises:
-        DataError: Missing, not JSON, or not the form of a result; names the file.
+        DataError: Missing, a folder, not JSON, or not the form of a result; names the file.
     """
+    if Path(path).is_dir():
+        raise DataError("is a folder: name a result file that `eclare evaluate --json` wrote", path=path)
     try:
         mapping = read_json(path)
     except ModelError as error:

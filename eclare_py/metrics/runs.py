@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eclare_py.errors import DataError, UsageError
-from eclare_py.metrics.per_document import DocumentScores, documents_path, read_document_scores
+from eclare_py.metrics.per_document import DocumentScores, documents_path, read_document_scores, unpaired
 from eclare_py.metrics.result import Evaluation, read_evaluation
 
 BY = ("settings", "name", "file")
@@ -62,13 +62,8 @@ def read_runs(paths: Iterable[Path]) -> list[Run]:
         if not beside.exists():
             raise DataError(f"{beside.name} is missing beside it: evaluate again with this version", path=path)
         runs.append(Run(path, evaluation, read_document_scores(beside)))
-        first, last = runs[0].scores, runs[-1].scores
-        if (first.test_set, first.n_documents) != (last.test_set, last.n_documents):
-            raise DataError(
-                f"was evaluated on another test set than {runs[0].path} ({last.n_documents:,} and "
-                f"{first.n_documents:,} documents): evaluate both on the same data",
-                path=path,
-            )
+        if reason := unpaired(runs[-1].scores, runs[0].scores):
+            raise DataError(f"cannot be compared with {runs[0].path}: {reason}", path=path)
     return runs
 
 
@@ -154,6 +149,8 @@ def caveats(groups: Mapping[str, Sequence[Run]]) -> list[str]:
             "other side."
         )
     runs = [run for group in groups.values() for run in group]
+    if len({run.scores.basis for run in runs}) > 1:
+        return notes  # the comparison leaves out what would not be the same, and says so
     for key in _BASIS:
         values = {str(run.evaluation.settings[key]) for run in runs if key in run.evaluation.settings}
         if len(values) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,13 +42,17 @@ class MetricScorer:
             raise UsageError(f"metric {self.metric!r} is unknown: choose one of {', '.join(METRICS)}")
 
     def __call__(self, classifier: Any, texts: Sequence[str], labels: Any) -> float:
-        """The metric for N texts and their labels: an (N, L) matrix, or lists of names or rows."""
+        """The metric for N texts and their labels: an (N, L) matrix, or lists of names or rows.
+
+        NaN where there is nothing to find, as for "tail_R@10" in a test without rare labels.
+        """
         model = classifier.pipeline
         truth = _truth(labels, list(classifier.classes_))
         unknown = np.zeros(truth.shape[1] - model.n_labels, dtype=np.int64)
         frequencies: IntArray = np.concatenate([model.frequencies, unknown])
         result = evaluate(classifier.predict(texts, _RANKED), truth, frequencies, model.n_documents)
-        return float(result.metrics[self.metric])
+        value = result.metrics[self.metric]
+        return math.nan if value is None else value
 
 
 def _truth(labels: Any, names: list[str]) -> Csr:

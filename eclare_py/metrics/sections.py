@@ -11,7 +11,7 @@ from eclare_py.errors import DataError
 from eclare_py.metrics.bootstrap import LEVEL, bootstrap_intervals
 from eclare_py.metrics.comparison import compare
 from eclare_py.metrics.label_table import LabelTable
-from eclare_py.metrics.per_document import DocumentScores
+from eclare_py.metrics.per_document import DocumentScores, unpaired
 from eclare_py.types import Csr, Ranking
 
 _LEAST = 5  # test documents of a label whose recall is worth naming
@@ -31,16 +31,19 @@ def intervals_section(scores: DocumentScores) -> dict[str, Any]:
 
 
 def against_section(scores: DocumentScores, base: DocumentScores, name: str) -> dict[str, Any]:
-    """What this run gains over another on the same documents: {"base": name, "level": .., "differences": [..]}.
+    """What this run gains over another on the same documents: {"base", "level", "differences": [..], "left_out": ".."}.
+
+    Where the two count label frequencies differently, bins and propensity-scored figures are not among the differences,
+    and "left_out" says so.
 
     Raises:
         DataError: The other run is of another test set.
     """
-    if base.test_set != scores.test_set:
-        raise DataError("is of another test set: evaluate both models on the same data folder", path=name)
+    if reason := unpaired(base, scores):
+        raise DataError(f"cannot be compared with this run: {reason}", path=name)
     study = compare({"base": [base], "own": [scores]})
     differences = [dataclasses.asdict(one) for one in study.comparisons[0].differences]
-    return {"base": name, "level": study.settings["level"], "differences": differences}
+    return {"base": name, "level": study.settings["level"], "differences": differences, "left_out": study.left_out}
 
 
 def extremes_section(table: LabelTable) -> dict[str, Any]:

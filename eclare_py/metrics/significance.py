@@ -6,7 +6,7 @@ A group is one recipe trained with one or several seeds; all runs are evaluated 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import stdtrit
@@ -58,7 +58,7 @@ def mean_scores(runs: Sequence[DocumentScores]) -> DocumentScores:
     """
     gained = np.mean([one.gained for one in runs], axis=0)
     possible = np.mean([one.possible for one in runs], axis=0)
-    return DocumentScores(runs[0].cells, gained, possible, runs[0].test_set)
+    return replace(runs[0], gained=gained, possible=possible)
 
 
 def spread_over_seeds(runs: Sequence[DocumentScores]) -> DoubleArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from eclare_py.errors import DataError
 from eclare_py.metrics.filters import drop_filter_pairs
+from eclare_py.metrics.fingerprint import basis_fingerprint, documents_fingerprint
 from eclare_py.metrics.judged import Judged
 from eclare_py.metrics.propensity import Weights, inverse_propensities
 from eclare_py.metrics.rare import TAIL, tail_mask
@@ -31,6 +32,8 @@ class Trial:
         tail: Greatest train frequency of a rare label.
         pairs: (F, 2) filter pairs.
         settings: The same as plain data, with sizes.
+        names: L names of the labels, for fingerprints; None takes their rows.
+        known_as: Fingerprint of the test set, where it was taken before the labels got these rows.
     """
 
     judged: Judged
@@ -39,6 +42,8 @@ class Trial:
     tail: int
     pairs: IntArray
     settings: dict[str, Any]
+    names: Sequence[str] | None = None
+    known_as: str | None = None
 
     @property
     def n_labels(self) -> int:
@@ -47,13 +52,14 @@ class Trial:
 
     @cached_property
     def test_set(self) -> str:
-        """Fingerprint of documents, labels and filter pairs: 16 hexadecimal digits of a SHA-256."""
-        labels = self.judged.labels
-        shape = np.asarray(labels.shape)
-        digest = hashlib.sha256()
-        for part in (shape, labels.indptr, labels.indices, np.unique(self.pairs, axis=0)):
-            digest.update(np.ascontiguousarray(part, dtype="<i8").tobytes())
-        return digest.hexdigest()[:16]
+        """Fingerprint of documents by the names of their labels, and filter pairs: 16 hexadecimal digits."""
+        return self.known_as or documents_fingerprint(self.judged.labels, self.pairs, self.names)
+
+    @cached_property
+    def basis(self) -> str:
+        """Fingerprint of train frequencies and propensities: figures by label frequency are of the same labels."""
+        settings = [float(self.settings[key]) for key in ("train_documents", "propensity_A", "propensity_B", "tail")]
+        return basis_fingerprint(self.frequencies, np.unique(self.judged.labels.indices), settings, self.names)
 
 
 def open_trial(
@@ -66,6 +72,8 @@ def open_trial(
     propensity_a: float = 0.55,
     propensity_b: float = 1.5,
     tail: int = TAIL,
+    names: Sequence[str] | None = None,
+    known_as: str | None = None,
 ) -> Trial:
     """Check a ranking and a test set, drop the filter pairs from the ranking, and find the hits.
 
@@ -78,6 +86,8 @@ def open_trial(
         propensity_a: A of the data set.
         propensity_b: B of the data set.
         tail: Greatest train frequency of a rare label.
+        names: L names of the labels; runs of models with other rows for them can be compared by these.
+        known_as: Fingerprint of the test set, where it was taken before the labels got these rows.
 
     Raises:
         DataError: Shapes disagree, a label id is out of range or twice in a row, or there is nothing to evaluate.
@@ -103,7 +113,7 @@ def open_trial(
         "filter_pairs_dropped": int((ranking.indices >= 0).sum() - (kept.indices >= 0).sum()),
         "ranked": ranking.indices.shape[1],
     }
-    return Trial(judged, frequencies, Weights.of(truth, inverse), tail, pairs, settings)
+    return Trial(judged, frequencies, Weights.of(truth, inverse), tail, pairs, settings, names, known_as)
 
 
 def _checked(ranking: Ranking, labels: Csr, frequencies: npt.ArrayLike, n_train: int) -> tuple[Csr, IntArray]:

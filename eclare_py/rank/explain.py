@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from eclare_py.errors import UsageError
-from eclare_py.rank.candidates import Candidates, strongest
+from eclare_py.rank.candidates import strongest
 from eclare_py.rank.fusion import probability
 from eclare_py.rank.label_network import label_network
 from eclare_py.rank.pipeline import LabelTable, Pipeline
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import Search
+from eclare_py.rank.sound import sound
 from eclare_py.types import Csr, FloatArray, IntArray
 
 _NAMED = 5  # labels that an error names at most
@@ -81,7 +82,8 @@ class Explanation:
         supporters: Predicted labels that the label is seen with, by what they give (weight times first probability).
         neighbours: Nearest labels in the graph of the label encoder, by weight.
         documents: Train documents of the label as (name, cosine with the text), nearest first.
-        terms: Terms of the text with what the dense score would lose without each, largest loss first.
+        terms: Words and phrases of the text with what the dense score would lose without each, largest loss first;
+            where none is known to the model, pieces of words, as "…ing".
     """
 
     text: str
@@ -122,11 +124,11 @@ def explain(pipeline: Pipeline, text: str, label: int | str, *, top: int = 5) ->
     x = query.vectors[0]
     dense = float(x @ scorer.vectors[row] + scorer.bias[row])
     search = pipeline.ranker.search(query, None)
-    found, fused, evidence = _candidates(pipeline, query, search, row)
+    evidence = _evidence(pipeline, query, search, row)
+    chances = _chances(pipeline, query)
     given = _given(pipeline, query, search, row)
     if evidence and pipeline.ranker.uses_graph:
         evidence["graph_support"] = sum(part for _, _, part in given)
-    chances = dict(zip(found.labels.tolist(), fused.tolist(), strict=True))
     near, weights = pipeline.graph.neighbours(row, top)
     return Explanation(
         text=text,
@@ -134,8 +136,8 @@ def explain(pipeline: Pipeline, text: str, label: int | str, *, top: int = 5) ->
         name=pipeline.labels.name(row),
         label_text=pipeline.labels.texts[row],
         probability=chances.get(row),
-        rank=_rank(found.labels, fused, row),
-        candidates=len(found.labels),
+        rank=list(chances).index(row) + 1 if row in chances else None,
+        candidates=len(chances),
         dense=dense,
         split=split_score(pipeline, x, row),
         frequency=int(pipeline.ranker.profile.frequencies[row]),
@@ -241,10 +243,22 @@ def label_parts(pipeline: Pipeline, labels: IntArray) -> FloatArray:
     return np.asarray(parts * scale[:, None, None], dtype=np.float32)
 
 
-def _candidates(
-    pipeline: Pipeline, query: Query, search: Search, row: int
-) -> tuple[Candidates, FloatArray, dict[str, float]]:
-    """All candidates with their fused probabilities, and the evidence of one of them by column."""
+def _chances(pipeline: Pipeline, query: Query) -> dict[int, float]:
+    """All candidates with their probabilities, best first.
+
+    Ranked as answers are: the same numbers by other code differ in their last bits, which change places where
+    probabilities are next to 1.
+    """
+    ranking = sound(pipeline.ranker.rank(query, pipeline.n_labels))
+    return {
+        label: score
+        for label, score in zip(ranking.indices[0].tolist(), ranking.scores[0].tolist(), strict=True)
+        if label >= 0
+    }
+
+
+def _evidence(pipeline: Pipeline, query: Query, search: Search, row: int) -> dict[str, float]:
+    """What the fusion saw of a label, by column; nothing where it is not among the candidates."""
     ranker = pipeline.ranker
     seen = ranker.evidence(query, search=search)
     network = ranker.final if ranker.uses_graph else ranker.first
@@ -253,12 +267,7 @@ def _candidates(
     if len(place) and network is not None:
         evidence = dict(zip(network.columns, seen.columns[place[0]].tolist(), strict=True))
         evidence["tail_boost"] = float(ranker.boost[row])
-    return seen.found, probability(ranker.logits(seen)), evidence
-
-
-def _rank(labels: IntArray, fused: FloatArray, row: int) -> int | None:
-    place = np.flatnonzero(labels[np.lexsort((labels, -fused))] == row)
-    return int(place[0]) + 1 if len(place) else None
+    return evidence
 
 
 def _given(pipeline: Pipeline, query: Query, search: Search, row: int) -> list[tuple[int, float, float]]:
@@ -289,19 +298,29 @@ def _documents(pipeline: Pipeline, x: FloatArray, row: int, top: int) -> list[tu
 
 
 def _terms(pipeline: Pipeline, text: str, row: int, dense: float, top: int) -> list[tuple[str, float]]:
-    """What the dense score loses when one term after the other is taken out of the text's TF-IDF row."""
+    """What the dense score loses when one word after the other is taken out of the text's TF-IDF row."""
     terms = pipeline.features.transform_one(text)
-    columns, values = terms.indices, terms.data
+    every, values = terms.indices, terms.data
+    is_word = every < pipeline.features.n_words
+    shown = np.flatnonzero(is_word) if is_word.any() else np.arange(len(every))
+    columns = every[shown]
     if not len(columns) or not pipeline.encoder.n_terms or len(pipeline.encoder.projection):
         return []
     without = np.tile(values, (len(columns), 1))
-    np.fill_diagonal(without, 0)
-    pointers = np.arange(len(columns) + 1, dtype=np.int64) * len(columns)
+    without[np.arange(len(columns)), shown] = 0
+    pointers = np.arange(len(columns) + 1, dtype=np.int64) * len(every)
     rows = Csr(
-        (without.ravel(), np.tile(columns, len(columns)), pointers), shape=(len(columns), pipeline.features.n_features)
+        (without.ravel(), np.tile(every, len(columns)), pointers), shape=(len(columns), pipeline.features.n_features)
     )
     scorer = pipeline.ranker.scorer
     losses = dense - (pipeline.encoder.encode(rows) @ scorer.vectors[row] + scorer.bias[row])
     names = pipeline.features.feature_names()
     order = np.lexsort((columns, -losses))[:top]
-    return [(names[columns[i]], float(losses[i])) for i in order.tolist()]
+    named = str if is_word.any() else _piece
+    return [(named(names[columns[i]]), float(losses[i])) for i in order.tolist()]
+
+
+def _piece(ngram: str) -> str:
+    """A character n-gram as a piece of a word: spaces are the word's ends."""
+    before, behind = ("" if end == " " else "…" for end in (ngram[0], ngram[-1]))
+    return f"{before}{ngram.strip()}{behind}"

@@ -51,6 +51,7 @@ SETTINGS = {
     "filter_pairs": "Filter pairs",
     "filter_pairs_dropped": "Predictions dropped for a filter pair",
     "ranked": "Labels ranked for each document",
+    "frequencies": "Label frequencies are counted by",
 }
 
 
@@ -113,7 +114,8 @@ def draw_charts(evaluation: Evaluation) -> list[Chart]:
         UsageError: matplotlib is missing.
     """
     charts = []
-    if against := evaluation.against:
+    against = evaluation.against
+    if any(one["bin"] != ALL for one in against.get("differences", ())):
         note = (
             f"Differences to {against['base']} on the same documents, with {against['level']:.0%} intervals. R@k: of "
             "the test pairs of the bin. PSP@5: points of the whole figure that are owed to the bin. Full: beyond "
@@ -182,7 +184,8 @@ def _gain_table(section: Mapping[str, Any]) -> Table:
         if one["bin"] == ALL
     )  # fmt: skip
     head = ("", section["base"], "this run", "Difference", f"{section['level']:.0%} interval", "")
-    return Table(f"Figures against {section['base']}", head, rows, "Those of all bins are in the result file.")
+    note = section.get("left_out") or "Those of all bins are in the result file."
+    return Table(f"Figures against {section['base']}", head, rows, note)
 
 
 def _label_table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
@@ -231,7 +234,7 @@ def _bin_table(bins: Sequence[FrequencyBin], title: str = "Quality by label freq
     return Table(title, head, rows, note)
 
 
-def _top_table(metrics: Mapping[str, float]) -> Table:
+def _top_table(metrics: Mapping[str, float | None]) -> Table:
     families = [name for name in ("P", "nDCG", "PSP", "PSnDCG") if f"{name}@1" in metrics]
     rows = tuple((name, *(figure(metrics.get(f"{name}@{k}")) for k in (1, 3, 5)), MEANING[name]) for name in families)
     return Table("Top of the ranking", ("", "@1", "@3", "@5", ""), rows)

@@ -115,7 +115,7 @@ def fit_ranker(
     prepared: Prepared,
     recipe: Recipe,
     log: EventLog,
-) -> tuple[Ranker, HeldOut, dict[str, float]]:
+) -> tuple[Ranker, HeldOut, dict[str, float | None]]:
     """Fit first and final fusion, and score the held-out documents.
 
     The final one must see first probabilities of documents that the first fusion was not fitted on, or it learns to
@@ -252,7 +252,7 @@ def _final_pairs(ranker: Ranker, half: _Half) -> _Pairs:
 
 def _quality(
     ranker: Ranker, found: list[Candidates], logits: list[FloatArray], prepared: Prepared
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Metrics of the held-out documents from the logits of their candidates, one half after the other."""
     held_out, n_labels = prepared.held_out, prepared.train.n_labels
     lifted = (own + ranker.boost[these.labels] for these, own in zip(found, logits, strict=True))

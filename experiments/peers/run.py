@@ -126,7 +126,8 @@ def score(data: Path, predictions: Path) -> dict[str, float]:
         Ranking.from_csr(scores, 100), test.labels, train.label_frequencies, train.n_documents,
         filter_pairs=test.filter_pairs, propensity_a=folder.propensity_a, propensity_b=folder.propensity_b,
     )  # fmt: skip
-    return {name: round(result.metrics[name], 2) for name in QUALITY}
+    found = {name: result.metrics[name] for name in QUALITY}
+    return {name: None if value is None else round(value, 2) for name, value in found.items()}
 
 
 def machine() -> dict[str, Any]:

@@ -102,7 +102,7 @@ def as_html(boards: dict[str, list[Line]]) -> str:
         for line in lines:
             cells = [_name(line.names)]
             for name, text in zip(["seeds", *COLUMNS, *COSTS], _cells(line), strict=True):
-                mark = ' class="best"' if name in best and _mean(line, name) == best[name] else ""
+                mark = ' class="best"' if _mean(line, name) == best.get(name) != float("-inf") else ""
                 cells.append(f"<td{mark}>{escape(text)}</td>")
             parts.append(f"<tr>{''.join(cells)}</tr>")
         parts.append("</tbody></table></div>")

@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from eclare_py.report.model import figure
+
 TOLD = ("P@1", "PSP@5", "R@10", "tail_R@10")
 
 
@@ -51,10 +53,10 @@ class Display:
         """A cell starts."""
         self.title = title
 
-    def done(self, title: str, metrics: Mapping[str, float]) -> None:
+    def done(self, title: str, metrics: Mapping[str, float | None]) -> None:
         """A cell is there."""
         self.bars.advance(self.cells)
-        self.say(f"{title}: " + ", ".join(f"{name} {metrics[name]:.2f}" for name in TOLD if name in metrics))
+        self.say(f"{title}: " + ", ".join(f"{name} {figure(metrics[name])}" for name in TOLD if name in metrics))
 
     def __call__(self, event: str, values: dict[str, Any]) -> None:
         """One event of training."""

@@ -133,6 +133,14 @@ def test_it_is_better_than_chance(trained: Trained, tiny: Any) -> None:
     assert trained.classifier.evaluate(tiny.folder).metrics["P@1"] > 2 * CHANCE
 
 
+def test_what_it_saw_in_training_is_the_train_split(trained: Trained, tiny: Any) -> None:
+    """Held-out documents count too: bins and propensities are those that published figures of the data set have."""
+    train, model = tiny.folder.train, trained.classifier.pipeline
+    np.testing.assert_array_equal(model.frequencies, train.label_frequencies)
+    assert model.n_documents == train.n_documents
+    assert trained.classifier.evaluate(tiny.folder) == trained.classifier.evaluate(tiny.folder, train=train)
+
+
 def test_loaded_it_answers_the_same(trained: Trained, tiny: Any, tmp_path: Path) -> None:
     texts, again = tiny.folder.test.texts, EclareClassifier.load(trained.model)
     before, after = trained.classifier.predict(texts, 7), again.predict(texts, 7)

@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eclare_py.metrics.per_document import DocumentScores, documents_path
+from eclare_py.estimator import EclareClassifier
+from eclare_py.labels import add_labels, remove_labels
+from eclare_py.metrics.per_document import DocumentScores, documents_path, read_document_scores
 from eclare_py.metrics.result import Evaluation
+from eclare_py.persist import save_pipeline
+from eclare_py.rank.pipeline import LabelTable
 from tests.integration.test_cli import eclare, error_of
 
 CELLS = (("P@1", "all"), ("R@10", "all"), ("R@10", "1-5"))
@@ -106,8 +110,10 @@ def test_calls_at_fault(results: list[Path], tmp_path: Path) -> None:
     one = results[0]
     beside = tmp_path / "sub" / ".." / one.name
     (tmp_path / "sub").mkdir()
-    assert "there is 1 result: name two" in error_of(eclare("compare", one, code=2))
-    assert "there is 0 result" in error_of(eclare("compare", code=2))
+    assert "one result alone cannot be compared: name two or more" in error_of(eclare("compare", one, code=2))
+    assert "no result is given: name two or more" in error_of(eclare("compare", code=2))
+    folder = error_of(eclare("compare", tmp_path / "sub", one, code=1))
+    assert folder == f"{tmp_path / 'sub'}: is a folder: name a result file that `eclare evaluate --json` wrote"
     assert "are the same file" in error_of(eclare("compare", one, beside, code=2))
     assert "choose settings, name, file" in error_of(eclare("compare", *results, "--by", "seed", code=2))
     assert "not of the form NAME=GLOB" in error_of(eclare("compare", *results, "--group", "base", code=2))
@@ -119,7 +125,7 @@ def test_results_at_fault(results: list[Path], tmp_path: Path) -> None:
     one = results[0]
     other = write(tmp_path / "other.json", 9, test_set="u")
     said = error_of(eclare("compare", one, other, code=1))
-    assert str(one) in said and str(other) in said and "another test set" in said
+    assert str(one) in said and str(other) in said and "other test sets" in said
     longer = write(tmp_path / "longer.json", 9, n=151)
     assert "(151 and 150 documents)" in error_of(eclare("compare", one, longer, code=1))
     assert str(tmp_path / "none.json") in error_of(eclare("compare", one, tmp_path / "none.json", code=1))
@@ -148,3 +154,81 @@ def test_evaluate_tells_what_compare_groups_by(tiny: Any, tmp_path: Path) -> Non
     assert {key for key in origins[0] if origins[0][key] != origins[2][key]} == {"settings"}
     assert (origins[0]["recipe"], origins[0]["seed"]) == ("tiny", 0)
     assert origins[0]["documents"] == len(tiny.folder.train)
+
+
+@pytest.fixture(scope="module")
+def successors(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What a model becomes, each by the way of its result: more labels, other order and no ids, more documents."""
+    root, train = tmp_path_factory.mktemp("successors"), tiny.folder.train
+    more = add_labels(tiny.classifier.pipeline, LabelTable(["an addition to all that"]))
+    save_pipeline(more, root / "more")
+    names = [train.label_texts[row] for row in range(90)]
+    rows = np.split(train.labels.indices, train.labels.indptr[1:-1])
+    lists = [[names[label] for label in reversed(row.tolist())] for row in rows]
+    again = EclareClassifier(tiny.recipe, device="cpu").fit(list(train.texts), lists)
+    assert again.pipeline.labels.texts != names
+    again.save(root / "again")
+    tuned = EclareClassifier.load(tiny.model)
+    tuned.device = "cpu"
+    tuned.finetune(train.subset(np.arange(200)), replay=train).save(root / "tuned")
+    for name, model in (("base", tiny.model), *((name, root / name) for name in ("more", "again", "tuned"))):
+        for counted in ("model", "data"):
+            result = root / f"{name}-{counted}.json"
+            eclare("evaluate", model, "--data", tiny.data, "--json", result, "--frequencies", counted)
+    return {path.stem: path for path in root.glob("*.json")}
+
+
+def test_a_model_is_compared_with_its_successor(successors: dict[str, Path], tmp_path: Path) -> None:
+    def differences(one: str, other: str) -> tuple[set[str], str]:
+        result = eclare("compare", successors[one], successors[other], "--by", "file", "--json", tmp_path / "c")
+        found = json.loads((tmp_path / "c").read_text())["comparisons"][0]["differences"]
+        return {f"{each['metric']} {each['bin']}" for each in found}, result.stderr
+
+    for name in ("more", "again"):  # seen as often, so that bins and propensities are the same
+        shown, said = differences("base-model", f"{name}-model")
+        assert {"PSP@5 all", "R@10 6-10", "P@1 all"} <= shown and "left out" not in said
+    shown, said = differences("base-model", "tuned-model")
+    assert {"P@1 all", "R@100 all", "coverage@10 all"} <= shown and not {"PSP@5 all", "R@10 6-10"} & shown
+    assert "evaluate all with --frequencies data" in said and "differ in train documents" not in said
+    shown, said = differences("base-data", "tuned-data")
+    assert {"PSP@5 all", "R@10 6-10", "P@1 all"} <= shown and "left out" not in said
+
+
+def test_frequencies_are_those_of_the_model_unless_asked(successors: dict[str, Path], tiny: Any) -> None:
+    found = {name: json.loads(path.read_text()) for name, path in successors.items()}
+    model, data = found["base-model"], found["base-data"]
+    assert (model["metrics"], model["bins"]) == (data["metrics"], data["bins"])  # trained on this folder
+    assert (model["settings"]["frequencies"], data["settings"]["frequencies"]) == ("model", "data")
+    settings = [found[name]["settings"]["train_documents"] for name in ("tuned-model", "tuned-data")]
+    assert settings == [len(tiny.folder.train) + 200, len(tiny.folder.train)]
+    said = error_of(eclare("evaluate", tiny.model, "--data", tiny.data, "--frequencies", "both", code=2))
+    assert "--frequencies both is unknown: choose model or data" in said
+
+
+def test_a_model_against_its_successor_in_one_report(successors: dict[str, Path], tiny: Any, tmp_path: Path) -> None:
+    base = successors["again-model"]
+    eclare("evaluate", tiny.model, "--data", tiny.data, "--against", base, "--json", tmp_path / "r")
+    against = json.loads((tmp_path / "r").read_text())["against"]
+    assert against["left_out"] == "" and {one["bin"] for one in against["differences"]} > {"all", "6-10"}
+
+
+def test_results_of_earlier_versions_are_compared_with_each_other_alone(
+    successors: dict[str, Path], tmp_path: Path
+) -> None:
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_bytes(successors["base-model"].read_bytes())
+        scores = read_document_scores(documents_path(successors["base-model"]))
+        with documents_path(tmp_path / name).open("wb") as file:
+            np.savez(file, cells=np.asarray(scores.cells), gained=scores.gained, possible=scores.possible,
+                     test_set=np.asarray("0123456789abcdef"))  # fmt: skip
+    assert "b against a" in eclare("compare", tmp_path / "a.json", tmp_path / "b.json", "--by", "file").stdout
+    said = error_of(eclare("compare", tmp_path / "a.json", successors["again-model"], code=1))
+    assert "one is of an earlier version" in said and said.endswith("evaluate both again")
+
+
+def test_pairs_that_were_left_out_are_told(successors: dict[str, Path], tiny: Any, tmp_path: Path) -> None:
+    fewer = remove_labels(tiny.classifier.pipeline, np.array([int(tiny.folder.test.labels.indices[0])]))
+    save_pipeline(fewer, tmp_path / "fewer")
+    eclare("evaluate", tmp_path / "fewer", "--data", tiny.data, "--drop-unknown", "--json", tmp_path / "fewer.json")
+    said = error_of(eclare("compare", successors["base-model"], tmp_path / "fewer.json", code=1))
+    assert "if --drop-unknown left out labels of one, add these to its model first (eclare labels add)" in said

@@ -33,6 +33,7 @@ from runner import (  # noqa: E402
 from runner.changes import held_out_labels  # noqa: E402
 from runner.leaderboard import as_html, as_markdown, collect  # noqa: E402
 from runner.plan import Cell, cells_of  # noqa: E402
+from runner.progress import Display  # noqa: E402
 from runner.results import Spread  # noqa: E402
 from runner.store import Store  # noqa: E402
 
@@ -262,6 +263,15 @@ def test_the_leaderboard_joins_names_of_one_setting(tmp_path: Path) -> None:
     page = as_html(board)
     assert "best &lt;b&gt; (one)" in page and '<td class="best">32.00 ± 2.83</td>' in page
     assert not re.search(r"https?://|<script", page)
+    assert '<td class="best">–</td>' not in page  # where no line has a figure, as of rare labels, none is the best
+
+
+def test_progress_of_cells_tells_what_there_is() -> None:
+    told: list[str] = []
+    display = Display()
+    display.say = told.append  # type: ignore[method-assign]
+    display.done("a cell", {"P@1": 50.0, "tail_R@10": None})
+    assert told == ["a cell: P@1 50.00, tail_R@10 n/a"]
 
 
 def test_rankings_come_back(tmp_path: Path) -> None:

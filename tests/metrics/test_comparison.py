@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from eclare_py.errors import UsageError
 from eclare_py.metrics.comparison import Study, compare
-from eclare_py.metrics.per_document import Cell, DocumentScores
+from eclare_py.metrics.per_document import ALL, Cell, DocumentScores, by_frequency
 from eclare_py.report.comparison import (
     build_page,
     difference_table,
@@ -124,6 +125,21 @@ def test_figures_that_not_all_runs_have_are_left_out() -> None:
     found = compare({"a": [full], "b": [part]})
     assert [one.name for one in found.comparisons[0].differences] == ["P@1", "R@10"]
     assert all(one.difference == 0 and one.p == 1 for one in found.comparisons[0].differences)
+
+
+def test_bins_of_other_frequencies_are_not_compared() -> None:
+    """Where a label moved to another bin, a difference between bins would be one between labels."""
+    one, other = run(1, 0, 0, 0, 0), replace(run(2, 0, 9, 9, 9), basis="b")
+    apart = compare({"a": [replace(one, basis="a")], "b": [other]})
+    assert [each.name for each in apart.comparisons[0].differences] == ["P@1", "R@10"]
+    assert "evaluate all with --frequencies data" in apart.left_out and apart.to_mapping()["left_out"] == apart.left_out
+    together = compare({"a": [replace(one, basis="b")], "b": [other]})
+    assert len(together.comparisons[0].differences) == 4 and together.left_out == ""
+    with pytest.raises(UsageError, match="no figure to compare.*--frequencies data"):
+        compare({"a": [replace(one, basis="a")], "b": [other]}, only=["R@10 (*"])
+    weighted = [("PSP@5", ALL), ("micro_PSR@10", ALL), ("PSnDCG_raw@3", ALL), ("tail_R@10", ALL), ("P@5", "1")]
+    assert all(by_frequency(cell) for cell in weighted)
+    assert not any(by_frequency((name, ALL)) for name in ("P@1", "R@10", "macro_F1@5", "coverage@10", "MRR@10"))
 
 
 def test_the_same_call_gives_the_same_numbers(study: Study) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from eclare_py.errors import DataError, UsageError
-from eclare_py.metrics import METRICS, DocumentScores, document_scores, evaluate
+from eclare_py.metrics import METRICS, DocumentScores, document_scores, evaluate, open_trial, read_document_scores
 from eclare_py.metrics.document_scores import PARTS, WHOLE, default_cells
-from eclare_py.metrics.per_document import ALL
+from eclare_py.metrics.per_document import ALL, unpaired
 from eclare_py.metrics.rare import ranges
 from eclare_py.types import Csr, Ranking, as_csr
 from tests.metrics.naive import Problem, inverse_of, problem, rows_of, sums
@@ -105,14 +108,57 @@ def test_the_fingerprint_is_of_the_test_set_alone() -> None:
     fewer = case.truth.copy()
     fewer.data[0] = 0
     wider = as_csr(np.hstack([case.truth.toarray(), np.zeros((case.truth.shape[0], 1))]))
+    more = document_scores(
+        Ranking.from_csr(case.scores, 3), wider, [*case.frequencies, 0], case.n_train, filter_pairs=case.pairs
+    )
+    assert more.test_set == first  # a label that no document has says nothing of the test set
     others = [
         scores_of(case).test_set,
         scores_of(replace(case, truth=fewer), filter_pairs=case.pairs).test_set,
-        document_scores(
-            Ranking.from_csr(case.scores, 3), wider, [*case.frequencies, 0], case.n_train, filter_pairs=case.pairs
-        ).test_set,
     ]
-    assert len({first, *others}) == 4
+    assert len({first, *others}) == 3
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32))
+def test_fingerprints_are_by_name_whatever_the_order_of_labels(seed: int) -> None:
+    case, random = problem(seed), np.random.default_rng(seed)
+    n = len(case.frequencies)
+    names = [f"label {row}" for row in range(n)]
+    new = random.permutation(n + 2)  # two labels more, and all in another order
+    old = np.argsort(new)
+    truth = as_csr(np.pad(case.truth.toarray(), ((0, 0), (0, 2)))[:, old])
+    pairs = np.stack([case.pairs[:, 0], new[case.pairs[:, 1]]], axis=1)
+    wide, frequencies = [*names, "x", "y"], np.append(case.frequencies, [3, 0])
+    first = open_trial(Ranking.from_csr(case.scores, 5), case.truth, case.frequencies, case.n_train,
+                       filter_pairs=case.pairs, names=names)  # fmt: skip
+    scores = as_csr(np.pad(case.scores.toarray(), ((0, 0), (0, 2)))[:, old])
+    again = open_trial(Ranking.from_csr(scores, 5), truth, frequencies[old], case.n_train,
+                       filter_pairs=pairs, names=[wide[row] for row in old])  # fmt: skip
+    assert (again.test_set, again.basis) == (first.test_set, first.basis)
+    if case.truth.nnz:
+        label = int(first.judged.labels.indices[0])
+        other = replace(first, names=[*names[:label], "another", *names[label + 1 :]])
+        assert other.test_set != first.test_set
+        counted = case.frequencies.copy()
+        counted[label] = (counted[label] + 1) % case.n_train
+        moved = replace(first, frequencies=counted)
+        assert moved.test_set == first.test_set and moved.basis != first.basis
+
+
+def test_files_of_earlier_versions_are_read_and_told_apart(tmp_path: Path) -> None:
+    new = scores_of(problem(8))
+    new.save(tmp_path / "new.npz")
+    again = read_document_scores(tmp_path / "new.npz")
+    assert (again.test_set, again.basis) == (new.test_set, new.basis) and again.basis
+    arrays = {"cells": np.asarray(new.cells), "gained": new.gained, "possible": new.possible}
+    np.savez(tmp_path / "old.npz", **arrays, test_set=np.asarray("0123"))
+    old = read_document_scores(tmp_path / "old.npz")
+    assert (old.test_set, old.basis) == ("0123", "")
+    assert unpaired(new, again) == "" and unpaired(old, old) == ""
+    assert "one is of an earlier version" in unpaired(new, old) and "evaluate both again" in unpaired(old, new)
+    assert "labels are in another order: evaluate both again" in unpaired(old, replace(old, test_set="4567"))
+    assert "eclare labels add" in unpaired(new, replace(new, test_set="4567"))
 
 
 @pytest.mark.parametrize(

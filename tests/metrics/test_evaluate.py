@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from eclare_py.errors import DataError
 from eclare_py.metrics import METRICS, Evaluation, drop_filter_pairs, evaluate, read_evaluation
 from eclare_py.metrics.ranking import hits
+from eclare_py.report.evaluation import headline_tables, render_html
 from eclare_py.types import Csr, Ranking, as_csr
 from tests.metrics.naive import Problem, inverse_of, problem, rows_of, sums
 
@@ -23,18 +24,18 @@ def result_of(case: Problem, k: int = 20, **options: Any) -> Evaluation:
     return evaluate(Ranking.from_csr(case.scores, k), case.truth, case.frequencies, case.n_train, **options)
 
 
-def naive_coverage(rows: list[Any], k: int, labels: set[int]) -> float:
+def naive_coverage(rows: list[Any], k: int, labels: set[int]) -> float | None:
     there = {j for _, y in rows for j in y & labels}
-    return len({j for r, y in rows for j in r[:k] if j in y} & there) / len(there) if there else 0.0
+    return len({j for r, y in rows for j in r[:k] if j in y} & there) / len(there) if there else None
 
 
-def naive_f1(rows: list[Any], k: int) -> float:
+def naive_f1(rows: list[Any], k: int) -> float | None:
     f1 = []
     for label in {j for _, y in rows for j in y}:
         flags = [(label in r[:k], label in y) for r, y in rows]
         tp, n = sum(a and b for a, b in flags), sum(a + b for a, b in flags)
         f1.append(2 * tp / n)
-    return sum(f1) / len(f1) if f1 else 0.0
+    return sum(f1) / len(f1) if f1 else None
 
 
 @settings(max_examples=120, deadline=None)
@@ -43,7 +44,7 @@ def test_agrees_with_the_naive_formulas(seed: int) -> None:
     case = problem(seed)
     rows, everything = rows_of(case), set(range(len(case.frequencies)))
     rare = {j for j in everything if case.frequencies[j] <= 5}
-    wanted = {
+    wanted: dict[str, float | None] = {
         "coverage@10": naive_coverage(rows, 10, everything),
         "tail_coverage@10": naive_coverage(rows, 10, rare),
         "macro_F1@5": naive_f1(rows, 5),
@@ -53,11 +54,11 @@ def test_agrees_with_the_naive_formulas(seed: int) -> None:
         among = rare if name == "tail_R" else None
         parts = [sums(name, int(k), ranked, truth, inverse_of(case), among) for ranked, truth in rows]
         above, below = (sum(part) for part in zip(*parts, strict=True))
-        wanted[metric] = above / below if below else 0.0
+        wanted[metric] = above / below if below else None
     got = result_of(case, filter_pairs=case.pairs).metrics
     assert list(got) == list(METRICS)
     for name, share in wanted.items():
-        assert got[name] == pytest.approx(100 * share, abs=1e-4), name
+        assert got[name] == (None if share is None else pytest.approx(100 * share, abs=1e-4)), name
 
 
 @settings(max_examples=40, deadline=None)
@@ -80,7 +81,7 @@ def test_permuting_labels_changes_nothing(seed: int) -> None:
 @given(st.integers(0, 2**32))
 def test_no_figure_exceeds_100_and_the_bins_add_up(seed: int) -> None:
     result = result_of(problem(seed))
-    assert all(0 <= value <= 100 for value in result.metrics.values())
+    assert all(value is None or 0 <= value <= 100 for value in result.metrics.values())
     whole = 100 * (result.metrics["P@5"] > 0)
     for bins in (result.bins, result.deciles):
         assert sum(one.labels for one in bins) == result.settings["labels"]
@@ -89,7 +90,9 @@ def test_no_figure_exceeds_100_and_the_bins_add_up(seed: int) -> None:
             assert sum(one.metrics[name] or 0 for one in bins) == pytest.approx(whole, abs=1e-2)
     micro = sum(one.pairs * (one.metrics["R@10"] or 0) for one in result.bins if one.high is not None and one.high <= 5)
     tail_pairs = result.settings["tail_test_pairs"]
-    assert micro == pytest.approx(result.metrics["tail_R@10"] * tail_pairs, abs=1e-3 * max(tail_pairs, 1))
+    tail = result.metrics["tail_R@10"]
+    assert (tail is None) == (tail_pairs == 0)
+    assert micro == pytest.approx((tail or 0) * tail_pairs, abs=1e-3 * max(tail_pairs, 1))
 
 
 @settings(max_examples=40, deadline=None)
@@ -99,10 +102,9 @@ def test_an_oracle_reaches_100(seed: int) -> None:
     truth, oracle = case.truth, case.truth.copy()
     oracle.data = (1000.0 - case.frequencies[oracle.indices]).astype(np.float32)  # rarest first
     metrics = result_of(dataclasses.replace(case, scores=oracle)).metrics
-    expected = 100 if truth.nnz else 0
     for name in ("PSP@1", "PSP@3", "PSP@5", "PSnDCG@1", "PSnDCG@3", "PSnDCG@5", "coverage@10"):
         if name != "coverage@10" or np.diff(truth.indptr).max() <= 10:
-            assert metrics[name] == pytest.approx(expected, abs=1e-4), name
+            assert metrics[name] == (pytest.approx(100, abs=1e-4) if truth.nnz else None), name
 
 
 def test_hits_agree_across_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,9 +146,23 @@ def test_stored_zeros_are_not_relevant_and_stay_with_the_caller() -> None:
     assert truth.nnz == 3 and truth.data.tolist() == [1, 0, 1]
 
 
-def test_a_test_set_without_any_label_scores_zero() -> None:
+def test_where_there_is_nothing_to_find_a_figure_is_absent_and_not_zero(tmp_path: Path) -> None:
     ranking = Ranking(np.array([[1], [1]]), np.ones((2, 1), dtype=np.float32))
-    assert set(evaluate(ranking, Csr((2, 3), dtype=np.float32), [1, 1, 1], 5).metrics.values()) == {0.0}
+    frequent = evaluate(ranking, as_csr(np.eye(2, 3)), [9, 9, 9], 20)
+    absent = {name for name, value in frequent.metrics.items() if value is None}
+    assert absent == {"tail_R@10", "tail_coverage@10"} and frequent.metrics["P@1"] == 50
+    frequent.save(tmp_path / "r.json")
+    assert json.loads((tmp_path / "r.json").read_text())["metrics"]["tail_R@10"] is None
+    assert read_evaluation(tmp_path / "r.json") == frequent
+    rows = [row for table in headline_tables(frequent) for row in table.rows]
+    assert {row[0]: row[1] for row in rows}["tail R@10"] == "n/a"
+    assert "n/a" in render_html(frequent, title="t")
+    # Documents without labels count as zero; of labels there are none to look for.
+    empty = evaluate(ranking, Csr((2, 3), dtype=np.float32), [1, 1, 1], 5).metrics
+    assert (empty["P@1"], empty["R@10"], empty["PSP@5"], empty["coverage@10"]) == (0.0, 0.0, None, None)
+
+
+def test_a_ranking_without_labels_scores_zero() -> None:
     none = Ranking(np.empty((2, 0), dtype=np.int64), np.empty((2, 0), dtype=np.float32))
     assert set(evaluate(none, as_csr(np.eye(2, 3)), [1, 1, 1], 5).metrics.values()) == {0.0}
 

@@ -13,7 +13,7 @@ from eclare_py.errors import DataError
 from eclare_py.metrics.document_scores import saved_scores
 from eclare_py.metrics.evaluate import evaluate_trial
 from eclare_py.metrics.label_table import label_table
-from eclare_py.metrics.per_document import ALL, DocumentScores
+from eclare_py.metrics.per_document import ALL
 from eclare_py.metrics.result import Evaluation
 from eclare_py.metrics.score_quality import calibration_section, selective_section
 from eclare_py.metrics.sections import against_section, extremes_section, intervals_section
@@ -70,9 +70,19 @@ def test_gains_are_differences_of_the_two_runs(whole: Evaluation) -> None:
 
 def test_runs_of_other_documents_cannot_be_set_against_each_other() -> None:
     own = saved_scores(trial_of(1, 0.6))
-    other = DocumentScores(own.cells, own.gained, own.possible, "another")
-    with pytest.raises(DataError, match="another test set: evaluate both models on the same data"):
+    other = dataclasses.replace(own, test_set="another")
+    with pytest.raises(DataError, match="of other test sets, .* evaluate both on the same data"):
         against_section(own, other, "base.json")
+
+
+def test_what_is_not_compared_is_told_on_the_page(whole: Evaluation) -> None:
+    own = saved_scores(trial_of(1, 0.6))
+    apart = against_section(own, dataclasses.replace(own, basis="other"), "base")
+    assert {one["bin"] for one in apart["differences"]} == {ALL} and "--frequencies data" in apart["left_out"]
+    page = dataclasses.replace(whole, against=apart)
+    (table,) = [one for one in build_report(page, title="t").tables if one.title == "Figures against base"]
+    assert table.note == apart["left_out"]
+    assert not any(chart.title.startswith("Gain") for chart in draw_charts(page))
 
 
 def test_best_and_worst_labels_by_hand(whole: Evaluation) -> None:

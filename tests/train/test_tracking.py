@@ -80,7 +80,7 @@ def test_events_become_parameters_curves_and_an_outcome() -> None:
         ("epoch", {"stage": "surrogate", "epoch": 2, "of": 2, "loss": 1.5}),
         ("validation", {"stage": "surrogate", "epoch": 2, "recall_at_50": 61.0}),
         ("step", {"stage": "fusion", "epoch": 1, "step": 1, "loss": 0.0}),
-        ("validation", {"stage": "fusion", "epoch": 1, "metrics": {"P@1": 40.0, "tail_R@10": 20.0}}),
+        ("validation", {"stage": "fusion", "epoch": 1, "metrics": {"P@1": 40.0, "tail_R@10": 20.0, "R@10": None}}),
         ("done", {"train_seconds": 3.5, "device": "cpu"}),
     ]
     with Recorder() as recorder:

@@ -65,6 +65,8 @@ class Tracker(ABC):
             case "validation":
                 figures = values.get("metrics") or {name: values[name] for name in _PICKS if name in values}
                 for name, figure in figures.items():
+                    if figure is None:  # nothing to find, as no rare label among the held-out documents
+                        continue
                     # MLflow allows no @ in a name, TensorBoard drops it.
                     self.curve(f"held_out/{values['stage']}/{name.replace('@', '_at_')}", values["epoch"], figure)
                 self.flush()
