@@ -16,7 +16,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 
 LADDER = (
-    ("errors", "types", "kernel_flags", "prefetch", "registers", "threads"),
+    ("errors", "types", "kernel_flags", "prefetch", "registers", "sparse", "threads"),
     ("quantize", "codebook"),
     ("storage", "distributed"),
     ("config", "recipes"),

@@ -17,7 +17,6 @@ _HOMES = {
     "cooccurrence_graph": "cooccurrence",
     "WEIGHTINGS": "cooccurrence",
     "prune_by_text": "edges",
-    "top_k_rows": "edges",
     "normalize_edges": "normalize",
     "set_self_loops": "normalize",
     "Propagation": "propagate",

@@ -17,9 +17,10 @@ import scipy.sparse as sp
 
 from eclare_py.errors import UsageError
 from eclare_py.graph.cooccurrence import row_blocks
-from eclare_py.graph.edges import edge_cosines, row_ids, select_entries, undirected
+from eclare_py.graph.edges import edge_cosines, undirected
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.metrics.rare import EDGES, ranges
+from eclare_py.sparse import row_ids, select_entries
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 EVERY = "all"

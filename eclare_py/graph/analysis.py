@@ -13,9 +13,10 @@ from eclare_py.errors import UsageError
 from eclare_py.graph.agreement import DocumentAgreement, TextAgreement, document_agreement, text_agreement
 from eclare_py.graph.communities import Communities, find_communities, most_frequent
 from eclare_py.graph.distribution import DegreeBin, Hub, SizeBin, component_sizes, degree_distribution, hubs
-from eclare_py.graph.edges import row_ids, undirected
+from eclare_py.graph.edges import undirected
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.graph.overview import GraphSummary, summary
+from eclare_py.sparse import row_ids
 from eclare_py.types import Csr, IntArray
 
 LARGEST = 12  # communities and hubs that are listed

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eclare_py.errors import UsageError
-from eclare_py.graph.edges import row_ids, select_entries
+from eclare_py.sparse import row_ids, select_entries
 from eclare_py.types import BoolArray, Csr, as_csr, check_csr
 
 HEAD_MODES = ("isolate", "source", "keep")

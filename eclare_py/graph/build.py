@@ -8,11 +8,12 @@ from eclare_py.distributed import Group
 from eclare_py.errors import ConfigError, UsageError
 from eclare_py.graph.bipartite import HEAD_MODES, HUB_MODES
 from eclare_py.graph.cooccurrence import WEIGHTINGS, cooccurrence_graph
-from eclare_py.graph.edges import prune_by_text, top_k_rows
+from eclare_py.graph.edges import prune_by_text
 from eclare_py.graph.given import join_given
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.graph.normalize import NORMALIZATIONS, SELF_LOOPS, set_self_loops
 from eclare_py.graph.walks import walk_counts
+from eclare_py.sparse import top_k_rows
 from eclare_py.types import Csr, FloatArray, IntArray
 
 KINDS = ("walk", "walk-exact", *WEIGHTINGS)

@@ -14,8 +14,8 @@ import scipy.sparse as sp
 
 from eclare_py.errors import UsageError
 from eclare_py.graph.bipartite import Bipartite, bipartite
-from eclare_py.graph.edges import select_entries, top_k_rows
 from eclare_py.graph.normalize import set_self_loops
+from eclare_py.sparse import select_entries, top_k_rows
 from eclare_py.types import Csr, as_csr
 
 _SMALLEST = 1e-9  # weights below are rounding noise of the solver

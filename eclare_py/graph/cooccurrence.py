@@ -25,8 +25,8 @@ from eclare_py.errors import UsageError
 from eclare_py.graph.bipartite import bipartite
 from eclare_py.graph.blocks import group_share, stacked
 from eclare_py.graph.closed_form import closed_form_walk
-from eclare_py.graph.edges import row_ids, select_entries, top_k_rows
 from eclare_py.graph.normalize import set_self_loops
+from eclare_py.sparse import row_ids, select_entries, top_k_rows
 from eclare_py.types import Csr, as_csr
 
 _Values = npt.NDArray[np.float64]

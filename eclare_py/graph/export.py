@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eclare_py.errors import UsageError
-from eclare_py.graph.edges import off_diagonal, row_ids
+from eclare_py.graph.edges import off_diagonal
 from eclare_py.graph.label_graph import LabelGraph
+from eclare_py.sparse import row_ids
 from eclare_py.types import FloatArray
 
 if TYPE_CHECKING:

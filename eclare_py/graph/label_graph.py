@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from eclare_py.errors import ModelError
-from eclare_py.graph.edges import row_ids
 from eclare_py.graph.normalize import NORMALIZATIONS, normalize_edges
+from eclare_py.sparse import row_ids
 from eclare_py.storage import State, csr_from_arrays, csr_to_arrays
 from eclare_py.types import Csr, FloatArray, IntArray, check_csr
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from eclare_py.errors import UsageError
-from eclare_py.graph.edges import row_ids, select_entries
+from eclare_py.sparse import row_ids, select_entries
 from eclare_py.types import Csr, as_csr
 
 NORMALIZATIONS = ("symmetric", "row", "none")

@@ -7,6 +7,7 @@ import numpy as np
 from eclare_py.distributed import Group
 from eclare_py.errors import UsageError
 from eclare_py.index.descent import Descent
+from eclare_py.sparse import owners
 from eclare_py.types import FloatArray, IntArray
 
 
@@ -42,7 +43,7 @@ def balanced_kmeans(
         n_clusters = clusters_for(n_points, int(max_leaf or 0))
     order = balanced_order(points, n_clusters, seed=seed, max_iter=max_iter, tolerance=tolerance)
     assignment = np.empty(n_points, dtype=np.int64)
-    assignment[order] = np.repeat(np.arange(n_clusters), np.diff(cluster_bounds(n_points, n_clusters)))
+    assignment[order] = owners(cluster_bounds(n_points, n_clusters))
     return assignment
 
 

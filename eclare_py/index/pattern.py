@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from eclare_py.sparse import row_ids
 from eclare_py.types import BoolArray, Csr, IntArray, as_csr
 
 
@@ -39,7 +40,7 @@ def visited_pattern(labels: Csr, visits: Csr, slots: int, home: IntArray) -> tup
     """
     scores = as_csr(labels.T @ visits)  # (L, C)
     counts = np.diff(scores.indptr)
-    rows = np.repeat(np.arange(len(counts)), counts)
+    rows = row_ids(scores)
     order = np.lexsort((scores.indices, -scores.data, rows))
     own = np.zeros(len(rows), dtype=bool)
     own[order[scores.indptr[:-1][counts > 0]]] = True

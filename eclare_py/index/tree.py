@@ -17,6 +17,7 @@ from eclare_py.index.latency import frequency_order, pointers_of, starts_of
 from eclare_py.index.routing import centroid_routers
 from eclare_py.index.tree_checks import check_tree
 from eclare_py.quantize import Rows, codes_of, four_bits_do, in_nibbles
+from eclare_py.sparse import owners
 from eclare_py.storage import State
 from eclare_py.types import FloatArray, IntArray
 
@@ -105,8 +106,7 @@ class LabelTree:
         level = range(self.n_levels)[level]
         if level == 0:
             return np.zeros(self.level_size(0), dtype=np.int64)
-        counts = np.diff(self.child_ptr[self.level_ptr[level - 1] : self.level_ptr[level] + 1])
-        return np.repeat(np.arange(len(counts)), counts)
+        return owners(self.child_ptr[self.level_ptr[level - 1] : self.level_ptr[level] + 1])
 
     def node_of_label(self, level: int = -1) -> IntArray:
         """(L,) the node above each label, numbered inside the level; the last level by default.

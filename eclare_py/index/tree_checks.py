@@ -8,6 +8,7 @@ import numpy as np
 
 from eclare_py.errors import ModelError
 from eclare_py.index.gated import GATES
+from eclare_py.sparse import owners
 
 if TYPE_CHECKING:
     from eclare_py.index.tree import LabelTree
@@ -65,6 +66,6 @@ def _check_overlap(tree: LabelTree) -> None:
         raise ModelError(f"label tree: {count!r} labels in several leaves need a number from 1 and a gate as score")
     if tree.label_order.min() < 0 or tree.label_order.max() >= count:
         raise ModelError(f"label tree: label_order holds labels outside 0..{count - 1}")
-    leaves = np.repeat(np.arange(tree.n_leaves), np.diff(tree.leaf_ptr))
+    leaves = owners(tree.leaf_ptr)
     if len(np.unique(leaves * count + tree.label_order)) != len(leaves):
         raise ModelError("label tree: a label stands twice in one leaf")

@@ -25,6 +25,7 @@ from eclare_py.quantize import coarse_matrix, rounded
 from eclare_py.rank.candidates import strongest
 from eclare_py.rank.label_network import encode_labels
 from eclare_py.rank.pipeline import LabelTable, Pipeline
+from eclare_py.sparse import owners
 from eclare_py.types import Csr, IntArray, as_csr
 
 _LEAST_SUPPORT = 1e-3  # borrowed edges below this are noise of many kin
@@ -120,7 +121,7 @@ def _classifiers(linear: LinearRanker, kin: Csr, rows: Csr, config: AddConfig) -
     by_place = as_csr(Csr((kin.data.copy(), position[kin.indices], kin.indptr), shape=kin.shape))
     own = Csr(rows[:, : linear.n_features], dtype=np.float32)
     weights = as_csr(by_place @ last.matrix() + own * np.float32(config.text_weight))
-    parent_of = np.repeat(np.arange(last.n_chunks), np.diff(last.child_ptr))
+    parent_of = owners(last.child_ptr)
     nearest = strongest(by_place, 1)
     parents = np.zeros(len(own.indptr) - 1, dtype=np.int64)
     parents[np.diff(nearest.indptr) > 0] = parent_of[nearest.indices]

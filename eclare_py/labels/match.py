@@ -12,6 +12,7 @@ from eclare_py.data.label_edges import sorted_edges
 from eclare_py.errors import DataError
 from eclare_py.metrics.fingerprint import documents_fingerprint
 from eclare_py.rank.pipeline import LabelTable
+from eclare_py.sparse import row_ids
 from eclare_py.types import IntArray, as_csr
 
 
@@ -76,7 +77,7 @@ def renumbered(data: Dataset, found: IntArray, names: LabelTable) -> Dataset:
         found: (L,) the new row of each of its labels, or -1.
         names: The L' new labels.
     """
-    rows = np.repeat(np.arange(data.n_documents, dtype=np.int64), np.diff(data.labels.indptr))
+    rows = row_ids(data.labels)
     columns = found[data.labels.indices]
     kept = columns >= 0
     entries = (data.labels.data[kept], (rows[kept], columns[kept]))

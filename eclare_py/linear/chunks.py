@@ -17,6 +17,7 @@ from numba import njit
 from eclare_py.errors import ModelError
 from eclare_py.index.selection import ascending
 from eclare_py.linear.config import MAX_CHILDREN
+from eclare_py.sparse import owners
 from eclare_py.storage import State
 from eclare_py.storage.distinct import distinct_from_arrays, distinct_to_arrays
 from eclare_py.storage.gaps import pack_gaps, unpack_gaps
@@ -154,9 +155,8 @@ class Chunks:
 
     def matrix(self) -> Csr:
         """(n, V) CSR of the weights, one row a child: the plain form, for comparison."""
-        rows = np.repeat(np.arange(len(self.features)), np.diff(self.entry_ptr))
-        chunk = np.repeat(np.arange(self.n_chunks), np.diff(self.row_ptr))
-        child = self.child_ptr[chunk[rows]] + self.offsets
+        rows = owners(self.entry_ptr)
+        child = self.child_ptr[owners(self.row_ptr)[rows]] + self.offsets
         order = np.lexsort((self.features[rows], child))
         counts = np.bincount(child, minlength=self.n_children)
         pointers = np.concatenate([[0], np.cumsum(counts)])

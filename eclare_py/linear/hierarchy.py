@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from eclare_py.index import LabelTree
+from eclare_py.sparse import row_ids
 from eclare_py.types import Csr, IntArray, as_csr
 
 
@@ -38,7 +39,7 @@ class Level:
             known[self.ends] = True
             member = np.where(known[member], member, -1)
         labels = as_csr(labels != 0)
-        rows = np.repeat(np.arange(labels.shape[0]), np.diff(labels.indptr))
+        rows = row_ids(labels)
         children = member[labels.indices]
         kept = children >= 0
         ones = np.ones(int(kept.sum()), dtype=np.float32)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
-from eclare_py.graph.edges import top_k_rows
 from eclare_py.rank.kernels import mark_best, score_pairs
+from eclare_py.sparse import owners, row_ids, top_k_rows
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking, as_csr
 
 OUTSIDE = -12.0  # least log path score: e^-12 is next to nothing, and no path that counts is below
@@ -35,7 +35,7 @@ class Candidates:
     @property
     def rows(self) -> IntArray:
         """(P,) document of each pair."""
-        return np.repeat(np.arange(len(self.indptr) - 1, dtype=np.int64), np.diff(self.indptr))
+        return owners(self.indptr)
 
     def keys(self, n_labels: int) -> IntArray:
         """(P,) ascending keys document * L + label."""
@@ -139,7 +139,7 @@ def grow(
         hidden: (F, 2) filter pairs.
     """
     n_labels = extra.shape[1]
-    keys = np.repeat(np.arange(extra.shape[0], dtype=np.int64), np.diff(extra.indptr)) * n_labels + extra.indices
+    keys = row_ids(extra) * n_labels + extra.indices
     old = found.keys(n_labels)
     keys = np.setdiff1d(keys, old, assume_unique=True)
     if hidden is not None and len(hidden):
@@ -166,7 +166,7 @@ def add_paths(found: Candidates, paths: Csr) -> Candidates:
 def look_up(matrix: Csr, found: Candidates, *, absent: float = 0.0) -> FloatArray:
     """(P,) entries of a (B, L) CSR at the candidates, `absent` where nothing is stored."""
     n_labels = matrix.shape[1]
-    stored = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr)) * n_labels + matrix.indices
+    stored = row_ids(matrix) * n_labels + matrix.indices
     if not len(stored):
         return np.full(len(found.labels), absent, dtype=np.float32)
     wanted = found.keys(n_labels)

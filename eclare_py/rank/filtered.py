@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from eclare_py.graph.edges import select_entries
+from eclare_py.sparse import row_ids, select_entries
 from eclare_py.types import Csr, IntArray
 
 
 def without(scores: Csr, hidden: IntArray) -> Csr:
     """The (B, L) matrix without the entries of some pairs (row, label)."""
-    rows = np.repeat(np.arange(scores.shape[0], dtype=np.int64), np.diff(scores.indptr))
-    kept = ~np.isin(rows * scores.shape[1] + scores.indices, hidden[:, 0] * scores.shape[1] + hidden[:, 1])
+    keys = row_ids(scores) * scores.shape[1] + scores.indices
+    kept = ~np.isin(keys, hidden[:, 0] * scores.shape[1] + hidden[:, 1])
     return select_entries(scores, kept)
 
 

@@ -11,6 +11,7 @@ from eclare_py.metrics.propensity import inverse_propensities
 from eclare_py.metrics.selective import Scored
 from eclare_py.rank.calibration import Calibration
 from eclare_py.rank.fusion import probability
+from eclare_py.sparse import owners
 from eclare_py.storage import State
 from eclare_py.types import BoolArray, FloatArray, IntArray
 
@@ -45,7 +46,7 @@ class HeldOut:
         lifted = self.logits + np.float32(tail_boost) * rarity
         scores = probability(np.asarray(slope * lifted + offset, dtype=np.float32))
         documents = len(self.indptr) - 1
-        rows = np.repeat(np.arange(documents), np.diff(self.indptr))
+        rows = owners(self.indptr)
         order = np.lexsort((-scores, rows))  # stable: of equal scores the smaller label first
         place = np.arange(len(rows)) - self.indptr[rows]
         k = min(k, DEPTH)

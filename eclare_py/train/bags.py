@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from eclare_py.data.dataset import Dataset
 from eclare_py.data.imputed import ImputedDataset
 from eclare_py.errors import TrainingError
+from eclare_py.sparse import row_ids
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 _LIKELY = 0.5  # least sum of probabilities over the members of a group
@@ -72,7 +73,7 @@ class Bags:
         """
         numbers, groups = np.unique(self.groups[documents], return_inverse=True)
         found = self.beliefs[documents]
-        rows = np.repeat(np.arange(len(documents)), np.diff(found.indptr))
+        rows = row_ids(found)
         place = np.minimum(np.searchsorted(labels, found.indices), len(labels) - 1)
         at_hand = labels[place] == found.indices
         rows, columns = rows[at_hand], place[at_hand]

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from eclare_py.distributed import Shard
+from eclare_py.sparse import row_ids
 from eclare_py.train.bags import Bags, BatchBags
 from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, as_csr
 
@@ -166,7 +167,7 @@ def _places(matrix: Csr, at_hand: IntArray) -> tuple[IntArray, IntArray, BoolArr
     if not len(at_hand) or not matrix.nnz:
         empty = np.empty(0, dtype=np.int64)
         return empty, empty, np.zeros(matrix.nnz, dtype=np.bool_)
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    rows = row_ids(matrix)
     place = np.minimum(np.searchsorted(at_hand, matrix.indices), len(at_hand) - 1)
     found = at_hand[place] == matrix.indices
     return rows[found], place[found], found

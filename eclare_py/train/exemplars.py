@@ -8,6 +8,7 @@ from eclare_py.quantize import quantize
 from eclare_py.rank.kernels import score_pairs
 from eclare_py.rank.pipeline import TrainDocuments
 from eclare_py.rank.ranker import LabelScorer
+from eclare_py.sparse import row_ids
 from eclare_py.train.prepare import Prepared
 from eclare_py.types import FloatArray
 
@@ -26,7 +27,7 @@ def train_documents(
         per_label: Documents kept per label.
     """
     matrix = prepared.train.labels
-    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
+    rows = row_ids(matrix)
     labels = matrix.indices.astype(np.int64)
     closeness = score_pairs(documents, scorer.vectors, rows, labels)
     order = np.lexsort((rows, -closeness, labels))

@@ -10,7 +10,6 @@ import numpy as np
 from eclare_py.data.dataset import Dataset
 from eclare_py.distributed import Group
 from eclare_py.features.tfidf import TfidfFeatures
-from eclare_py.graph.edges import select_entries
 from eclare_py.graph.normalize import set_self_loops
 from eclare_py.index import LabelTree, build_tree, label_centroids, label_representations, mass_routers
 from eclare_py.index.descent import assist
@@ -20,8 +19,10 @@ from eclare_py.quantize import coarse_matrix, rounded
 from eclare_py.rank.candidates import strongest
 from eclare_py.rank.config import RankConfig
 from eclare_py.rank.evidence import LabelProfile
+from eclare_py.rank.filtered import without
 from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.ranker import LabelScorer
+from eclare_py.sparse import select_entries
 from eclare_py.storage.spool import stacked_rows
 from eclare_py.train.prepare import Prepared
 from eclare_py.train.recipe import Recipe
@@ -146,11 +147,7 @@ def build_neighbours(documents: FloatArray, train: Dataset, recipe: Recipe) -> N
         train: These documents.
         recipe: Settings.
     """
-    labels, n_labels = train.labels, train.n_labels
-    rows = np.repeat(np.arange(len(documents), dtype=np.int64), np.diff(labels.indptr))
-    filtered = train.filter_pairs[:, 0] * n_labels + train.filter_pairs[:, 1]
-    kept = ~np.isin(rows * n_labels + labels.indices, filtered)
-    return Neighbours.of(documents, select_entries(labels, kept), seed=recipe.seed)
+    return Neighbours.of(documents, without(train.labels, train.filter_pairs), seed=recipe.seed)
 
 
 def label_profile(documents: FloatArray, labels: Csr, terms: Csr, config: RankConfig) -> LabelProfile:

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 
 from eclare_py.index import search
 from eclare_py.rank.ranker import LabelScorer
+from eclare_py.sparse import row_ids
 from eclare_py.storage.spool import empty
 from eclare_py.types import PADDING, Csr, FloatArray, IntArray, as_csr
 
@@ -66,7 +67,7 @@ def hard_labels(known: Csr, found: IntArray, out: IntArray) -> None:
 def _contains(matrix: Csr, labels: IntArray) -> np.ndarray:
     """(B, k) true where the (B, L) matrix stores the label."""
     n_labels = matrix.shape[1]
-    stored = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr)) * n_labels + matrix.indices
+    stored = row_ids(matrix) * n_labels + matrix.indices
     if not len(stored):
         return np.zeros(labels.shape, dtype=bool)
     wanted = np.arange(len(labels), dtype=np.int64)[:, None] * n_labels + labels

@@ -10,6 +10,7 @@ import numpy as np
 from eclare_py.errors import ConfigError
 from eclare_py.index import LabelTree
 from eclare_py.linear import LinearConfig, pifa_tree
+from eclare_py.sparse import row_ids
 from eclare_py.train.resolution_config import ResolutionConfig
 from eclare_py.types import Csr, IntArray, as_csr
 
@@ -121,11 +122,10 @@ def capped(candidates: Csr, positives: Csr, most: int, *, seed: int) -> Csr:
         seed: Of the choice.
     """
     candidates = ones_of(as_csr(candidates + ones_of(positives)))
-    counts = np.diff(candidates.indptr)
-    if counts.max(initial=0) <= most:
+    if np.diff(candidates.indptr).max(initial=0) <= most:
         return candidates
-    rows, width = np.repeat(np.arange(len(counts)), counts), candidates.shape[1]
-    own = np.repeat(np.arange(len(counts)), np.diff(positives.indptr)) * width + positives.indices
+    rows, width = row_ids(candidates), candidates.shape[1]
+    own = row_ids(positives) * width + positives.indices
     order = np.random.default_rng(seed).random(candidates.nnz)
     order[np.isin(rows * width + candidates.indices, own)] = -1
     place = np.lexsort((order, rows))
@@ -146,7 +146,7 @@ def dense_part(matrix: Csr, at_hand: IntArray | None) -> np.ndarray:
     if at_hand is None:
         return np.asarray(matrix.toarray(), dtype=np.float32)
     out = np.zeros((matrix.shape[0], len(at_hand)), dtype=np.float32)
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    rows = row_ids(matrix)
     place = np.minimum(np.searchsorted(at_hand, matrix.indices), max(len(at_hand) - 1, 0))
     found = at_hand[place] == matrix.indices if len(at_hand) else np.zeros(matrix.nnz, np.bool_)
     out[rows[found], place[found]] = matrix.data[found]

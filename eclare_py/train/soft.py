@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from eclare_py.graph.edges import row_ids, select_entries
 from eclare_py.rank.candidates import strongest
+from eclare_py.sparse import row_ids, select_entries
 from eclare_py.train.soft_kernels import nearest_labels
 from eclare_py.types import Csr, IntArray, as_csr
 

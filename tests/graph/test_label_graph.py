@@ -7,9 +7,10 @@ import scipy.sparse as sp
 
 from eclare_py.errors import ConfigError, ModelError, UsageError
 from eclare_py.graph.build import GraphConfig, build_label_graph
-from eclare_py.graph.edges import edge_cosines, row_ids
+from eclare_py.graph.edges import edge_cosines
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.graph.walks import walk_counts
+from eclare_py.sparse import row_ids
 from eclare_py.storage import State, read_state, write_state
 
 WEIGHTS = sp.csr_array(np.array([[4, 2, 2, 1], [0, 1, 3, 0], [0, 0, 1, 0], [5, 0, 0, 2]], dtype=np.float32))

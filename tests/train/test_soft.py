@@ -4,8 +4,8 @@ import scipy.sparse as sp
 import torch
 
 from eclare_py.errors import ConfigError
-from eclare_py.graph.edges import row_ids, select_entries
 from eclare_py.rank.candidates import strongest
+from eclare_py.sparse import row_ids, select_entries
 from eclare_py.train import soft
 from eclare_py.train.batches import BatchSource
 from eclare_py.train.fit import train

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from eclare_py.model.losses import decoupled_softmax
 from eclare_py.model.shortlist_loss import members, shortlist_loss
+from eclare_py.sparse import row_ids
 from eclare_py.train.batches import BatchSource
 from eclare_py.train.elias.clusters import TEMPERATURE
 from eclare_py.train.elias.config import EliasConfig
@@ -117,7 +118,7 @@ def parents_of(labels: Csr, parents: IntArray) -> IntArray:
     """(B, p) cluster of each positive of the (B, L) rows, -1 where there are fewer."""
     counts = np.diff(labels.indptr)
     found = np.full((len(counts), max(int(counts.max(initial=0)), 1)), -1, dtype=np.int64)
-    rows = np.repeat(np.arange(len(counts)), counts)
+    rows = row_ids(labels)
     found[rows, np.arange(len(rows)) - np.repeat(labels.indptr[:-1], counts)] = parents[labels.indices]
     return found
 

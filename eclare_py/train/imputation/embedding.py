@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from eclare_py.data.aggregated import AggregatedDataset
+from eclare_py.sparse import owners
 from eclare_py.train.imputation.config import ImputationConfig
 from eclare_py.train.imputation.kernels import sparse_products
 from eclare_py.train.imputation.pairs import MemberPairs
@@ -69,7 +70,7 @@ def _trimmed(pairs: MemberPairs, scores: FloatArray, share: float) -> np.ndarray
     best = pairs.best(scores)
     greatest[pairs.bags[best]] = scores[best]
     counts = np.diff(pairs.label_bags)
-    labels = np.repeat(np.arange(pairs.n_labels), counts)
+    labels = owners(pairs.label_bags)
     order = np.lexsort((greatest, labels))
     dropped = np.zeros(pairs.n_bags, dtype=np.bool_)
     place = np.arange(pairs.n_bags) - np.repeat(pairs.label_bags[:-1], counts)

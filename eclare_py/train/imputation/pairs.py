@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eclare_py.data.aggregated import AggregatedDataset
+from eclare_py.sparse import owners, row_ids
 from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, as_csr
 
 
@@ -36,12 +37,11 @@ class MemberPairs:
         """All bags of a data set."""
         by_label = data.group_labels.tocsc()
         by_label.sort_indices()
-        n_labels = data.n_labels
-        bag_label = np.repeat(np.arange(n_labels, dtype=np.int64), np.diff(by_label.indptr))
+        bag_label = owners(by_label.indptr)
         bag_group = by_label.indices.astype(np.int64)
         bag_of = bag_label * data.n_groups + bag_group  # ascending, as the bags are sorted
         # The labels of the members are those of their groups without filter pairs, see `AggregatedDataset`.
-        documents = np.repeat(np.arange(data.n_documents, dtype=np.int64), np.diff(data.labels.indptr))
+        documents = row_ids(data.labels)
         bags = np.searchsorted(bag_of, data.labels.indices.astype(np.int64) * data.n_groups + data.groups[documents])
         order = np.argsort(bags, kind="stable")
         ends = np.concatenate([[0], np.cumsum(np.bincount(bags, minlength=len(bag_of)))])
@@ -63,12 +63,12 @@ class MemberPairs:
     @cached_property
     def bags(self) -> IntArray:
         """(P,) bag of each pair."""
-        return np.repeat(np.arange(self.n_bags, dtype=np.int64), np.diff(self.bag_pairs))
+        return owners(self.bag_pairs)
 
     @cached_property
     def labels(self) -> IntArray:
         """(P,) label of each pair."""
-        return np.repeat(np.arange(self.n_labels, dtype=np.int64), np.diff(self.label_bags))[self.bags]
+        return owners(self.label_bags)[self.bags]
 
     @cached_property
     def groups_of_label(self) -> IntArray:

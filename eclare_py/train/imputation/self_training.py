@@ -13,6 +13,7 @@ import numpy as np
 
 from eclare_py.data.aggregated import AggregatedDataset
 from eclare_py.data.dataset import Dataset
+from eclare_py.sparse import row_ids
 from eclare_py.train.imputation.pairs import MemberPairs
 from eclare_py.train.imputation.posterior import logit
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking
@@ -62,7 +63,7 @@ def model_log_odds(
 def look_up(matrix: Csr, rows: IntArray, columns: IntArray) -> FloatArray:
     """Entries of a sparse matrix, 0 where there is none; (P,) rows and columns."""
     width = np.int64(matrix.shape[1])
-    stored = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr)) * width + matrix.indices
+    stored = row_ids(matrix) * width + matrix.indices
     if not len(stored):
         return np.zeros(len(rows), dtype=np.float32)
     wanted = rows * width + columns

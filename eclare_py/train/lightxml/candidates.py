@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from eclare_py.model.lightxml_config import LightXmlConfig
+from eclare_py.sparse import row_ids
 from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, as_csr, rank
 
 
@@ -35,7 +36,7 @@ class Groups:
     def relevant(self, labels: Csr) -> BoolArray:
         """(B, G): which groups hold a label of each row of (B, L)."""
         found = np.zeros((labels.shape[0], len(self.members)), dtype=np.bool_)
-        found[_rows(labels), self.of_label[labels.indices]] = True
+        found[row_ids(labels), self.of_label[labels.indices]] = True
         return found
 
 
@@ -148,9 +149,5 @@ def _mask(matrix: Csr, at_hand: IntArray) -> BoolArray:
     if len(at_hand) and matrix.nnz:
         place = np.minimum(np.searchsorted(at_hand, matrix.indices), len(at_hand) - 1)
         held = at_hand[place] == matrix.indices
-        mask[_rows(matrix)[held], place[held]] = True
+        mask[row_ids(matrix)[held], place[held]] = True
     return mask
-
-
-def _rows(matrix: Csr) -> IntArray:
-    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
