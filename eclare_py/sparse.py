@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numba import njit
 
 from eclare_py.threads import over_rows
-from eclare_py.types import BoolArray, Csr, IntArray
+from eclare_py.types import BoolArray, Csr, FloatArray, IntArray
 
 
 def row_ids(matrix: Csr) -> IntArray:
@@ -21,6 +21,29 @@ def row_ids(matrix: Csr) -> IntArray:
 def owners(pointers: IntArray) -> IntArray:
     """(R+1,) row pointers -> (E,) row of every entry."""
     return np.repeat(np.arange(len(pointers) - 1, dtype=np.int64), np.diff(pointers))
+
+
+def places_of(matrix: Csr, rows: IntArray, columns: IntArray) -> tuple[IntArray, BoolArray]:
+    """Where the entries of some rows and columns are stored, and which of them are, in arrays of their common shape.
+
+    Args:
+        matrix: (R, C), sorted unique indices.
+        rows: Rows, of any shape.
+        columns: Columns, of a shape that goes with it.
+    """
+    stored, wanted = row_ids(matrix) * matrix.shape[1] + matrix.indices, rows * matrix.shape[1] + columns
+    if not len(stored):
+        return np.zeros(wanted.shape, dtype=np.int64), np.zeros(wanted.shape, dtype=np.bool_)
+    place = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
+    return place, stored[place] == wanted
+
+
+def entries_at(matrix: Csr, rows: IntArray, columns: IntArray, absent: float = 0.0) -> FloatArray:
+    """(P,) entries at (P,) rows and columns, `absent` where nothing is stored; see `places_of`."""
+    place, held = places_of(matrix, rows, columns)
+    entries = np.full(held.shape, absent, dtype=np.float32)
+    entries[held] = matrix.data[place[held]]
+    return entries
 
 
 def select_entries(matrix: Csr, kept: BoolArray) -> Csr:

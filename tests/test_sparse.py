@@ -1,16 +1,23 @@
-"""Sparse matrices: rows of entries, the largest of each row."""
+"""Sparse matrices: rows of entries, entries by place, the largest of each row."""
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from eclare_py.sparse import row_ids, top_k_rows
+from eclare_py.sparse import entries_at, row_ids, top_k_rows
 
 
 def test_row_ids_are_those_of_a_coo_matrix():
     matrix = sp.random_array((7, 5), density=0.4, format="csr", rng=np.random.default_rng(0))
     assert row_ids(matrix).dtype == np.int64
     np.testing.assert_array_equal(row_ids(matrix), matrix.tocoo().row)
+
+
+def test_entries_are_looked_up():
+    matrix = sp.csr_array(np.array([[0, 2, 0], [3, 0, 0]], dtype=np.float32))
+    rows, columns = np.array([0, 0, 1, 1]), np.array([1, 2, 0, 2])
+    assert entries_at(matrix, rows, columns).tolist() == [2, 0, 3, 0]
+    assert entries_at(sp.csr_array((2, 3), dtype=np.float32), rows, columns, absent=-1).tolist() == [-1] * 4
 
 
 def test_top_k_rows_of_a_block():

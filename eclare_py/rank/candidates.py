@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from eclare_py.rank.kernels import mark_best, score_pairs
-from eclare_py.sparse import owners, row_ids, top_k_rows
+from eclare_py.sparse import entries_at, owners, row_ids, top_k_rows
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking, as_csr
 
 OUTSIDE = -12.0  # least log path score: e^-12 is next to nothing, and no path that counts is below
@@ -165,10 +165,4 @@ def add_paths(found: Candidates, paths: Csr) -> Candidates:
 
 def look_up(matrix: Csr, found: Candidates, *, absent: float = 0.0) -> FloatArray:
     """(P,) entries of a (B, L) CSR at the candidates, `absent` where nothing is stored."""
-    n_labels = matrix.shape[1]
-    stored = row_ids(matrix) * n_labels + matrix.indices
-    if not len(stored):
-        return np.full(len(found.labels), absent, dtype=np.float32)
-    wanted = found.keys(n_labels)
-    place = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
-    return np.where(stored[place] == wanted, matrix.data[place], absent).astype(np.float32)
+    return entries_at(matrix, found.rows, found.labels, absent)

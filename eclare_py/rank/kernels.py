@@ -7,7 +7,7 @@ from numba import njit
 
 from eclare_py.index.selection import keep_best
 from eclare_py.kernel_flags import SUM_FLAGS
-from eclare_py.sparse import row_ids
+from eclare_py.sparse import entries_at, row_ids
 from eclare_py.threads import over_rows
 from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, as_csr
 
@@ -116,14 +116,7 @@ def companions(indptr: IntArray, labels: IntArray, seeds: Csr, graph: Csr, mutua
 def mutual_weights(graph: Csr) -> FloatArray:
     """(E,) sqrt(G(l, m) G(m, l)) of every edge: the cosine of co-occurrence where G is conditional."""
     product = as_csr(graph.multiply(as_csr(graph.T)))
-    rows = row_ids(graph)
-    stored = row_ids(product) * graph.shape[0]
-    stored += product.indices
-    wanted = rows * graph.shape[0] + graph.indices
-    if not len(stored):
-        return np.zeros(graph.nnz, dtype=np.float32)
-    place = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
-    return np.sqrt(np.where(stored[place] == wanted, product.data[place], 0)).astype(np.float32)
+    return np.sqrt(entries_at(product, row_ids(graph), graph.indices))
 
 
 @njit(cache=True, nogil=True)

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from eclare_py.index import search
 from eclare_py.rank.ranker import LabelScorer
-from eclare_py.sparse import row_ids
+from eclare_py.sparse import places_of
 from eclare_py.storage.spool import empty
 from eclare_py.types import PADDING, Csr, FloatArray, IntArray, as_csr
 
@@ -57,18 +57,8 @@ def hard_labels(known: Csr, found: IntArray, out: IntArray) -> None:
         found: (B, k) labels, best first.
         out: (B, count) is filled from the left; the rest stays as it is.
     """
-    keep = (found >= 0) & ~_contains(known, found)
+    keep = (found >= 0) & ~places_of(known, np.arange(len(found))[:, None], found)[1]
     # Stable sort by "dropped" moves the kept labels to the front, best first.
     order = np.argsort(~keep, axis=1, kind="stable")[:, : out.shape[1]]
     chosen = np.where(np.take_along_axis(keep, order, 1), np.take_along_axis(found, order, 1), PADDING)
     out[:, : chosen.shape[1]] = chosen
-
-
-def _contains(matrix: Csr, labels: IntArray) -> np.ndarray:
-    """(B, k) true where the (B, L) matrix stores the label."""
-    n_labels = matrix.shape[1]
-    stored = row_ids(matrix) * n_labels + matrix.indices
-    if not len(stored):
-        return np.zeros(labels.shape, dtype=bool)
-    wanted = np.arange(len(labels), dtype=np.int64)[:, None] * n_labels + labels
-    return np.asarray(stored[np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)] == wanted)

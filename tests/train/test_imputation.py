@@ -16,7 +16,7 @@ from eclare_py.train.imputation.grouping import form_groups
 from eclare_py.train.imputation.impute import chosen, document_log_odds, imputed
 from eclare_py.train.imputation.pairs import MemberPairs
 from eclare_py.train.imputation.projection import project
-from eclare_py.train.imputation.self_training import look_up, model_log_odds
+from eclare_py.train.imputation.self_training import model_log_odds
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import Ranking, as_csr
 
@@ -220,11 +220,6 @@ def test_a_group_of_one_keeps_its_labels():
     beliefs = posterior.noisy_or(pairs, document_log_odds(data, pairs, ImputationConfig(), 0))
     assert (chosen(pairs, beliefs, ImputationConfig(), 0) != dataset.labels).nnz > 0 or beliefs.min() == 1
     np.testing.assert_array_equal(chosen(pairs, beliefs, ImputationConfig(), 0).toarray() > 0, dataset.labels.toarray())
-
-
-def test_entries_are_looked_up():
-    matrix = as_csr(sp.csr_array(np.array([[0, 2, 0], [3, 0, 0]], dtype=np.float32)))
-    np.testing.assert_array_equal(look_up(matrix, np.array([0, 0, 1, 1]), np.array([1, 2, 0, 2])), [2, 0, 3, 0])
 
 
 def test_no_document_is_judged_by_a_model_that_saw_its_group():

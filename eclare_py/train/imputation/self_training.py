@@ -13,7 +13,7 @@ import numpy as np
 
 from eclare_py.data.aggregated import AggregatedDataset
 from eclare_py.data.dataset import Dataset
-from eclare_py.sparse import row_ids
+from eclare_py.sparse import entries_at
 from eclare_py.train.imputation.pairs import MemberPairs
 from eclare_py.train.imputation.posterior import logit
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking
@@ -56,16 +56,5 @@ def model_log_odds(
         ranking = model.rank(part.texts, min(_RANKED, data.n_labels), hidden=part.filter_pairs)
         chosen = half_of[pairs.documents] == half
         places = np.searchsorted(asked, pairs.documents[chosen])
-        scores[chosen] = look_up(ranking.to_csr(data.n_labels), places, pairs.labels[chosen])
+        scores[chosen] = entries_at(ranking.to_csr(data.n_labels), places, pairs.labels[chosen])
     return logit(scores)
-
-
-def look_up(matrix: Csr, rows: IntArray, columns: IntArray) -> FloatArray:
-    """Entries of a sparse matrix, 0 where there is none; (P,) rows and columns."""
-    width = np.int64(matrix.shape[1])
-    stored = row_ids(matrix) * width + matrix.indices
-    if not len(stored):
-        return np.zeros(len(rows), dtype=np.float32)
-    wanted = rows * width + columns
-    place = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
-    return np.where(stored[place] == wanted, matrix.data[place], 0).astype(np.float32)
