@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numba import njit
 
 from eclare_py.threads import over_rows
-from eclare_py.types import BoolArray, Csr, FloatArray, IntArray
+from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, as_csr
 
 
 def row_ids(matrix: Csr) -> IntArray:
@@ -21,6 +21,12 @@ def row_ids(matrix: Csr) -> IntArray:
 def owners(pointers: IntArray) -> IntArray:
     """(R+1,) row pointers -> (E,) row of every entry."""
     return np.repeat(np.arange(len(pointers) - 1, dtype=np.int64), np.diff(pointers))
+
+
+def pair_matrix(pairs: IntArray | None, shape: tuple[int, int]) -> Csr:
+    """Ones at (F, 2) pairs of row and column; None: no pairs."""
+    rows, columns = np.empty((2, 0), dtype=np.int64) if pairs is None else pairs.T
+    return as_csr(sp.coo_array((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape))
 
 
 def places_of(matrix: Csr, rows: IntArray, columns: IntArray) -> tuple[IntArray, BoolArray]:

@@ -15,6 +15,7 @@ from eclare_py.linear.chunks import Chunks
 from eclare_py.linear.config import LinearConfig
 from eclare_py.linear.training import fit_level
 from eclare_py.linear.walks import multiply_chunks
+from eclare_py.sparse import pair_matrix
 from eclare_py.storage import State
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
@@ -91,12 +92,10 @@ def fit_pairs(
         raise UsageError(f"documents {documents.shape}, labels {labels.shape} and picked {picked.shape} do not fit")
     if config.loss != "squared-hinge":
         raise UsageError(f"loss={config.loss!r}: classifiers of pairs are trained with squared-hinge")
-    pairs = np.empty((0, 2), dtype=np.int64) if filter_pairs is None else filter_pairs
-    ignored = Csr((np.ones(len(pairs), np.float32), (pairs[:, 0], pairs[:, 1])), shape=labels.shape)
     own = as_csr(labels != 0)
     chunks = fit_level(
         as_csr(documents), as_csr(own + as_csr(picked != 0)), own,
         np.arange(labels.shape[1] + 1, dtype=np.int64), config,
-        ignored=ignored, seed=seed,
+        ignored=pair_matrix(filter_pairs, labels.shape), seed=seed,
     )  # fmt: skip
     return PairClassifiers(chunks, config.power)

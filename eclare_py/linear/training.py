@@ -18,6 +18,7 @@ from eclare_py.linear.hierarchy import levels_of
 from eclare_py.linear.model import LinearRanker
 from eclare_py.quantize import coarse
 from eclare_py.registers import LANES
+from eclare_py.sparse import pair_matrix
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 _TASK = 2e7  # products of one task; a node above this is shared between threads
@@ -74,8 +75,7 @@ def fit_linear(
     documents = as_csr(documents)
     by_frequency = config.latency.frequency > 0 or tree.uneven
     levels, label_order = levels_of(tree, direct=config.latency.direct if by_frequency else 0)
-    pairs = np.empty((0, 2), dtype=np.int64) if filter_pairs is None else filter_pairs
-    filtered = as_csr(sp.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=labels.shape))
+    filtered = pair_matrix(filter_pairs, labels.shape)
     ranker = LinearRanker([], label_order, config, documents.shape[1])
     parents = as_csr(np.ones((documents.shape[0], 1)))
     for depth, level in enumerate(levels):

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 
 from eclare_py.distributed import Shard
-from eclare_py.sparse import row_ids
+from eclare_py.sparse import pair_matrix, row_ids
 from eclare_py.train.bags import Bags, BatchBags
 from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, as_csr
 
@@ -72,8 +71,7 @@ class BatchSource:
     ) -> None:
         self.labels, self.soft, self.bags = labels, soft, bags
         self.shard = shard or Shard(labels.shape[1])
-        ones = np.ones(len(filter_pairs), dtype=np.float32)
-        self.filters = as_csr(sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
+        self.filters = pair_matrix(filter_pairs, labels.shape)
         self.batch_size, self.at_hand, self.multiple = min(batch_size, labels.shape[0]), at_hand, multiple
         self.entropy = (seed, *stage.encode())
 
@@ -153,6 +151,14 @@ class BatchSource:
         while len(at_hand) < wanted:
             at_hand = np.union1d(at_hand, rng.integers(0, n_labels, wanted - len(at_hand)))
         return at_hand
+
+
+def split_filtered(labels: Csr, filter_pairs: IntArray) -> tuple[Csr, Csr]:
+    """Relevant labels without filter pairs, and the filter pairs, both (N, L)."""
+    ignored, relevant = pair_matrix(filter_pairs, labels.shape), as_csr(labels != 0)
+    relevant = as_csr(relevant - relevant.multiply(ignored != 0))
+    relevant.eliminate_zeros()
+    return relevant, ignored
 
 
 def _mask(matrix: Csr, at_hand: IntArray, shape: tuple[int, int]) -> BoolArray:

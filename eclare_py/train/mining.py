@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
 
 from eclare_py.index import search
 from eclare_py.rank.ranker import LabelScorer
-from eclare_py.sparse import places_of
+from eclare_py.sparse import pair_matrix, places_of
 from eclare_py.storage.spool import empty
 from eclare_py.types import PADDING, Csr, FloatArray, IntArray, as_csr
 
@@ -45,8 +44,7 @@ def mine(
 
 def known_labels(labels: Csr, filter_pairs: IntArray) -> Csr:
     """(N, L) what is relevant or filtered, and so no negative."""
-    ones = np.ones(len(filter_pairs), dtype=np.float32)
-    return as_csr(labels + sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
+    return as_csr(labels + pair_matrix(filter_pairs, labels.shape))
 
 
 def hard_labels(known: Csr, found: IntArray, out: IntArray) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from eclare_py.rank.candidates import strongest
-from eclare_py.sparse import row_ids, select_entries
+from eclare_py.sparse import pair_matrix, row_ids, select_entries
 from eclare_py.train.soft_kernels import nearest_labels
 from eclare_py.types import Csr, IntArray, as_csr
 
@@ -64,9 +64,8 @@ def soft_labels(labels: Csr, filter_pairs: IntArray, near: Csr, weight: float) -
         (N, L) targets, at most `NEAR` a document, each `weight` times the sum of the nearness to the document's labels,
         at most `weight`.
     """
-    ones = np.ones(len(filter_pairs), dtype=np.float32)
     relevant = as_csr(labels != 0)
-    known = as_csr(relevant + sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
+    known = as_csr(relevant + pair_matrix(filter_pairs, labels.shape))
     parts = []
     block = max(_BLOCK, labels.shape[0] // 64)  # a product takes L steps beside its own
     for start in range(0, labels.shape[0], block):

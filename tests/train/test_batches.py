@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from eclare_py.train.batches import BatchSource
+from eclare_py.train.batches import BatchSource, split_filtered
 from eclare_py.train.recipe import TrainingConfig
 from eclare_py.types import as_csr
 
@@ -141,3 +141,10 @@ def test_clustered_batches_are_drawn_anew_every_epoch_and_go_on_in_the_middle():
     whole = contents(source.epoch(2, clusters=clusters, negatives=NEGATIVES, drawn=2))
     assert contents(source.epoch(2, clusters=clusters, negatives=NEGATIVES, drawn=2, start=2)) == whole[2:]
     assert contents(source.epoch(3, clusters=clusters)) != contents(source.epoch(2, clusters=clusters))
+
+
+def test_filter_pairs_are_never_relevant():
+    labels = as_csr(np.array([[1, 0, 0, 1, 0], [0, 1, 0, 0, 0], [0, 0, 0, 0, 0]]))
+    relevant, ignored = split_filtered(labels, np.array([[0, 3], [2, 4], [1, 0]]))
+    assert relevant.toarray().tolist() == [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0] * 5] and relevant.nnz == 2
+    assert ignored.toarray().tolist() == [[0, 0, 0, 1, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 1]]

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from eclare_py.model.lightxml_config import LightXmlConfig
-from eclare_py.train.lightxml.candidates import Groups, best_groups, choose, labels_of, settle, split_filtered
+from eclare_py.train.lightxml.candidates import Groups, best_groups, choose, labels_of, settle
 from eclare_py.types import Csr, as_csr
 
 
@@ -77,12 +77,6 @@ def test_vectorised_equals_loops(repeats: bool) -> None:
             for place, (label, good, counts) in enumerate(expected):
                 assert (asked.positives[row, place], asked.counted[row, place]) == (good, counts)
                 assert label < 0 or labels[row, place] == label
-
-
-def test_filter_pairs_are_never_positive() -> None:
-    relevant, ignored = split_filtered(csr([[0, 3], [1], []], 5), np.array([[0, 3], [2, 4], [1, 0]]))
-    np.testing.assert_array_equal(relevant.toarray(), csr([[0], [1], []], 5).toarray())
-    np.testing.assert_array_equal(ignored.toarray(), csr([[3], [0], [4]], 5).toarray())
 
 
 @pytest.mark.parametrize("negatives", ["dynamic", "uniform"])

@@ -32,9 +32,7 @@ class Stage:
     def __init__(self, session: EliasSession, name: str, epochs: int) -> None:
         self.session, self.name, self.epochs = session, name, epochs
         self.settings, train = session.recipe.elias, session.prepared.train
-        ones = np.ones(len(train.filter_pairs), dtype=np.float32)
-        pairs = (train.filter_pairs[:, 0], train.filter_pairs[:, 1])
-        self.labels, self.filters = as_csr(train.labels), as_csr(_matrix(ones, pairs, train.labels.shape))
+        self.labels = as_csr(train.labels)
         self.source = BatchSource(
             train.labels, train.filter_pairs, batch_size=self.settings.batch_size, seed=session.recipe.seed, stage=name
         )
@@ -79,7 +77,7 @@ class Stage:
         found = network.score(encoded, gates, clusters, settings.shortlist)
         weight = settings.learned_weight if self.name == LEARNED else settings.fixed_weight
         return shortlist_loss(
-            found, members(relevant, found.labels), members(self.filters[chosen], found.labels), weight=weight
+            found, members(relevant, found.labels), members(self.source.filters[chosen], found.labels), weight=weight
         )
 
     def text_loss(self, chosen: IntArray, step: int) -> Tensor:
@@ -121,7 +119,3 @@ def parents_of(labels: Csr, parents: IntArray) -> IntArray:
     rows = row_ids(labels)
     found[rows, np.arange(len(rows)) - np.repeat(labels.indptr[:-1], counts)] = parents[labels.indices]
     return found
-
-
-def _matrix(values: np.ndarray, pairs: tuple[np.ndarray, np.ndarray], shape: tuple[int, int]) -> Csr:
-    return Csr((values, pairs), shape=shape)

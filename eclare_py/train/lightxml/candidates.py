@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 
 from eclare_py.model.lightxml_config import LightXmlConfig
 from eclare_py.sparse import row_ids
-from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, as_csr, rank
+from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, rank
 
 
 @dataclass(frozen=True)
@@ -131,16 +130,6 @@ def _put_missing(missing: BoolArray, columns: IntArray, found: BoolArray, counte
     fits = turn < columns.shape[1] - found[lacking].sum(axis=1)[place_of]
     rows, labels, places = rows[fits], labels[fits], free[place_of[fits], turn[fits]]
     columns[rows, places], found[rows, places], counted[rows, places] = labels, True, True
-
-
-def split_filtered(labels: Csr, filter_pairs: IntArray) -> tuple[Csr, Csr]:
-    """Relevant labels without filter pairs, and the filter pairs, both (N, L)."""
-    ones = np.ones(len(filter_pairs), dtype=np.float32)
-    ignored = as_csr(sp.coo_array((ones, (filter_pairs[:, 0], filter_pairs[:, 1])), shape=labels.shape))
-    relevant = as_csr(labels != 0)
-    relevant = as_csr(relevant - relevant.multiply(ignored != 0))
-    relevant.eliminate_zeros()
-    return relevant, ignored
 
 
 def _mask(matrix: Csr, at_hand: IntArray) -> BoolArray:

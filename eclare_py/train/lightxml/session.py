@@ -19,9 +19,10 @@ from eclare_py.linear import projected_means
 from eclare_py.model.lightxml import LightHeads
 from eclare_py.train import checkpoint
 from eclare_py.train.adam import AdamW
+from eclare_py.train.batches import split_filtered
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog
-from eclare_py.train.lightxml.candidates import Groups, split_filtered
+from eclare_py.train.lightxml.candidates import Groups
 from eclare_py.train.lightxml.sides import Side, make_side
 from eclare_py.train.optimizer import Optimizer, optimizer_state, restore_optimizer
 from eclare_py.train.prepare import fingerprint

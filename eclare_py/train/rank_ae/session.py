@@ -16,10 +16,9 @@ from eclare_py.metrics.propensity import inverse_propensities
 from eclare_py.model.rank_ae import RankAutoencoder
 from eclare_py.train import checkpoint
 from eclare_py.train.adam import AdamW
-from eclare_py.train.batches import BatchSource
+from eclare_py.train.batches import BatchSource, split_filtered
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog
-from eclare_py.train.lightxml.candidates import split_filtered
 from eclare_py.train.optimizer import Optimizer, optimizer_state, restore_optimizer
 from eclare_py.train.prepare import Prepared, prepare
 from eclare_py.train.rank_ae.start import start_labels
