@@ -52,6 +52,27 @@ def entries_at(matrix: Csr, rows: IntArray, columns: IntArray, absent: float = 0
     return entries
 
 
+def among(matrix: Csr, columns: IntArray) -> tuple[IntArray, IntArray, BoolArray]:
+    """The entries in some columns: their rows, their places among these columns, and their mask over all entries.
+
+    Args:
+        matrix: (R, C).
+        columns: (c,) ascending.
+    """
+    if not len(columns):
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.zeros(matrix.nnz, dtype=np.bool_)
+    place = np.minimum(np.searchsorted(columns, matrix.indices), len(columns) - 1)
+    found = columns[place] == matrix.indices
+    return row_ids(matrix)[found], place[found], found
+
+
+def mask_among(matrix: Csr, columns: IntArray) -> BoolArray:
+    """(R, c) which of (c,) ascending columns a row has an entry in."""
+    mask = np.zeros((matrix.shape[0], len(columns)), dtype=np.bool_)
+    mask[among(matrix, columns)[:2]] = True
+    return mask
+
+
 def select_entries(matrix: Csr, kept: BoolArray) -> Csr:
     """The matrix with only the stored entries of the (E,) mask."""
     pointers = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])[matrix.indptr]

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from eclare_py.data.dataset import Dataset
 from eclare_py.data.imputed import ImputedDataset
 from eclare_py.errors import TrainingError
-from eclare_py.sparse import row_ids
+from eclare_py.sparse import among
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
 _LIKELY = 0.5  # least sum of probabilities over the members of a group
@@ -73,10 +73,7 @@ class Bags:
         """
         numbers, groups = np.unique(self.groups[documents], return_inverse=True)
         found = self.beliefs[documents]
-        rows = row_ids(found)
-        place = np.minimum(np.searchsorted(labels, found.indices), len(labels) - 1)
-        at_hand = labels[place] == found.indices
-        rows, columns = rows[at_hand], place[at_hand]
+        rows, columns, at_hand = among(found, labels)
         total = np.zeros((len(numbers), len(labels)), dtype=np.float32)
         np.add.at(total, (groups[rows], columns), found.data[at_hand])
         positives, hidden = total >= _LIKELY, total > 0

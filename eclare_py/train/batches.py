@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eclare_py.distributed import Shard
-from eclare_py.sparse import pair_matrix, row_ids
+from eclare_py.sparse import among, mask_among, pair_matrix
 from eclare_py.train.bags import Bags, BatchBags
 from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, as_csr
 
@@ -133,14 +133,13 @@ class BatchSource:
             pool.append(_one_of_each(graded, rng))
         everywhere = self._filled(np.unique(np.concatenate(pool)).astype(np.int64), rng)
         at_hand = everywhere if self.shard.world == 1 else everywhere[self.shard.mine(everywhere)]
-        shape = (len(documents), len(at_hand))
-        ignored = _mask(filtered, at_hand, shape)
+        ignored = mask_among(filtered, at_hand)
         soft = None
         if graded is not None:
-            rows, columns, found = _places(graded, at_hand)
+            rows, columns, found = among(graded, at_hand)
             soft = (rows, columns, graded.data[found])
         bags = None if self.bags is None else self.bags.batch(documents, at_hand, ignored)
-        return Batch(documents, at_hand, _mask(relevant, at_hand, shape) & ~ignored, ignored, soft, bags, everywhere)
+        return Batch(documents, at_hand, mask_among(relevant, at_hand) & ~ignored, ignored, soft, bags, everywhere)
 
     def _filled(self, at_hand: IntArray, rng: np.random.Generator) -> IntArray:
         """The labels with random others, up to the least number and the next multiple, or to all there are."""
@@ -159,24 +158,6 @@ def split_filtered(labels: Csr, filter_pairs: IntArray) -> tuple[Csr, Csr]:
     relevant = as_csr(relevant - relevant.multiply(ignored != 0))
     relevant.eliminate_zeros()
     return relevant, ignored
-
-
-def _mask(matrix: Csr, at_hand: IntArray, shape: tuple[int, int]) -> BoolArray:
-    mask = np.zeros(shape, dtype=np.bool_)
-    rows, columns, _ = _places(matrix, at_hand)
-    mask[rows, columns] = True
-    return mask
-
-
-def _places(matrix: Csr, at_hand: IntArray) -> tuple[IntArray, IntArray, BoolArray]:
-    """Rows and places among the labels at hand of the entries that are there, and their mask over all entries."""
-    if not len(at_hand) or not matrix.nnz:
-        empty = np.empty(0, dtype=np.int64)
-        return empty, empty, np.zeros(matrix.nnz, dtype=np.bool_)
-    rows = row_ids(matrix)
-    place = np.minimum(np.searchsorted(at_hand, matrix.indices), len(at_hand) - 1)
-    found = at_hand[place] == matrix.indices
-    return rows[found], place[found], found
 
 
 def _one_of_each(matrix: Csr, rng: np.random.Generator) -> IntArray:

@@ -10,7 +10,7 @@ import numpy as np
 from eclare_py.errors import ConfigError
 from eclare_py.index import LabelTree
 from eclare_py.linear import LinearConfig, pifa_tree
-from eclare_py.sparse import row_ids
+from eclare_py.sparse import among, row_ids
 from eclare_py.train.resolution_config import ResolutionConfig
 from eclare_py.types import Csr, IntArray, as_csr
 
@@ -146,8 +146,6 @@ def dense_part(matrix: Csr, at_hand: IntArray | None) -> np.ndarray:
     if at_hand is None:
         return np.asarray(matrix.toarray(), dtype=np.float32)
     out = np.zeros((matrix.shape[0], len(at_hand)), dtype=np.float32)
-    rows = row_ids(matrix)
-    place = np.minimum(np.searchsorted(at_hand, matrix.indices), max(len(at_hand) - 1, 0))
-    found = at_hand[place] == matrix.indices if len(at_hand) else np.zeros(matrix.nnz, np.bool_)
-    out[rows[found], place[found]] = matrix.data[found]
+    rows, places, found = among(matrix, at_hand)
+    out[rows, places] = matrix.data[found]
     return out

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eclare_py.model.lightxml_config import LightXmlConfig
-from eclare_py.sparse import row_ids
+from eclare_py.sparse import mask_among, row_ids
 from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, rank
 
 
@@ -109,7 +109,7 @@ def settle(slots: IntArray, positives: Csr, ignored: Csr) -> Candidates:
     known = slots >= 0
     at_hand = np.unique(np.concatenate([slots[known], positives.indices])).astype(np.int64)
     columns = np.where(known, np.searchsorted(at_hand, slots), 0)
-    relevant, hidden = _mask(positives, at_hand), _mask(ignored, at_hand)
+    relevant, hidden = mask_among(positives, at_hand), mask_among(ignored, at_hand)
     found = np.take_along_axis(relevant, columns, axis=1) & known
     counted = known & ~np.take_along_axis(hidden, columns, axis=1)
     present = np.zeros_like(relevant)
@@ -130,13 +130,3 @@ def _put_missing(missing: BoolArray, columns: IntArray, found: BoolArray, counte
     fits = turn < columns.shape[1] - found[lacking].sum(axis=1)[place_of]
     rows, labels, places = rows[fits], labels[fits], free[place_of[fits], turn[fits]]
     columns[rows, places], found[rows, places], counted[rows, places] = labels, True, True
-
-
-def _mask(matrix: Csr, at_hand: IntArray) -> BoolArray:
-    """(B, u) which of the labels at hand a row holds."""
-    mask = np.zeros((matrix.shape[0], len(at_hand)), dtype=np.bool_)
-    if len(at_hand) and matrix.nnz:
-        place = np.minimum(np.searchsorted(at_hand, matrix.indices), len(at_hand) - 1)
-        held = at_hand[place] == matrix.indices
-        mask[row_ids(matrix)[held], place[held]] = True
-    return mask
