@@ -31,9 +31,14 @@ def as_csr(matrix: Any, *, dtype: npt.DTypeLike = np.float32) -> Csr:
 
 def row_blocks(matrix: Csr, rows: int, entries: int = 1 << 22) -> Iterator[slice]:
     """Consecutive rows to be worked on at once: at most `rows`, and `entries` entries, but one row at least."""
-    start, total = 0, matrix.shape[0]
+    return blocks_of(matrix.indptr, rows, entries)
+
+
+def blocks_of(pointers: IntArray, rows: int, entries: int) -> Iterator[slice]:
+    """The blocks of `row_blocks` by (R+1,) row pointers."""
+    start, total = 0, len(pointers) - 1
     while start < total:
-        fitting = int(np.searchsorted(matrix.indptr, matrix.indptr[start] + entries, side="right")) - 1
+        fitting = int(np.searchsorted(pointers, pointers[start] + entries, side="right")) - 1
         stop = min(max(fitting, start + 1), start + rows, total)
         yield slice(start, stop)
         start = stop

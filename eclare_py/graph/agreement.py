@@ -16,7 +16,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from eclare_py.errors import UsageError
-from eclare_py.graph.cooccurrence import row_blocks
+from eclare_py.graph.cooccurrence import pair_blocks
 from eclare_py.graph.edges import edge_cosines, undirected
 from eclare_py.graph.label_graph import LabelGraph
 from eclare_py.metrics.rare import EDGES, ranges
@@ -208,15 +208,13 @@ def _ends(pairs: Csr) -> tuple[IntArray, IntArray]:
 def _together(documents: Csr, patterns: Sequence[Csr], bins: _Bins) -> list[_Counts]:
     """By range of frequency: pairs of labels that share a document, and those of them in each pattern."""
     carried = as_csr(documents.T)
-    sizes = np.diff(documents.indptr)
-    cost = np.bincount(row_ids(carried), sizes[carried.indices], minlength=carried.shape[0]).astype(np.int64)
     totals = [np.zeros(len(bins.names)) for _ in range(1 + len(patterns))]
-    for first, last in row_blocks(cost, _ROWS):
-        # The block's own diagonal begins in column `first`.
-        found = as_csr(sp.triu(carried[first:last] @ documents, first + 1))
-        for total, part in zip(totals, (found, *(found.multiply(one[first:last]) for one in patterns)), strict=True):
+    for some in pair_blocks(carried, documents, _ROWS):
+        # The block's own diagonal begins in the column of its first row.
+        found = as_csr(sp.triu(carried[some] @ documents, some.start + 1))
+        for total, part in zip(totals, (found, *(found.multiply(one[some]) for one in patterns)), strict=True):
             rows, columns = _ends(as_csr(part))
-            total += bins.count(rows + first, columns)
+            total += bins.count(rows + some.start, columns)
     return totals
 
 

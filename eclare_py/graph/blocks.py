@@ -11,8 +11,8 @@ from eclare_py.distributed import Group
 from eclare_py.types import Csr, as_csr
 
 
-def group_share(blocks: Iterable[tuple[int, int]], group: Group | None) -> list[tuple[int, int]]:
-    """The row ranges that fall to this process: every R-th of them, so that dense and thin ones are shared out."""
+def group_share(blocks: Iterable[slice], group: Group | None) -> list[slice]:
+    """The blocks of rows that fall to this process: every R-th of them, so that dense and thin ones are shared out."""
     every = list(blocks)
     return every if group is None else every[group.rank :: group.world]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from eclare_py.distributed import Group
 from eclare_py.errors import ConfigError, UsageError
 from eclare_py.graph.bipartite import HEAD_MODES, HUB_MODES
+from eclare_py.graph.closed_form import closed_form_walk
 from eclare_py.graph.cooccurrence import WEIGHTINGS, cooccurrence_graph
 from eclare_py.graph.edges import prune_by_text
 from eclare_py.graph.given import join_given
@@ -72,29 +74,18 @@ class GraphConfig:
 
 def _raw_graph(labels: Csr, config: GraphConfig, top_k: int, seed: int, group: Group | None) -> Csr:
     """Weights before pruning and self loops."""
+    treated: dict[str, Any] = {
+        "head_threshold": config.head_threshold, "head_mode": config.head_mode,
+        "hub_documents": config.hub_documents, "hub_mode": config.hub_mode,
+    }  # fmt: skip
     if config.kind == "walk":
         return walk_counts(
-            labels,
-            walk_length=config.walk_length,
-            restart=config.restart,
-            top_k=top_k,
-            head_threshold=config.head_threshold,
-            head_mode=config.head_mode,
-            hub_documents=config.hub_documents,
-            hub_mode=config.hub_mode,
-            seed=seed,
+            labels, walk_length=config.walk_length, restart=config.restart, top_k=top_k, seed=seed, **treated
         )
+    if config.kind == "walk-exact":
+        return closed_form_walk(labels, restart=config.restart, top_k=top_k, **treated)
     return cooccurrence_graph(
-        labels,
-        weighting="walk" if config.kind == "walk-exact" else config.kind,
-        top_k=top_k,
-        min_count=config.min_count,
-        head_threshold=config.head_threshold,
-        head_mode=config.head_mode,
-        hub_documents=config.hub_documents,
-        hub_mode=config.hub_mode,
-        restart=config.restart,
-        group=group,
+        labels, weighting=config.kind, top_k=top_k, min_count=config.min_count, group=group, **treated
     )
 
 

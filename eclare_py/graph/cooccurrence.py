@@ -7,9 +7,8 @@ With c(l, m) the (weighted) number of documents that carry both labels, f(l) = c
     jaccard      c / (f(l) + f(m) - c)
     cosine       c / sqrt(f(l) f(m))
     pmi          log(lift) where positive             Church and Hanks 1990, positive part
-    walk         expected visits of a random walk     see closed_form.py
 
-ECLARE uses walks only; the others correct edges for label frequency.
+ECLARE uses walks, see walks.py and closed_form.py; these correct edges for label frequency.
 """
 
 from __future__ import annotations
@@ -24,10 +23,9 @@ from eclare_py.distributed import Group
 from eclare_py.errors import UsageError
 from eclare_py.graph.bipartite import bipartite
 from eclare_py.graph.blocks import group_share, stacked
-from eclare_py.graph.closed_form import closed_form_walk
 from eclare_py.graph.normalize import set_self_loops
 from eclare_py.sparse import row_ids, select_entries, top_k_rows
-from eclare_py.types import Csr, as_csr
+from eclare_py.types import Csr, as_csr, blocks_of
 
 _Values = npt.NDArray[np.float64]
 _PAIR_BUDGET = 8_000_000  # label pairs counted at once, about 100 MB; a block holds at least one label
@@ -38,7 +36,6 @@ def _pmi(both: _Values, left: _Values, right: _Values, n: float) -> _Values:
 
 
 _BLOCK_ROWS, _BLOCKS = 4096, 64
-_SERIES_ROWS = 256  # rows of the power series fill up more than rows of counts
 
 # (c(l, m), f(l), f(m), n) -> weight; weights of 0 or less are no edge.
 WEIGHTINGS: dict[str, Callable[[_Values, _Values, _Values, float], _Values]] = {
@@ -50,14 +47,11 @@ WEIGHTINGS: dict[str, Callable[[_Values, _Values, _Values, float], _Values]] = {
 }
 
 
-def row_blocks(cost: npt.NDArray[np.int64], block_rows: int) -> Iterator[tuple[int, int]]:
-    """Row ranges of at most `block_rows` rows and about `_PAIR_BUDGET` pairs."""
-    total, first = np.concatenate([[0], np.cumsum(cost)]), 0
-    while first < len(cost):
-        fitting = int(np.searchsorted(total, total[first] + _PAIR_BUDGET, side="right")) - 1
-        last = min(max(fitting, first + 1), first + block_rows, len(cost))
-        yield first, last
-        first = last
+def pair_blocks(carried: Csr, documents: Csr, block_rows: int) -> Iterator[slice]:
+    """Rows of the product of (L, N) and (N, L): at most `block_rows` at once, and about `_PAIR_BUDGET` pairs."""
+    sizes = np.diff(documents.indptr)
+    pairs = np.bincount(row_ids(carried), sizes[carried.indices], minlength=carried.shape[0]).astype(np.int64)
+    return blocks_of(np.concatenate([[0], np.cumsum(pairs)]), block_rows, _PAIR_BUDGET)
 
 
 def cooccurrence_graph(
@@ -71,24 +65,22 @@ def cooccurrence_graph(
     head_mode: str = "isolate",
     hub_documents: int | None = None,
     hub_mode: str = "skip",
-    restart: float = 0.8,
     group: Group | None = None,
 ) -> Csr:
     """Label graph with edge weights from co-occurrence counts.
 
     Args:
         labels: (N, L) label matrix of the train documents.
-        weighting: "conditional", "lift", "jaccard", "cosine", "pmi" or "walk".
+        weighting: "conditional", "lift", "jaccard", "cosine" or "pmi".
         top_k: Neighbours kept per label besides itself, by weight, ties by lower id; None keeps all.
-        min_count: Pairs seen together less often are no edge (not used by "walk").
+        min_count: Pairs seen together less often are no edge.
         block_rows: Labels counted at once at most; blocks shrink where labels have many co-occurrences. None: 4096, or
             a 64th of the labels where that is more, as the product of every block takes L steps beside its own.
         head_threshold: Labels with more documents are head labels; None: no label is.
         head_mode: "isolate", "source" or "keep", as in `walk_counts`.
         hub_documents: Documents with more labels are hubs; None: no document is.
         hub_mode: "skip" hubs, or "weight": a hub of n labels counts hub_documents / n.
-        restart: Restart of "walk".
-        group: Processes that call this together, with the same labels: each counts some blocks of rows. Not for "walk".
+        group: Processes that call this together, with the same labels: each counts some blocks of rows.
 
     Returns:
         (L, L) CSR float32 with a diagonal: the weight of the label with itself, 1 where that is not positive.
@@ -96,25 +88,14 @@ def cooccurrence_graph(
     Raises:
         UsageError: An option is unknown or out of range.
     """
-    if weighting != "walk" and weighting not in WEIGHTINGS:
-        raise UsageError(f"weighting={weighting!r} is unknown: choose one of {', '.join(['walk', *WEIGHTINGS])}")
+    if weighting not in WEIGHTINGS:
+        raise UsageError(f"weighting={weighting!r} is unknown: choose one of {', '.join(WEIGHTINGS)}")
     if top_k is not None and top_k < 1:
         raise UsageError(f"top_k={top_k} must be at least 1, or None to keep every neighbour")
     if block_rows is None:
         block_rows = max(_BLOCK_ROWS, labels.shape[1] // _BLOCKS)
     if block_rows < 1:
         raise UsageError(f"block_rows={block_rows} must be at least 1")
-    if weighting == "walk":
-        return closed_form_walk(
-            labels,
-            restart=restart,
-            top_k=top_k,
-            head_threshold=head_threshold,
-            head_mode=head_mode,
-            hub_documents=hub_documents,
-            hub_mode=hub_mode,
-            block_rows=min(block_rows, _SERIES_ROWS),
-        )
     parts = bipartite(
         labels, head_threshold=head_threshold, head_mode=head_mode, hub_documents=hub_documents, hub_mode=hub_mode
     )
@@ -122,15 +103,13 @@ def cooccurrence_graph(
     carried = sp.csr_array((sp.diags_array(parts.weight) @ parts.source.astype(np.float64)).T)
     frequency = np.asarray(carried.sum(axis=1)).ravel()
     documents = float(parts.weight.sum())
-    sizes = np.diff(target.indptr).astype(np.int64)
-    pairs = np.bincount(row_ids(carried), sizes[carried.indices], minlength=labels.shape[1]).astype(np.int64)
     weigh, blocks = WEIGHTINGS[weighting], []
-    for first, last in group_share(row_blocks(pairs, block_rows), group):
-        counts = as_csr(carried[first:last] @ target, dtype=np.float64)
-        rows = row_ids(counts) + first
+    for some in group_share(pair_blocks(carried, target, block_rows), group):
+        counts = as_csr(carried[some] @ target, dtype=np.float64)
+        rows = row_ids(counts) + some.start
         weights = weigh(counts.data, frequency[rows], frequency[counts.indices], documents)
         kept = (counts.data >= min_count) & (weights > 0) | (counts.indices == rows)
         counts.data = weights
-        blocks.append(top_k_rows(select_entries(counts, kept), top_k, first_row=first).astype(np.float32))
+        blocks.append(top_k_rows(select_entries(counts, kept), top_k, first_row=some.start).astype(np.float32))
     graph = stacked(blocks, labels.shape[1], group)
     return set_self_loops(as_csr(graph), "keep")

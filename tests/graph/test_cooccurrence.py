@@ -46,9 +46,15 @@ def naive(labels, weighting, *, weight=None, min_count=1.0, target=None):
     return values
 
 
+def graph_of(labels, weighting, **options):
+    if weighting == "walk":
+        return closed_form_walk(labels, **options)
+    return cooccurrence_graph(labels, weighting=weighting, **options)
+
+
 @pytest.mark.parametrize("weighting", sorted(BY_HAND))
 def test_four_labels_by_hand(weighting):
-    graph = cooccurrence_graph(FOUR, weighting=weighting)
+    graph = graph_of(FOUR, weighting)
     np.testing.assert_allclose(graph.toarray(), BY_HAND[weighting], rtol=1e-6, atol=1e-9)
 
 
@@ -125,7 +131,7 @@ def test_closed_form_rows_sum_to_one_and_visits_balance():
 @pytest.mark.parametrize("weighting", sorted(BY_HAND))
 @pytest.mark.parametrize("shape", [(0, 3), (3, 2), (2, 1), (2, 0)])
 def test_no_documents_at_all(weighting, shape):
-    graph = cooccurrence_graph(sp.csr_array(shape, dtype=np.float32), weighting=weighting)
+    graph = graph_of(sp.csr_array(shape, dtype=np.float32), weighting)
     np.testing.assert_array_equal(graph.toarray(), np.eye(shape[1]))
 
 
@@ -136,7 +142,7 @@ def test_no_documents_at_all(weighting, shape):
 )  # fmt: skip
 def test_properties(n_documents, n_labels, density, seed, top_k, weighting, block_rows):
     labels = random_labels(n_documents, n_labels, density, seed)
-    graph = cooccurrence_graph(labels, weighting=weighting, top_k=top_k, block_rows=block_rows)
+    graph = graph_of(labels, weighting, top_k=top_k, block_rows=block_rows)
     assert graph.shape == (n_labels, n_labels) and graph.dtype == np.float32
     for label in range(n_labels):
         ids = graph.indices[graph.indptr[label] : graph.indptr[label + 1]]
@@ -150,9 +156,13 @@ def test_properties(n_documents, n_labels, density, seed, top_k, weighting, bloc
         ({"weighting": "cosin"}, "weighting='cosin'"),
         ({"top_k": 0}, "top_k=0"),
         ({"block_rows": 0}, "block_rows=0"),
-        ({"weighting": "walk", "restart": 0}, "restart=0"),
     ],
 )
 def test_bad_options_are_named(options, name):
     with pytest.raises(UsageError, match=name):
         cooccurrence_graph(FOUR, **options)
+
+
+def test_a_walk_that_never_restarts_is_refused():
+    with pytest.raises(UsageError, match="restart=0"):
+        closed_form_walk(FOUR, restart=0)
