@@ -31,6 +31,7 @@ from eclare_py.rank.evidence import (
     linear_evidence,
     smoothed,
 )
+from eclare_py.rank.filtered import spare
 from eclare_py.rank.fusion import FIRST_LOGIT, FusionNetwork, probability
 from eclare_py.rank.kernels import mutual_weights
 from eclare_py.rank.layers import Layers
@@ -157,7 +158,6 @@ class Ranker:
         """Labels by dense score."""
         scorer = self.scorer
         # As many labels more as a document may have hidden, so that hiding does not shorten the list.
-        spare = int(np.bincount(hidden[:, 0]).max()) if hidden is not None and len(hidden) else 0
         return search_checked(
             scorer.tree,
             query.vectors,
@@ -165,7 +165,7 @@ class Ranker:
             label_vectors=scorer.vectors,
             label_bias=scorer.bias,
             codes=self.codes,
-            k=min(self.config.shortlist + spare, len(scorer.vectors)),
+            k=min(self.config.shortlist + spare(hidden), len(scorer.vectors)),
         )[0]
 
     def _reached(self, query: Query) -> Ranking:

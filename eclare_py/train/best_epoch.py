@@ -44,9 +44,9 @@ class Kept(dict[str, torch.Tensor]):
         return before
 
 
-def every_judged(n_held_out: int) -> slice:
-    """The held-out documents that judge: all, or evenly spread ones."""
-    return slice(None, None, -(-n_held_out // JUDGED))
+def every_judged(n_held_out: int, most: int = JUDGED) -> slice:
+    """The held-out documents that judge: all, or evenly spread ones, `most` of them."""
+    return slice(None, None, max(1, -(-n_held_out // most)))
 
 
 def remember_best(session: Training, stage: str, ranking: Ranking, labels: Csr) -> None:

@@ -23,6 +23,7 @@ from eclare_py.linear.model import Beam
 from eclare_py.model.level_head import LevelHead
 from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.train import checkpoint
+from eclare_py.train.best_epoch import every_judged
 from eclare_py.train.bootstrap import linear_head, matcher_beam
 from eclare_py.train.checkpoint import Checkpoint, Cursor
 from eclare_py.train.events import EventLog
@@ -197,7 +198,7 @@ def _seen(session: _Session, number: int) -> Csr:
 
 def _watch(session: _Session, number: int, counts: Csr, epoch: int) -> None:
     """Tell how many clusters of held-out documents are found among those that the linear model leads to."""
-    shown = session.watched[:: max(1, -(-len(session.watched) // _WATCHED))]
+    shown = session.watched[every_judged(len(session.watched), _WATCHED)]
     if not len(shown) or session.head is None:
         return
     level, candidates = session.levels[number], None
