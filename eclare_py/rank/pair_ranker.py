@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,6 @@ from eclare_py.storage import State
 from eclare_py.types import Csr, FloatArray, IntArray, Ranking, rank
 
 _LEAST = 1e-6  # probabilities are kept this far from 0 and 1 before their logit is taken
-_ROUNDS, _RIDGE = 25, 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,24 +90,3 @@ def pair_evidence(classifiers: PairClassifiers, ranking: Ranking, query: Query, 
     counts = np.log1p(frequencies[np.maximum(ranking.indices, 0)]) * known
     second = classifiers.log_scores(pair_features(query), ranking.indices)
     return np.stack([np.log(chance / (1 - chance)), second, counts], axis=2).astype(np.float32)
-
-
-def fit_mixture(
-    evidence: FloatArray, relevant: np.ndarray, *, start: Sequence[float] = (1.0, 1.0, 0.0, 0.0)
-) -> tuple[FloatArray, float]:
-    """Weights (F,) and offset of the logistic regression of (P,) relevant on (P, F) evidence, by Newton steps.
-
-    The ridge pulls towards the start, weights and offset; by default the product of both scores, which is what ELIAS++
-    ranks by.
-    """
-    x = np.concatenate([evidence, np.ones((len(evidence), 1))], axis=1).astype(np.float64)
-    line, target = np.array(start), np.array(start)
-    for _ in range(_ROUNDS):
-        chance = 1 / (1 + np.exp(-np.clip(x @ line, -30, 30)))
-        gradient = x.T @ (chance - relevant) + _RIDGE * (line - target)
-        hessian = (x * (chance * (1 - chance))[:, None]).T @ x + _RIDGE * np.eye(len(line))
-        step = np.linalg.solve(hessian, gradient)
-        line -= np.clip(step, -1, 1)
-        if np.abs(step).max() < 1e-6:
-            break
-    return line[:-1].astype(np.float32), float(np.float32(line[-1]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from eclare_py.rank.calibration import Calibration
@@ -10,7 +12,7 @@ from eclare_py.rank.held_out import DEPTH, HeldOut
 from eclare_py.types import FloatArray, IntArray
 
 BOOSTS = (0.0, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 3.0)
-_ROUNDS, _RIDGE = 25, 1e-3
+_ROUNDS = 25  # most Newton steps
 
 
 def fit_calibration(
@@ -71,18 +73,28 @@ def keep_best(
 
 
 def fit_line(logits: FloatArray, relevant: FloatArray) -> tuple[float, float]:
-    """Slope and offset of the logistic regression of (P,) relevant on (P,) logits, by Newton steps from (1, 0)."""
-    x, y = logits.astype(np.float64), relevant.astype(np.float64)
-    line = np.array([1.0, 0.0])
+    """Slope and offset of the logistic regression of (P,) relevant on (P,) logits, see `fit_mixture`."""
+    # A little pull to (1, 0), so that a handful of documents without a relevant label cannot send it anywhere.
+    (slope,), offset = fit_mixture(logits[:, None], relevant, start=(1.0, 0.0), ridge=1e-3)
+    return float(slope), offset
+
+
+def fit_mixture(
+    evidence: FloatArray, relevant: np.ndarray, *, start: Sequence[float] = (1.0, 1.0, 0.0, 0.0), ridge: float = 1.0
+) -> tuple[FloatArray, float]:
+    """Weights (F,) and offset of the logistic regression of (P,) relevant on (P, F) evidence, by Newton steps.
+
+    The ridge pulls towards the start, weights and offset; by default the product of both scores, which is what ELIAS++
+    ranks by.
+    """
+    x = np.concatenate([evidence, np.ones((len(evidence), 1))], axis=1).astype(np.float64)
+    line, target = np.array(start), np.array(start)
     for _ in range(_ROUNDS):
-        chance = 1 / (1 + np.exp(-np.clip(line[0] * x + line[1], -30, 30)))
-        # A little pull to (1, 0), so that a handful of documents without a relevant label cannot send it anywhere.
-        gradient = np.array([((chance - y) * x).sum(), (chance - y).sum()]) + _RIDGE * (line - [1, 0])
-        weight = chance * (1 - chance)
-        cross = (weight * x).sum()
-        hessian = np.array([[(weight * x * x).sum(), cross], [cross, weight.sum()]]) + _RIDGE * np.eye(2)
+        chance = 1 / (1 + np.exp(-np.clip(x @ line, -30, 30)))
+        gradient = x.T @ (chance - relevant) + ridge * (line - target)
+        hessian = (x * (chance * (1 - chance))[:, None]).T @ x + ridge * np.eye(len(line))
         step = np.linalg.solve(hessian, gradient)
         line -= np.clip(step, -1, 1)
         if np.abs(step).max() < 1e-7:
             break
-    return float(line[0]), float(line[1])
+    return line[:-1].astype(np.float32), float(np.float32(line[-1]))

@@ -14,8 +14,9 @@ from eclare_py.errors import ModelError, TrainingError
 from eclare_py.index import gated_search
 from eclare_py.persist import load_pipeline
 from eclare_py.rank.cluster_pipeline import ClusterPipeline
-from eclare_py.rank.pair_ranker import PairRanker, fit_mixture
+from eclare_py.rank.pair_ranker import PairRanker
 from eclare_py.storage import State
+from eclare_py.train.calibration import fit_mixture
 from eclare_py.train.elias.assemble import export_index
 from eclare_py.train.elias.fit import train_stages
 from eclare_py.train.elias.stage import parents_of

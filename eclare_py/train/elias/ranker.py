@@ -10,8 +10,9 @@ from eclare_py.linear import fit_pairs
 from eclare_py.metrics.ranking import hits
 from eclare_py.model.frozen import FrozenEncoder
 from eclare_py.rank.cluster_pipeline import ClusterPipeline
-from eclare_py.rank.pair_ranker import PairRanker, fit_mixture, pair_evidence, pair_features
+from eclare_py.rank.pair_ranker import PairRanker, pair_evidence, pair_features
 from eclare_py.rank.query import Query
+from eclare_py.train.calibration import fit_mixture
 from eclare_py.train.elias.session import EliasSession
 
 

@@ -15,8 +15,8 @@ from eclare_py.model.frozen_attention import FrozenAttention
 from eclare_py.model.rank_ae import RankAutoencoder
 from eclare_py.quantize import quantize, rounded
 from eclare_py.rank.cluster_pipeline import ClusterPipeline
-from eclare_py.rank.pair_ranker import fit_mixture
 from eclare_py.rank.pipeline import LabelTable
+from eclare_py.train.calibration import fit_mixture
 from eclare_py.train.freezing import as_array
 from eclare_py.train.rank_ae.session import Session
 from eclare_py.types import FloatArray
