@@ -22,33 +22,25 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from eclare_py import __version__
-from eclare_py.errors import ModelError
 from eclare_py.features.dense_columns import DenseColumns
 from eclare_py.features.tfidf import TfidfFeatures
 from eclare_py.features.transformer import SentenceEncoder
-from eclare_py.features.transformer_config import TransformerConfig
-from eclare_py.model.frozen import FrozenEncoder
-from eclare_py.model.frozen_attention import FrozenAttention
-from eclare_py.persist.checks import MEND, checked_recipe, count_of, label_table, mapping_of, section
-from eclare_py.persist.fusion import fusion_pipeline, fusion_states, read_encoder
+from eclare_py.persist.checks import checked_recipe, label_table, mapping_of
+from eclare_py.persist.cluster import cluster_pipeline, cluster_states
+from eclare_py.persist.fusion import fusion_pipeline, fusion_states
 from eclare_py.persist.linear import TRANSFORMER, linear_pipeline, linear_states
 from eclare_py.rank.cluster_pipeline import ClusterPipeline
-from eclare_py.rank.cluster_state import cluster_pipeline, cluster_states
 from eclare_py.rank.linear_pipeline import LinearPipeline
 from eclare_py.rank.models import Model
 from eclare_py.rank.pipeline import Pipeline
 from eclare_py.storage import (
     State,
-    about_part,
     atomic_folder,
     read_manifest,
     read_part,
-    read_state,
     render_json,
     verify_manifest,
     write_json,
@@ -119,10 +111,7 @@ def load_pipeline(path: str | Path) -> Model:
     if recipe.get("method") in ("linear", "xr_transformer"):
         return linear_pipeline(folder, recipe, features, table, facts)
     if (folder / "clusters.json").exists():
-        vectors = _vectors(folder, recipe, features)
-        return cluster_pipeline(
-            partial(read_state, folder), recipe, features, vectors, table, facts, about=partial(about_part, folder)
-        )
+        return cluster_pipeline(folder, recipe, features, table, facts)
     return fusion_pipeline(folder, recipe, features, table, facts)
 
 
@@ -152,25 +141,3 @@ def _transformer(pipeline: Model) -> DenseColumns | SentenceEncoder | None:
     if isinstance(pipeline, Pipeline):
         return pipeline.tuned
     return pipeline.encoder if isinstance(pipeline.encoder, DenseColumns) else None
-
-
-def _vectors(
-    folder: Path, recipe: dict[str, Any], features: TfidfFeatures
-) -> FrozenEncoder | FrozenAttention | DenseColumns:
-    """The document encoder of a model of label vectors."""
-    if recipe.get("method") == "rank_ae":
-        encoder = read_part(folder, "encoder", FrozenAttention.from_state)
-        if encoder.n_terms != features.n_features:  # compiled sums do not look at bounds
-            raise ModelError(
-                f"{folder / 'encoder.safetensors'}: the encoder knows {encoder.n_terms} terms, the features "
-                f"{features.n_features}; {MEND}"
-            )
-        return encoder
-    return read_encoder(folder, features) if (folder / "encoder.json").exists() else _own_vectors(folder, recipe)
-
-
-def _own_vectors(folder: Path, recipe: dict[str, Any]) -> DenseColumns:
-    """The transformer whose vectors are those of the documents; nothing of it is read before the first text is."""
-    dim = count_of(folder, "classifiers", read_state(folder, "classifiers"), "dense")
-    config = section(folder, recipe, TransformerConfig, "transformer")
-    return DenseColumns.stored(config, folder / TRANSFORMER, dim, 1.0)
