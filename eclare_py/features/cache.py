@@ -72,24 +72,6 @@ class CachedEncoder:
             vectors[start : start + len(block)] = block
         return vectors
 
-    def encode_to(self, texts: Sequence[str], path: str | Path) -> npt.NDArray[np.float32]:
-        """Vectors of texts as a `.npy` file, for more of them than memory holds.
-
-        Args:
-            texts: N texts.
-            path: The file; it appears when it is complete.
-
-        Returns:
-            (N, d) float32, mapped read-only from the file.
-        """
-        header = {"descr": "<f4", "fortran_order": False, "shape": (len(texts), self.dim)}
-        with atomic_file(path, "wb") as file:
-            np.lib.format.write_array_header_1_0(file, header)
-            for _, block in self.blocks(texts):
-                file.write(np.ascontiguousarray(block, dtype="<f4").tobytes())
-        mapped: npt.NDArray[np.float32] = np.load(path, mmap_mode="r" if len(texts) else None, allow_pickle=False)
-        return mapped
-
     def blocks(self, texts: Sequence[str]) -> Iterator[tuple[int, FloatArray]]:
         """Encode step by step; what one step encoded is on disk before the next begins.
 

@@ -12,13 +12,7 @@ from eclare_py.types import FloatArray, IntArray
 
 
 def balanced_kmeans(
-    points: FloatArray,
-    *,
-    n_clusters: int | None = None,
-    max_leaf: int | None = None,
-    seed: int = 0,
-    max_iter: int = 20,
-    tolerance: float = 1e-4,
+    points: FloatArray, *, n_clusters: int | None = None, max_leaf: int | None = None, seed: int = 0
 ) -> IntArray:
     """Cluster rows into groups whose sizes differ by at most one.
 
@@ -27,8 +21,6 @@ def balanced_kmeans(
         n_clusters: Number of clusters; either this or `max_leaf`.
         max_leaf: Most rows of a cluster; gives the least power of two of clusters that respects it.
         seed: Picks the first centres.
-        max_iter: Most rounds of one split.
-        tolerance: A split stops once its mean similarity grows by less than this.
 
     Returns:
         (L,) cluster of each row; clusters split late are numbered side by side.
@@ -41,7 +33,7 @@ def balanced_kmeans(
         raise UsageError("balanced_kmeans needs exactly one of n_clusters and max_leaf")
     if n_clusters is None:
         n_clusters = clusters_for(n_points, int(max_leaf or 0))
-    order = balanced_order(points, n_clusters, seed=seed, max_iter=max_iter, tolerance=tolerance)
+    order = balanced_order(points, n_clusters, seed=seed)
     assignment = np.empty(n_points, dtype=np.int64)
     assignment[order] = owners(cluster_bounds(n_points, n_clusters))
     return assignment

@@ -78,11 +78,6 @@ def huffman_depth(chance: np.ndarray) -> float:
     return total
 
 
-def balanced_depth(n_labels: int) -> int:
-    """Depth of the balanced binary tree."""
-    return math.ceil(math.log2(n_labels))
-
-
 def work_beside_yardsticks(walk: Walk, counts: IntArray, *, branching: int, max_leaf: int) -> dict[str, float]:
     """The walk beside that of the balanced tree and beside what no tree gets below, as plain numbers.
 

@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 Routers = list[tuple[FloatArray, FloatArray]]
 
 
-def centroid_routers(tree: LabelTree, vectors: FloatArray, *, normalize: bool = True) -> Routers:
-    """Default routers: each node's vector is the mean of its labels' vectors, bias 0.
+def centroid_routers(tree: LabelTree, vectors: FloatArray) -> Routers:
+    """Default routers: each node's vector is the mean of its labels' vectors, of length one, bias 0.
 
     Args:
         tree: Which labels are under which node.
         vectors: (L, d) label vectors.
-        normalize: Scale the means to length one.
 
     Returns:
         For every level (C_t, d) vectors and (C_t,) biases.
@@ -33,7 +32,7 @@ def centroid_routers(tree: LabelTree, vectors: FloatArray, *, normalize: bool = 
         UsageError: The vectors are not one a label, or not finite.
     """
     levels = _node_means(tree, vectors, np.ones(tree.n_labels, dtype=np.float32))
-    return [(unit_rows(means) if normalize else means, np.zeros_like(weights)) for means, weights in levels]
+    return [(unit_rows(means), np.zeros_like(weights)) for means, weights in levels]
 
 
 def mass_routers(tree: LabelTree, vectors: FloatArray, bias: FloatArray) -> Routers:

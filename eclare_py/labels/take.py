@@ -20,7 +20,6 @@ from eclare_py.linear import LinearRanker
 from eclare_py.linear.chunks import Chunks
 from eclare_py.rank.evidence import LabelProfile
 from eclare_py.rank.label_network import PER_LABEL
-from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.pipeline import LabelTable, Pipeline, TrainDocuments
 from eclare_py.types import Csr, FloatArray, IntArray, as_csr
 
@@ -85,7 +84,7 @@ def keep(pipeline: Pipeline, rows: IntArray) -> Pipeline:
         rows: The labels that stay, ascending.
     """
     ranker, labels = pipeline.ranker, pipeline.labels
-    scorer, profile = ranker.scorer, ranker.profile
+    scorer, profile, voters = ranker.scorer, ranker.profile, ranker.neighbours
     ids = None if labels.ids is None else [labels.ids[row] for row in rows]
     graph = _graph_of(pipeline.graph, as_csr(pipeline.graph.adjacency[rows][:, rows]))
     tree = keep_in_tree(scorer.tree, rows)
@@ -99,7 +98,7 @@ def keep(pipeline: Pipeline, rows: IntArray) -> Pipeline:
         graph=graph.normalized,
         support=as_csr(ranker.support[rows][:, rows]),
         linear=None if ranker.linear is None else keep_classifiers(ranker.linear, rows),
-        neighbours=_voters(ranker.neighbours, rows, ranker.neighbours.labels[:, rows] if ranker.neighbours else None),
+        neighbours=None if voters is None else replace(voters, labels=as_csr(voters.labels[:, rows])),
     )  # fmt: skip
     return replace(
         pipeline,
@@ -123,7 +122,8 @@ def put_in(pipeline: Pipeline, new: Arrivals) -> Pipeline:
     voters = ranker.neighbours
     if voters is not None:
         voted = voters.labels
-        voters = _voters(voters, None, Csr((voted.data, voted.indices, voted.indptr), shape=(voted.shape[0], size)))
+        wide = Csr((voted.data, voted.indices, voted.indptr), shape=(voted.shape[0], size))
+        voters = replace(voters, labels=as_csr(wide))
     ranker = replace(
         ranker,
         scorer=replace(
@@ -238,10 +238,6 @@ def _below(upper: Csr, lower: Csr, size: int) -> Csr:
     """(size, size): the rows of one matrix, widened, above those of another."""
     wide = Csr((upper.data, upper.indices, upper.indptr), shape=(upper.shape[0], size))
     return as_csr(sp.vstack([wide, lower], format="csr"))
-
-
-def _voters(voters: Neighbours | None, rows: IntArray | None, labels: Csr | None) -> Neighbours | None:
-    return None if voters is None or labels is None else replace(voters, labels=as_csr(labels))
 
 
 def _parameters(

@@ -15,16 +15,13 @@ from eclare_py.types import FloatArray
 PER_LABEL = 3
 
 
-def train_documents(
-    prepared: Prepared, scorer: LabelScorer, documents: FloatArray, *, per_label: int = PER_LABEL
-) -> TrainDocuments:
+def train_documents(prepared: Prepared, scorer: LabelScorer, documents: FloatArray) -> TrainDocuments:
     """Pick, for each label, the few train documents nearest to its vector.
 
     Args:
         prepared: Data of the run.
         scorer: Label vectors.
         documents: (N, d) vectors of the train documents.
-        per_label: Documents kept per label.
     """
     matrix = prepared.train.labels
     rows = row_ids(matrix)
@@ -33,7 +30,7 @@ def train_documents(
     order = np.lexsort((rows, -closeness, labels))
     rows, labels = rows[order], labels[order]
     starts = np.concatenate([[0], np.cumsum(np.bincount(labels, minlength=matrix.shape[1]))])
-    kept = np.arange(len(labels)) - starts[labels] < per_label
+    kept = np.arange(len(labels)) - starts[labels] < PER_LABEL
     chosen, position = np.unique(rows[kept], return_inverse=True)
     ids = prepared.train.ids or []
     names = [ids[row] for row in chosen.tolist()]

@@ -95,13 +95,8 @@ def test_a_cut_or_removed_chunk_is_encoded_again(tmp_path) -> None:
     assert np.array_equal(cached.encode(TEXTS), Toy().encode(TEXTS))
 
 
-def test_encode_to_a_file_equals_encode(tmp_path) -> None:
-    cached = CachedEncoder(Toy(), tmp_path / "cache", chunk=4)
-    mapped = cached.encode_to(TEXTS, tmp_path / "vectors.npy")
-    assert isinstance(mapped, np.memmap)
-    assert np.array_equal(mapped, Toy().encode(TEXTS))
-    assert cached.encode_to([], tmp_path / "none.npy").shape == (0, 8)
-    assert cached.encode([]).shape == (0, 8)
+def test_no_texts_have_no_vectors(tmp_path) -> None:
+    assert CachedEncoder(Toy(), tmp_path).encode([]).shape == (0, 8)
 
 
 def test_an_encoder_that_misbehaves_is_stopped_and_nothing_is_kept(tmp_path) -> None:
@@ -151,10 +146,10 @@ class Fixed:
     fingerprint, dim = "e" * 40, 256
     def encode(self, texts): return wide.encode(texts)
 cached = CachedEncoder(Fixed(), sys.argv[1] + "/cache", chunk=512)
-cached.encode_to(Texts(4_000), sys.argv[1] + "/few.npy")
+for _ in cached.blocks(Texts(4_000)): pass
 few = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 wide.seen.clear()
-cached.encode_to(Texts(40_000), sys.argv[1] + "/many.npy")
+for _ in cached.blocks(Texts(40_000)): pass
 sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - few}")
 """
     done = run(code, str(tmp_path))
