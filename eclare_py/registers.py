@@ -1,4 +1,4 @@
-"""Parts of compiled loops that are written for registers: `rank/tile.py`, `linear/lanes.py`.
+"""Building blocks of compiled loops that are written for registers, shared by all packages that have such loops.
 
 Compiled loops over arrays write sums back after every step, since they can't know where arrays overlap, and do short
 rows of numbers one after the other. Where that is most of the time, the loop is built here from vectors of eight.

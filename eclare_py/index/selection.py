@@ -186,7 +186,7 @@ def ascending(numbers: IntArray) -> IntArray:
 
 
 @njit(cache=True, nogil=True)
-def smallest(numbers: FloatArray, count: int) -> float:
+def kth_smallest(numbers: FloatArray, count: int) -> float:
     """The largest of the `count` smallest of some finite numbers (Hoare, 1961)."""
     found = numbers.copy()
     low, high, wanted = 0, found.shape[0] - 1, count - 1

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numba import njit
 
-from eclare_py.index.selection import smallest
+from eclare_py.index.selection import kth_smallest
 from eclare_py.kernel_flags import SUM_FLAGS
 from eclare_py.threads import over_rows
 from eclare_py.types import FloatArray, IntArray
@@ -55,7 +55,7 @@ def _fold(partial: FloatArray) -> FloatArray:
 @njit(cache=True, nogil=True)
 def _halve(scores: FloatArray, n_left: int, left: np.ndarray) -> bool:
     """Mark the `n_left` lowest scores, ties by position; says whether any mark changed."""
-    threshold = smallest(scores, n_left)
+    threshold = kth_smallest(scores, n_left)
     room = n_left
     for i in range(scores.shape[0]):
         if scores[i] < threshold:

@@ -11,7 +11,7 @@ from torch.nn.functional import mse_loss
 
 from eclare_py.model.bag import BagOfEmbeddings, drop_entries
 from eclare_py.model.rank_ae_config import RankAeConfig
-from eclare_py.model.rank_losses import Judged, RankLoss, weighted_bce
+from eclare_py.model.rank_losses import AtHand, RankLoss, weighted_bce
 from eclare_py.model.word_attention import WordAttention
 from eclare_py.types import Csr, FloatArray, IntArray
 
@@ -97,7 +97,7 @@ class RankAutoencoder(torch.nn.Module):
         scores: Tensor = self.decode(latent) @ self.labels(rows).T + self.bias[places]
         return scores
 
-    def loss(self, rows: Csr, labels: Csr, at_hand: IntArray, judged: Judged) -> Tensor:
+    def loss(self, rows: Csr, labels: Csr, at_hand: IntArray, judged: AtHand) -> Tensor:
         """What a step makes smaller.
 
         Args:

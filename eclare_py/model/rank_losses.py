@@ -12,7 +12,7 @@ _FAR = 1e30  # instead of infinity, whose product with 0 is not a number
 
 
 @dataclass(frozen=True)
-class Judged:
+class AtHand:
     """Labels at hand in a step.
 
     Attributes:
@@ -67,7 +67,7 @@ class RankLoss:
     trim: float = 0.0
     bounded: float = 0.0
 
-    def __call__(self, scores: Tensor, judged: Judged) -> Tensor:
+    def __call__(self, scores: Tensor, judged: AtHand) -> Tensor:
         """Of (B, u) scores; a document without positives or without negatives loses nothing."""
         positives, negatives = judged.positives, judged.negatives
         if self.trim:
@@ -97,14 +97,14 @@ class RankLoss:
         return self.softness * softplus(gaps / self.softness) if self.softness else torch.relu(gaps)
 
 
-def weighted_bce(scores: Tensor, judged: Judged) -> Tensor:
+def weighted_bce(scores: Tensor, judged: AtHand) -> Tensor:
     """Mean over documents of the binary cross entropy of all labels, random negatives standing for others."""
     weights = judged.positives + judged.negatives * judged.say
     cells = binary_cross_entropy_with_logits(scores, judged.positives.float(), weights, reduction="sum")
     return cells / len(scores)
 
 
-def perhaps_missing(scores: Tensor, judged: Judged, share: float) -> Tensor:
+def perhaps_missing(scores: Tensor, judged: AtHand, share: float) -> Tensor:
     """(B, u) the highest negatives of each document that make up at most this share of the weight of all its labels."""
     budget = share * float(judged.weights.sum())
     count = min(int(budget), scores.shape[1])  # no weight is below 1

@@ -39,7 +39,7 @@ def fit_calibration(
     return Calibration(np.array(BOOSTS, dtype=np.float32), np.maximum(slopes, np.float32(0.05)), offsets)
 
 
-def keep_best(
+def held_out_best(
     found: list[Candidates],
     logits: list[FloatArray],
     relevant: list[FloatArray],

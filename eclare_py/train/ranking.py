@@ -24,7 +24,7 @@ from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import LabelScorer, Ranker, Search, query_blocks
 from eclare_py.storage.spool import stacked
 from eclare_py.threads import in_parts
-from eclare_py.train.calibration import fit_calibration, keep_best
+from eclare_py.train.calibration import fit_calibration, held_out_best
 from eclare_py.train.events import EventLog
 from eclare_py.train.fusion import fit_fusion
 from eclare_py.train.indexing import build_linear, build_neighbours, label_profile
@@ -164,7 +164,7 @@ def fit_ranker(
     logits = [network.logits(some) for network, side in zip(others, shown, strict=True) for some in side.columns]
     relevant = [one for side in shown for one in side.relevant]
     calibration = fit_calibration(found, logits, relevant, ranker.rarity)
-    kept = keep_best(found, logits, relevant, ranker.rarity, profile.frequencies, ranker.n_documents)
+    kept = held_out_best(found, logits, relevant, ranker.rarity, profile.frequencies, ranker.n_documents)
     ranker = ranker.refitted(first=first, final=ranker.final, calibration=calibration)
     return ranker, kept, _quality(ranker, found, logits, prepared)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eclare_py.index.selection import ascending, keep_best, smallest, sort_best
+from eclare_py.index.selection import ascending, keep_best, kth_smallest, sort_best
 
 _SCORES = st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=80)
 
@@ -63,11 +63,11 @@ def test_places_ascend_and_equal_numbers_keep_their_order(values, kind):
 def test_the_largest_of_the_smallest_is_that_of_a_sort(values, data):
     numbers = np.array(values + values[: data.draw(st.integers(0, len(values)))], np.float32)
     count, before = data.draw(st.integers(1, len(numbers))), numbers.copy()
-    assert smallest(numbers, count) == np.sort(numbers)[count - 1]
+    assert kth_smallest(numbers, count) == np.sort(numbers)[count - 1]
     np.testing.assert_array_equal(numbers, before)
 
 
 @pytest.mark.parametrize("numbers", [np.arange(5000), -np.arange(5000), np.ones(5000), np.arange(5000) % 3])
 def test_the_smallest_of_ordered_and_of_equal_numbers(numbers):
     for count in (1, 2, 2500, 4999, 5000):
-        assert smallest(numbers.astype(np.float32), count) == np.sort(numbers)[count - 1]
+        assert kth_smallest(numbers.astype(np.float32), count) == np.sort(numbers)[count - 1]

@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from eclare_py.config import load_config
 from eclare_py.model.rank_ae import RankAutoencoder
 from eclare_py.model.rank_ae_config import RankAeConfig
-from eclare_py.model.rank_losses import Judged, RankLoss
+from eclare_py.model.rank_losses import AtHand, RankLoss
 from eclare_py.train.batches import BatchSource
 from eclare_py.train.rank_ae.fit import judge_labels
 from eclare_py.types import as_csr
@@ -29,7 +29,7 @@ def parts(**settings: object) -> tuple[RankAutoencoder, sp.csr_array, sp.csr_arr
     return network, as_csr(rows), as_csr(labels != 0)
 
 
-def judged(labels: sp.csr_array, documents: np.ndarray, multiple: int) -> tuple[np.ndarray, Judged]:
+def judged(labels: sp.csr_array, documents: np.ndarray, multiple: int) -> tuple[np.ndarray, AtHand]:
     pairs = np.array([[0, 2], [5, 4]])
     source = BatchSource(labels, pairs, batch_size=4, seed=0, stage="x", multiple=multiple)
     batch = source.batch(documents, np.random.default_rng(3))
@@ -56,7 +56,7 @@ def test_with_all_labels_at_hand_it_is_the_loss_over_all_labels(objective: str) 
         cells = binary_cross_entropy_with_logits(of_documents, relevant.float(), reduction="none")
         expected = (cells * counted).sum() / 5
     else:
-        everything = Judged(relevant, counted & ~relevant, torch.ones(L))
+        everything = AtHand(relevant, counted & ~relevant, torch.ones(L))
         both = [RankLoss(0.4)(scores, everything) for scores in (of_sets, of_documents)]
         expected = (x - y).square().mean() + 0.7 * (both[0] + 0.5 * both[1])
     torch.testing.assert_close(found, expected)

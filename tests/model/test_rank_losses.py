@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from eclare_py.model.rank_losses import Judged, RankLoss, perhaps_missing, weighted_bce
+from eclare_py.model.rank_losses import AtHand, RankLoss, perhaps_missing, weighted_bce
 
 B, U = 4, 9
 
@@ -18,7 +18,7 @@ def judged_of(seed=0, weights=None):
     kind[2, 1:] = 0  # without negatives
     kind[2, 0] = 2
     masks = (torch.from_numpy(kind == 0), torch.from_numpy(kind == 1))
-    return Judged(*masks, torch.ones(U) if weights is None else weights)
+    return AtHand(*masks, torch.ones(U) if weights is None else weights)
 
 
 def naive(scores, judged, margin):
@@ -39,7 +39,7 @@ def naive(scores, judged, margin):
 def test_by_hand():
     scores = torch.tensor([[2.0, 0.5, 1.0, -1.0]])
     relevant = torch.tensor([[True, True, False, False]])
-    judged = Judged(relevant, ~relevant, torch.ones(4))
+    judged = AtHand(relevant, ~relevant, torch.ones(4))
     # L_P: negative 1.0 against the lowest positive 0.5: 1 + 0.5; -1.0: nothing. L_N: 2.0: nothing; 0.5: 1 + 0.5.
     assert float(RankLoss(margin=1.0)(scores, judged)) == pytest.approx(3.0)
     assert float(RankLoss(margin=3.0)(scores, judged)) == pytest.approx((3.5 + 1.5) + (2.0 + 3.5))
@@ -59,7 +59,7 @@ def test_softness_tends_to_the_hard_loss_and_at_one_is_a_softmax():
     scores, judged = torch.randn(B, U, generator=torch.Generator().manual_seed(3)), judged_of(5)
     hard = float(RankLoss(margin=0.7)(scores, judged))
     assert float(RankLoss(margin=0.7, softness=1e-3)(scores, judged)) == pytest.approx(hard, rel=1e-2)
-    one = Judged(torch.tensor([[True, False, False]]), torch.tensor([[False, True, True]]), torch.tensor([1.0, 1, 4]))
+    one = AtHand(torch.tensor([[True, False, False]]), torch.tensor([[False, True, True]]), torch.tensor([1.0, 1, 4]))
     row = torch.tensor([[0.3, -0.2, 0.9]])
     soft = -math.log(math.exp(0.3) / (math.exp(0.3) + math.exp(-0.2) + 4 * math.exp(0.9)))
     against_lowest = 4 * (0.9 - 0.3)  # without a margin the other is far enough below
@@ -76,7 +76,7 @@ def test_documents_without_positives_or_negatives_have_no_slope():
 
 def test_what_may_be_missing_is_left_out_by_weight():
     scores = torch.tensor([[0.0, 4, 3, 2, 1]])
-    judged = Judged(
+    judged = AtHand(
         torch.tensor([[True, False, False, False, False]]), torch.tensor([[False, True, True, True, True]]),
         torch.tensor([1.0, 1, 5, 1, 2]),
     )  # fmt: skip
@@ -91,7 +91,7 @@ def test_random_negatives_stand_for_all():
     scores = torch.randn(2, n_labels, generator=torch.Generator().manual_seed(1))
     positives = torch.zeros(2, n_labels, dtype=torch.bool)
     positives[0, 3] = positives[1, 5] = positives[1, 7] = True
-    everything = Judged(positives, ~positives, torch.ones(n_labels))
+    everything = AtHand(positives, ~positives, torch.ones(n_labels))
     own = np.array([3, 5, 7])
     others = np.setdiff1d(np.arange(n_labels), own)
 
@@ -100,7 +100,7 @@ def test_random_negatives_stand_for_all():
         for _ in range(draws):
             at_hand = np.sort(np.concatenate([own, random.choice(others, 10, replace=False)]))
             weights = np.where(np.isin(at_hand, own), 1, len(others) / 10).astype(np.float32)
-            some = Judged(positives[:, at_hand], ~positives[:, at_hand], torch.from_numpy(weights))
+            some = AtHand(positives[:, at_hand], ~positives[:, at_hand], torch.from_numpy(weights))
             values.append(float(loss(scores[:, at_hand], some)))
         return np.mean(values)
 

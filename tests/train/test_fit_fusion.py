@@ -130,7 +130,7 @@ def test_held_out_scores_are_of_fusions_that_have_not_seen_the_documents(monkeyp
 
         monkeypatch.setattr(ranking, name, recording)
 
-    for name, into in (("fit_fusion", fitted), ("_final_pairs", shown), ("keep_best", kept)):
+    for name, into in (("fit_fusion", fitted), ("_final_pairs", shown), ("held_out_best", kept)):
         recorder(name, into, getattr(ranking, name))
     pipeline = train(dataset_of(), recipe_of(), device="cpu")
     for (network, (columns, _)), (told, _) in zip(fitted[-2:], reversed(shown[:2]), strict=True):

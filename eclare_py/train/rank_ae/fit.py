@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from eclare_py.index import exact_search
-from eclare_py.model.rank_losses import Judged
+from eclare_py.model.rank_losses import AtHand
 from eclare_py.train.batches import Batch
 from eclare_py.train.best_epoch import every_judged, remember_best
 from eclare_py.train.epochs import Epochs
@@ -63,7 +63,7 @@ def update(session: Session, frame: Epochs, documents: IntArray, step: int) -> f
     return value
 
 
-def judge_labels(batch: Batch, labels: Csr, trust: FloatArray | None, device: torch.device) -> Judged:
+def judge_labels(batch: Batch, labels: Csr, trust: FloatArray | None, device: torch.device) -> AtHand:
     """What the labels at hand are to the documents of a batch.
 
     Args:
@@ -78,7 +78,7 @@ def judge_labels(batch: Batch, labels: Csr, trust: FloatArray | None, device: to
     arrays = batch.positives, ~(batch.positives | batch.ignored), weights
     positives, negatives, factors = (torch.from_numpy(array).to(device) for array in arrays)
     own_trust = None if trust is None else torch.from_numpy(trust[batch.labels]).to(device)
-    return Judged(positives, negatives, factors, own_trust)
+    return AtHand(positives, negatives, factors, own_trust)
 
 
 @torch.no_grad()
