@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class Epochs:
     Attributes:
         stage: Name of the stage.
         count: Epochs to train.
-        n_documents: N.
+        documents: (n,) rows of those trained on, or N for all of N.
         batch_size: Documents per step.
         seed: Of the recipe.
         cursor: Where the stage stands; moved by the loop.
@@ -39,11 +40,13 @@ class Epochs:
         after: Called after each epoch, the cursor at the start of the next.
         lower: The settings to lower where the loss is not finite, for people.
         checkpoint_seconds: Least time between two checkpoints.
+        save_end: Write a checkpoint at the end of the stage, however near the last one is.
+        title: Of the stage, for people; None: its name.
     """
 
     stage: str
     count: int
-    n_documents: int
+    documents: IntArray | int
     batch_size: int
     seed: int
     cursor: Cursor
@@ -52,9 +55,16 @@ class Epochs:
     save: Callable[[], None]
     lower: str
     checkpoint_seconds: float
-    begin: Callable[[], None] = _nothing
-    after: Callable[[], None] = _nothing
+    begin: Callable[[], object] = _nothing
+    after: Callable[[], object] = _nothing
+    save_end: bool = False
+    title: str | None = None
     saved_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def n_documents(self) -> int:
+        """Documents of an epoch."""
+        return self.documents if isinstance(self.documents, int) else len(self.documents)
 
     @property
     def steps(self) -> int:
@@ -81,7 +91,7 @@ class Epochs:
 
     def batches(self) -> Iterator[tuple[int, IntArray]]:
         """Steps of the epoch under way from the cursor on, with their documents, of equal number up to one."""
-        order = np.random.default_rng((*self.entropy, self.cursor.epoch)).permutation(self.n_documents)
+        order = np.random.default_rng((*self.entropy, self.cursor.epoch)).permutation(self.documents)
         for step in range(self.cursor.step, self.steps):
             first, last = (self.n_documents * bound // self.steps for bound in (step, step + 1))
             yield step, np.sort(order[first:last])
@@ -95,14 +105,15 @@ class Epochs:
             TrainingError: The loss is not finite; the last checkpoint was made before that step.
             KeyboardInterrupt: Ctrl-C, with a checkpoint behind it.
         """
-        self.log("stage", name=self.stage, epochs=self.count, steps=self.steps)
+        title: dict[str, Any] = {} if self.title is None else {"title": self.title}
+        self.log("stage", name=self.stage, **title, epochs=self.count, steps=self.steps)
         with patient_interrupt() as interrupted:
             while self.cursor.epoch < self.count:
                 mean = self._run_epoch(interrupted)
                 self.cursor.epoch, self.cursor.step = self.cursor.epoch + 1, 0
                 self.log("epoch", stage=self.stage, epoch=self.cursor.epoch, of=self.count, loss=round(mean, 5))
                 self.after()
-                self._pause(interrupted)
+                self._pause(interrupted, self.save_end and self.cursor.epoch == self.count)
 
     def _run_epoch(self, interrupted: threading.Event) -> float:
         cursor, total, done = self.cursor, 0.0, 0
@@ -121,9 +132,9 @@ class Epochs:
                 self._pause(interrupted)
         return total / max(done, 1)
 
-    def _pause(self, interrupted: threading.Event) -> None:
-        """Save where it is time; leave, with a checkpoint, where Ctrl-C was pressed."""
-        if interrupted.is_set() or time.monotonic() - self.saved_at >= self.checkpoint_seconds:
+    def _pause(self, interrupted: threading.Event, save: bool = False) -> None:
+        """Save where it is time, or wanted; leave, with a checkpoint, where Ctrl-C was pressed."""
+        if save or interrupted.is_set() or time.monotonic() - self.saved_at >= self.checkpoint_seconds:
             self.save()
             self.saved_at = time.monotonic()
         if interrupted.is_set():

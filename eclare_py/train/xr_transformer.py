@@ -26,6 +26,7 @@ from eclare_py.train import checkpoint
 from eclare_py.train.best_epoch import every_judged
 from eclare_py.train.bootstrap import linear_head, matcher_beam
 from eclare_py.train.checkpoint import Checkpoint, Cursor
+from eclare_py.train.epochs import Epochs
 from eclare_py.train.events import EventLog
 from eclare_py.train.linear import check_labelled, load_frozen, rank_linearly
 from eclare_py.train.optimizer import optimizer_state, restore_optimizer
@@ -33,7 +34,7 @@ from eclare_py.train.precision import in_bfloat16
 from eclare_py.train.prepare import fingerprint
 from eclare_py.train.recipe import Recipe
 from eclare_py.train.resolutions import Resolution, capped, make_resolutions, seen_parents
-from eclare_py.train.transformer_tuning import LevelRun, encode, fine_tune, make_optimizer
+from eclare_py.train.transformer_tuning import Tuning, encode, make_optimizer, update
 from eclare_py.train.watching import cluster_recall
 from eclare_py.types import Csr, IntArray
 
@@ -154,12 +155,18 @@ def _level(session: _Session, number: int) -> None:
     if number:
         seen = _seen(session, number)
         candidates = capped(level.below(seen), counts, settings.max_active, seed=recipe.seed)
-    run = LevelRun(
-        f"transformer on {level.n_clusters:,} clusters", recipe, epochs, session.trained, session.tokens, counts,
-        candidates, session.cursor, save=lambda: _save(session),
-        after_epoch=lambda epoch: _watch(session, number, counts, epoch), half=session.half,
+    tuning = Tuning(
+        session.model, session.head, session.optimizer, recipe, session.tokens, counts, candidates, session.half
+    )
+    frame = Epochs(
+        name, epochs, session.trained, settings.batch_size, recipe.seed, session.cursor, session.log,
+        step=lambda documents, step: update(tuning, frame, documents, step), save=lambda: _save(session),
+        begin=session.model.train, after=lambda: _watch(session, number, counts),
+        lower="transformer.rate or resolutions.head_rate",
+        checkpoint_seconds=recipe.training.checkpoint_seconds, save_end=True,
+        title=f"transformer on {level.n_clusters:,} clusters",
     )  # fmt: skip
-    fine_tune(session.model, session.head, session.optimizer, run, session.log)
+    frame.run()
 
 
 def _begin(session: _Session, number: int, counts: Csr) -> None:
@@ -196,7 +203,7 @@ def _seen(session: _Session, number: int) -> Csr:
     return seen_parents(own, picked, session.recipe.resolutions.negatives)
 
 
-def _watch(session: _Session, number: int, counts: Csr, epoch: int) -> None:
+def _watch(session: _Session, number: int, counts: Csr) -> None:
     """Tell how many clusters of held-out documents are found among those that the linear model leads to."""
     shown = session.watched[every_judged(len(session.watched), _WATCHED)]
     if not len(shown) or session.head is None:
@@ -208,8 +215,8 @@ def _watch(session: _Session, number: int, counts: Csr, epoch: int) -> None:
     vectors = encode(session.model, session.tokens[shown], half=session.half)
     figure = cluster_recall(session.head, vectors, counts[shown], candidates, _DEPTH)
     session.log(
-        "validation", stage=session.cursor.stage, epoch=epoch, metrics={f"R@{_DEPTH}": round(100 * figure, 3)},
-        clusters=level.n_clusters,
+        "validation", stage=session.cursor.stage, epoch=session.cursor.epoch,
+        metrics={f"R@{_DEPTH}": round(100 * figure, 3)}, clusters=level.n_clusters,
     )  # fmt: skip
 
 

@@ -68,6 +68,20 @@ def test_checkpoints_come_as_often_as_asked() -> None:
     assert run.saved == [(0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 2), (1, 3), (2, 0)]
 
 
+def test_the_end_is_a_checkpoint_where_wanted() -> None:
+    run = Run()
+    run.frame.save_end = True
+    run.frame.run()
+    assert run.saved == [(2, 0)]
+
+
+def test_some_documents_take_the_places_of_all() -> None:
+    all_of_them, some = Run(), Run()
+    some.frame.documents = 10 * np.arange(N)
+    all_of_them.frame.run(), some.frame.run()
+    assert [one[2] for one in some.seen] == [[10 * row for row in one[2]] for one in all_of_them.seen]
+
+
 def test_a_loss_that_is_no_number_ends_it() -> None:
     run = Run(seconds=0, poison=6)
     with pytest.raises(TrainingError, match=r"loss became nan in stage toy, epoch 2, step 2: lower toy\.rate"):

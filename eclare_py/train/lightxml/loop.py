@@ -28,21 +28,21 @@ def run(session: Session, log: EventLog) -> None:
         session.side.train()
         session.heads.train()
 
-    Epochs(
+    frame = Epochs(
         STAGE, settings.epochs, session.dataset.n_documents, settings.batch_size, session.recipe.seed, session.cursor,
-        log, step=lambda documents, step: _step(session, step, documents), save=session.save, begin=begin,
+        log, step=lambda documents, step: _step(session, frame, documents, step), save=session.save, begin=begin,
         after=session.take_average, lower="lightxml.head_rate, lightxml.label_rate or transformer.rate",
-        checkpoint_seconds=session.recipe.training.checkpoint_seconds,
-    ).run()  # fmt: skip
-    session.save()
+        checkpoint_seconds=session.recipe.training.checkpoint_seconds, save_end=True,
+    )  # fmt: skip
+    frame.run()
     if session.average[1]:
         session.restore(session.average[0])
 
 
-def _step(session: Session, step: int, documents: IntArray) -> float:
+def _step(session: Session, frame: Epochs, documents: IntArray, step: int) -> float:
     """One update of everything; returns the loss, and leaves the parameters alone where it is not finite."""
     settings, device = session.recipe.lightxml, session.device
-    random = np.random.default_rng((session.recipe.seed, *STAGE.encode(), session.cursor.epoch, step))
+    random = frame.random(step)
     torch.manual_seed(int(random.integers(2**62)))  # dropout of this step, whatever ran before
     positives, ignored = (part[documents] for part in session.labels)
     own, beside = session.groups.relevant(positives), session.groups.relevant(ignored)
@@ -65,7 +65,7 @@ def _step(session: Session, step: int, documents: IntArray) -> float:
     session.optimizer.zero_grad()
     # A mean over so many cells has slopes near the epsilon of the optimisers; their steps do not depend on the factor.
     (loss * asked.columns.size).backward()
-    _update(session, (session.cursor.epoch + step / session.steps) / settings.epochs)
+    _update(session, frame.progress)
     return value
 
 

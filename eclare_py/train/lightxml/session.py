@@ -67,11 +67,6 @@ class Session:
     average: tuple[dict[str, torch.Tensor], int] = field(default_factory=lambda: ({}, 0))
 
     @property
-    def steps(self) -> int:
-        """Batches in an epoch."""
-        return -(-self.dataset.n_documents // self.recipe.lightxml.batch_size)
-
-    @property
     def device(self) -> torch.device:
         """Where the parameters are."""
         return self.heads.generator.weight.device

@@ -25,14 +25,10 @@ def run(session: Session) -> None:
         KeyboardInterrupt: Ctrl-C, with a checkpoint behind it.
     """
     settings = session.recipe.rank_ae
-
-    def begin() -> None:
-        session.network.train()
-
     frame = Epochs(
         STAGE, settings.epochs, session.prepared.train.n_documents, settings.batch_size, session.recipe.seed,
         session.cursor, session.log, step=lambda documents, step: update(session, frame, documents, step),
-        save=session.save, begin=begin, after=lambda: judge(session),
+        save=session.save, begin=session.network.train, after=lambda: judge(session),
         lower="rank_ae.table_rate, rank_ae.label_rate or rank_ae.dense_rate",
         checkpoint_seconds=session.recipe.training.checkpoint_seconds,
     )  # fmt: skip
