@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from eclare_py.sparse import row_ids
 from eclare_py.types import Csr, IntArray
 
 _DIGITS = 16  # hexadecimal ones of a SHA-256
@@ -31,7 +32,7 @@ def documents_fingerprint(labels: Csr, pairs: IntArray, names: Sequence[str] | N
     place = {name: new for new, name in enumerate(ordered)}
     by_name = np.zeros(labels.shape[1], dtype=np.int64)
     by_name[used] = [place[name] for name in own]
-    rows = np.repeat(np.arange(labels.shape[0], dtype=np.int64), np.diff(labels.indptr))
+    rows = row_ids(labels)
     columns = by_name[labels.indices]
     columns = columns[np.lexsort((columns, rows))]
     hidden = np.unique(np.stack([pairs[:, 0], by_name[pairs[:, 1]]], axis=1), axis=0)
