@@ -40,7 +40,9 @@ TestShare = Annotated[
 
 
 def import_(
-    files: Annotated[list[Path], typer.Argument(help=".csv, .tsv, .jsonl or .parquet files.", show_default=False)],
+    files: Annotated[
+        list[Path], typer.Argument(help=".csv, .tsv, .jsonl, .json or .parquet files.", show_default=False)
+    ],
     out: Annotated[Path, typer.Option("--out", help="The data folder to write.", show_default=False)],
     text: Annotated[
         str, typer.Option("--text", "--text-column", help="Column of the text; of several (a,b) the texts are joined.")

@@ -90,7 +90,7 @@ def parse_object(line: str, place: Place) -> dict[str, Any] | None:
         place.fault(f"JSON that cannot be taken in ({type(error).__name__}): write one plain object on each line")
         return None
     if not isinstance(value, dict):
-        place.fault(f'{show(value)} is not a JSON object: write {{"title": ...}} on each line')
+        place.fault(f"{show(value)} is not a JSON object: write one object on each line")
         return None
     return value
 

@@ -61,7 +61,9 @@ class LineReader:
         if len(raw) > MAX_LINE_BYTES:
             while raw and not raw.endswith(b"\n"):
                 raw = stream.readline(MAX_LINE_BYTES)
-            self._unreadable(f"line is longer than {MAX_LINE_BYTES} bytes: shorten the text")
+            self._unreadable(
+                f"line is longer than {MAX_LINE_BYTES} bytes: shorten the text, or write each row on a line of its own"
+            )
             return None
         if self._skip_bom and self.count == 1 and raw.startswith(_BOM):
             raw = raw[len(_BOM) :]

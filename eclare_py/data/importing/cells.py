@@ -53,6 +53,9 @@ def delimited_records(
         place.line = source.taken[0][0]  # a quoted cell may span lines: the record is where it begins
         if not any(cells):
             continue
+        if len(cells) > len(names) and not any(cell.strip() for cell in cells[len(names) :]):
+            tally.repair("empty cells behind the last column", place, show(delimiter.join(cells)))
+            del cells[len(names) :]
         if len(cells) != len(names):
             what = f"{len(cells)}, the header has {len(names)}: {show(delimiter.join(cells))}"
             tally.reject("wrong number of cells", place, what)

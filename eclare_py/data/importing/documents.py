@@ -11,10 +11,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from eclare_py.data.importing.clean import clean
+from eclare_py.data.importing.label_cells import labels_of
 from eclare_py.data.importing.labels import LabelBook
 from eclare_py.data.importing.options import ImportOptions
 from eclare_py.data.importing.tables import Record
 from eclare_py.data.importing.tally import Tally
+from eclare_py.data.importing.values import label_name
 from eclare_py.data.problems import Place, Report, show
 from eclare_py.types import BoolArray, Csr, as_csr
 
@@ -75,7 +77,7 @@ class Documents:
         given = values[n_texts]
         labels = self._book.rows(given, place)
         if not labels and not options.unlabelled:
-            nothing = given is None or len(str(given).strip(" []")) == 0
+            nothing = not labels_of(given, options.separator)
             self._tally.reject(NO_LABELS if nothing else NONE_LEFT, place, "" if nothing else show(given))
             return
         name = None if options.id is None else self._id(values[n_texts + 1], place)
@@ -119,8 +121,7 @@ class Documents:
         return text
 
     def _id(self, value: Any, place: Place) -> str | None:
-        plain = isinstance(value, (str, int)) and not isinstance(value, bool)
-        name = clean(str(value), self._tally, place, repair=self._options.repair) if plain else ""
+        name = clean(label_name(value) or "", self._tally, place, repair=self._options.repair)
         if not name:
             self._tally.reject("row without id", place, show(value))
             return None

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from eclare_py.data.importing.clean import clean
 from eclare_py.data.importing.columns import nearest
+from eclare_py.data.importing.label_cells import LabelCells
 from eclare_py.data.importing.options import ImportOptions
 from eclare_py.data.importing.tally import Tally
-from eclare_py.data.importing.vocabulary import Vocabulary, label_name
+from eclare_py.data.importing.values import WHAT_A_LABEL_IS, WHOLE, label_name
+from eclare_py.data.importing.vocabulary import Vocabulary
 from eclare_py.data.problems import Place, show
-
-_USUAL = ("|", ";", ",", "\t")
-_SUSPICIOUS = 0.3  # share of cells with another usual separator, and none with the given one, that is told
 
 
 class LabelBook:
@@ -34,12 +31,12 @@ class LabelBook:
         self._tally = tally
         self._rows = {name: row for row, name in enumerate(self.vocabulary.ids)}
         self._by_text = 0
-        self._cells: Counter[str] = Counter()
+        self._cells = LabelCells(options, tally)
 
     def rows(self, given: Any, place: Place) -> list[int]:
         """Places of the labels of one row, distinct, in their order."""
         found: dict[int, None] = {}
-        for value in self._values(given):
+        for value in self._cells.values(given):
             row = self._row(value, place)
             if row is None:
                 continue
@@ -52,47 +49,23 @@ class LabelBook:
         """Tell what only the whole shows: a separator that is none, names that differ in case only."""
         if self._by_text:
             self._tally.note("labels found by another name than their id", count=self._by_text)
-        cells = self._cells["cells"]
-        separator, count = max(((one, self._cells[one]) for one in _USUAL), key=lambda pair: pair[1])
-        if cells and not self._cells["split"] and count > _SUSPICIOUS * cells:
-            self._tally.note(
-                "is the separator right?",
-                f"no cell of {self._options.labels!r} holds {self._options.separator!r}, "
-                f"but {count:,} of {cells:,} hold {separator!r}: --sep {separator!r}?",
-            )
+        self._cells.finish()
         if not self._from_file:
+            self._mend_floats()
             self._tell_variants()
-
-    def _values(self, given: Any) -> Sequence[Any]:
-        if given is None:
-            return ()
-        if isinstance(given, str):
-            parts = given.split(self._options.separator)
-            self._count(given, len(parts) > 1)
-            return [part for part in parts if part and not part.isspace()]
-        return given if isinstance(given, (list, tuple)) else (given,)
-
-    def _count(self, cell: str, split: bool) -> None:
-        if cell and not cell.isspace():
-            self._cells["cells"] += 1
-            if split:
-                self._cells["split"] += 1
-            elif not self._cells["split"]:
-                self._cells.update(one for one in _USUAL if one in cell)
 
     def _row(self, value: Any, place: Place) -> int | None:
         name = label_name(value)
         if name is None:
-            self._tally.drop_label("label is no text", place, show(value))
+            self._tally.drop_label("label is no text", place, f"{show(value)}: {WHAT_A_LABEL_IS}")
             return None
         row = self._rows.get(name)
         if row is not None:
             return row
         name = clean(name, self._tally, place, repair=self._options.repair)
         row = self._rows.get(name)
-        if row is None and name in self.vocabulary.other_names:
-            row = self.vocabulary.other_names[name]
-            self._by_text += 1
+        if row is None and self._from_file:
+            row = self._other_name(name)
         if row is None and name and self._grows:
             row = self._rows[name] = len(self.vocabulary.ids)
             self.vocabulary.ids.append(name)
@@ -103,12 +76,36 @@ class LabelBook:
             self._tell_unknown(name, place)
         return row
 
+    def _other_name(self, name: str) -> int | None:
+        """A label of the label file by its text, or by its number where a table has that as 3.0."""
+        row = self.vocabulary.other_names.get(name)
+        if row is None and WHOLE.fullmatch(name):
+            row = self._rows.get(name.removesuffix(".0"))
+        self._by_text += row is not None
+        return row
+
     def _tell_unknown(self, name: str, place: Place) -> None:
         reason = "unknown label"
         guess = nearest(name, self.vocabulary.ids) if self._tally.wants_example("labels", reason) else ""
         self._tally.drop_label(reason, place, f"{show(name)} is not in the label file{guess}")
 
+    def _mend_floats(self) -> None:
+        """Names of labels that all are numbers such as "3.0" become "3": what pandas makes of a column with a gap."""
+        names = self.vocabulary.ids
+        if self._cells.lists or not names or not all(WHOLE.fullmatch(name) for name in names):
+            return
+        mended = [name.removesuffix(".0") for name in names]
+        example = f"{show(names[0])} is {show(mended[0])}"
+        if self._options.repair:
+            self.vocabulary.ids, self.vocabulary.texts = mended, list(mended)
+            self._tally.tell("repaired", "whole numbers with a decimal point", example, len(names))
+        else:
+            self._tally.note("whole numbers with a decimal point", f"probably {example}", len(names))
+
     def _tell_variants(self) -> None:
+        for name in self.vocabulary.ids:
+            if WHOLE.fullmatch(name) and (whole := name.removesuffix(".0")) in self._rows:
+                self._tally.note("labels that are the same number", f"{show(whole)} and {show(name)}")
         folded: dict[str, str] = {}
         for name in self.vocabulary.ids:
             if (first := folded.setdefault(name.casefold(), name)) != name:

@@ -17,7 +17,8 @@ class ImportOptions:
 
     Attributes:
         text: Column of the text; of several, what they hold is joined by a space.
-        labels: Column of the labels: a list, or one cell in which they stand between separators.
+        labels: Column of the labels: a list, tuple or set, also a printed one, or one cell in which they stand between
+            separators. Texts and whole numbers are labels.
         separator: What stands between the labels of one cell.
         id: Column of document ids; None: documents have none.
         label_file: All labels: a table, or a SKOS vocabulary (.ttl, .nt, .rdf, .xml, maybe .gz). None: the labels are

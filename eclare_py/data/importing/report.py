@@ -78,6 +78,7 @@ def check_rejected(tally: Tally, kept: int, options: ImportOptions) -> None:
     rejected = tally.count("rejected")
     read = kept + rejected + tally.count("merged")
     reasons = [one for one in tally.findings if one.kind == "rejected"][:3]
+    reasons += [one for one in tally.findings if one.kind == "labels"][:1]  # why no label of a row is left
     said = "; ".join(f"{one.reason}: {one.count:,}" + (f", e.g. {one.examples[0]}" if one.examples else "")
                      for one in reasons)  # fmt: skip
     if not read:

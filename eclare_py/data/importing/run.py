@@ -33,9 +33,9 @@ def import_table(
     examples, in the summary and in `import.json` of the folder.
 
     Args:
-        source: One or more files (`.jsonl`, `.csv`, `.tsv`, these maybe `.gz`, `.parquet`), or a Hugging Face dataset,
-            a pandas DataFrame or an iterable of mappings. A mapping with "train" and "test" (a DatasetDict) is both
-            splits.
+        source: One or more files (`.jsonl`, `.json`, `.csv`, `.tsv`, these maybe `.gz`, `.parquet`), or a Hugging Face
+            dataset, a pandas DataFrame or an iterable of mappings. A mapping with "train" and "test" (a DatasetDict) is
+            both splits.
         out: The data folder; an earlier data folder there is replaced.
         test: Tables for the test split, which is else chosen from `source`, see `choose_test`.
         name: Name of the data set, for its card.

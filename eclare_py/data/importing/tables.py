@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 
 from eclare_py.data.importing.cells import delimited_records
 from eclare_py.data.importing.columns import missing_column
+from eclare_py.data.importing.json_rows import json_records
 from eclare_py.data.importing.lines import TableLines
 from eclare_py.data.importing.tally import Tally
-from eclare_py.data.lf import parse_object
-from eclare_py.data.problems import Collector, Place, Report, show
+from eclare_py.data.problems import Place, Report, show
 from eclare_py.errors import DataError, UsageError
 
 Record: TypeAlias = tuple[Place, Sequence[Any]]
@@ -23,7 +23,6 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _JSONL = (".jsonl", ".ndjson", ".json")
 _PARQUET = (".parquet", ".pq")
 _BATCH = 8192
-_CERTAIN = 1000  # rows of JSON after which a key that none of them has is taken for a mistake
 
 
 def read_table(
@@ -32,15 +31,16 @@ def read_table(
     """Iterate over the records of a table.
 
     Args:
-        path: Its suffix says the format; `.gz` may follow, but not for parquet.
+        path: Its suffix says the format; `.gz` may follow, but not for parquet. A file of JSON holds an object a line,
+            or one array of objects, which is read whole.
         columns: The columns wanted; each must be there. A row of JSON may lack some, but not all rows the same.
         tally: Told every row that is left out.
         optional: Columns that may be missing altogether.
         encoding: Of text files; None finds out.
 
     Yields:
-        Where the record stands (for parquet the row number as line) and its values in the order of `columns` and
-        `optional`; None where a row of JSON or the table has none.
+        Where the record stands (for parquet and an array of JSON the row number as line) and its values in the order of
+        `columns` and `optional`; None where a row of JSON or the table has none.
 
     Raises:
         DataError: A missing or damaged file, a missing column (with the near name).
@@ -48,7 +48,7 @@ def read_table(
     """
     suffix = table_format(path)
     if suffix in _JSONL:
-        return _json_records(TableLines(path, tally, encoding), path, columns, optional, tally)
+        return json_records(TableLines(path, tally, encoding), path, columns, optional, tally)
     if suffix in DELIMITERS:
         lines = TableLines(path, tally, encoding)
         return delimited_records(lines, path, columns, optional, DELIMITERS[suffix], tally)
@@ -60,35 +60,6 @@ def read_table(
 def table_format(path: Path) -> str:
     """The suffix that says the format, without .gz."""
     return Path(path.stem).suffix.lower() if path.suffix == ".gz" else path.suffix.lower()
-
-
-def _json_records(
-    lines: TableLines, path: Path, columns: Sequence[str], optional: Sequence[str], tally: Tally
-) -> Iterator[Record]:
-    place, told = Place(path, Report()), Collector()
-    parser = Place(path, told)
-    wanted = (*columns, *optional)
-    absent, keys, rows = set(columns), dict[str, None](), 0
-    for place.line, line in lines:
-        if line is None or not line.strip():
-            continue
-        row = parse_object(line, parser)
-        if row is None:
-            tally.reject("no JSON object", place, told.problems.pop().message)
-            continue
-        rows += 1
-        if absent:
-            absent.difference_update(row)
-            keys.update(dict.fromkeys(row))
-            _check_keys(absent, columns, list(keys), path, rows >= _CERTAIN)
-        yield place, [row.get(column) for column in wanted]
-    _check_keys(absent, columns, list(keys), path, rows > 0)
-
-
-def _check_keys(absent: set[str], columns: Sequence[str], keys: Sequence[str], path: Path, certain: bool) -> None:
-    if absent and certain:
-        wrong = missing_column([name for name in columns if name in absent], keys) or ""
-        raise DataError(wrong.replace("no column", "no row has the key"), path=path)
 
 
 def _parquet_module() -> Any:

@@ -11,6 +11,7 @@ from eclare_py.data.importing.clean import clean
 from eclare_py.data.importing.options import ImportOptions
 from eclare_py.data.importing.tables import read_table, table_format
 from eclare_py.data.importing.tally import Tally
+from eclare_py.data.importing.values import is_missing, label_name
 from eclare_py.data.label_edges import RELATIONS
 from eclare_py.data.problems import show
 from eclare_py.errors import DataError
@@ -100,7 +101,7 @@ def _relations(values: Any, separator: str) -> list[tuple[str, str]]:
     return [
         (other.strip(), relation)
         for relation, given in zip(RELATIONS, values, strict=True)
-        if given
+        if given and not is_missing(given)
         for other in _split(given, separator)
         if other.strip()
     ]
@@ -109,7 +110,7 @@ def _relations(values: Any, separator: str) -> list[tuple[str, str]]:
 def _split(given: Any, separator: str) -> list[str]:
     if isinstance(given, str):
         return given.split(separator)
-    return [str(one) for one in given] if isinstance(given, (list, tuple)) else [str(given)]
+    return [label_name(one) or str(one) for one in (given if isinstance(given, (list, tuple)) else (given,))]
 
 
 def _add_edges(found: Vocabulary, related: list[tuple[int, str, str, str]], rows: dict[str, int], tally: Tally) -> None:
@@ -120,10 +121,3 @@ def _add_edges(found: Vocabulary, related: list[tuple[int, str, str, str]], rows
             tally.note(reason, f"{where}: {show(found.ids[source])} {relation} {show(other)}")
         else:
             found.edges.append((source, target, relation))
-
-
-def label_name(value: Any) -> str | None:
-    """A label's name as text; whole numbers are names too, other values are not."""
-    if isinstance(value, str):
-        return value
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None

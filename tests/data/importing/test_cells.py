@@ -78,3 +78,9 @@ def test_optional_columns_and_blank_lines(tmp_path: Path) -> None:
     path.write_text("b,a,c\n1,2,3\n\n4,5,6\n")
     rows = [list(values) for _, values in read_table(path, ["a"], Tally(), optional=["d", "c"])]
     assert rows == [["2", None, "3"], ["5", None, "6"]]
+
+
+def test_empty_cells_behind_the_last_column_are_no_cells(tmp_path: Path) -> None:
+    found, tally = read(tmp_path / "t.csv", b"a,b\n1,one,\n2,two\n3,three,, \n4,four,more\n")
+    assert found == [(2, ["1", "one"]), (3, ["2", "two"]), (4, ["3", "three"])]
+    assert told(tally) == [("wrong number of cells", 1), ("empty cells behind the last column", 2)]

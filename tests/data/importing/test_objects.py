@@ -121,3 +121,35 @@ def test_rows_that_are_no_mappings(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="rows:2: row is 'x': it must be a mapping"):
         import_table([ROWS[0], "x"], tmp_path / "d")
     assert not (tmp_path / "d").exists()
+
+
+def test_cells_of_labels_may_be_lists_tuples_sets_and_numbers_of_numpy(tmp_path: Path) -> None:
+    cells: list[Any] = [[np.int64(3), np.int32(1)], (1, "b"), {12, 3, np.int64(2)}, frozenset("ba"), np.array([3, 1])]
+    rows = [{"text": f"text {row}", "labels": cell} for row, cell in enumerate(cells)]
+    import_table(rows, tmp_path / "d", test_share=0)
+    part = load_dataset(tmp_path / "d").train
+    assert part.label_ids == ["3", "1", "b", "2", "12", "a"]  # sets give theirs in order
+    assert part.labels.toarray().tolist() == [
+        [1, 1, 0, 0, 0, 0], [0, 1, 1, 0, 0, 0], [1, 0, 0, 1, 1, 0], [0, 0, 1, 0, 0, 1], [1, 1, 0, 0, 0, 0],
+    ]  # fmt: skip
+
+
+def test_whole_numbers_that_a_gap_made_floats_are_labels(tmp_path: Path) -> None:
+    nan = float("nan")
+    table = Frame({"key": [7.0, 8.0, 9.0, 10.0], "text": list("wxyz"), "labels": [3.0, nan, np.float32(0), [1.0, nan]]})
+    summary = import_table(table, tmp_path / "d", id="key", test_share=0)
+    part = load_dataset(tmp_path / "d").train
+    assert (part.ids, part.label_ids) == (["7", "9", "10"], ["3", "0", "1"])
+    assert [(one["reason"], one["count"]) for one in summary.report["findings"]] == [("row without labels", 1)]
+
+
+@pytest.mark.parametrize("value", [3.5, float("inf"), 1e300, True, {"a": 1}, b"x"])
+def test_other_values_are_no_labels_and_the_message_says_why(tmp_path: Path, value: Any) -> None:
+    with pytest.raises(DataError, match="label is no text: 3, .*: a label is a text or a whole number"):
+        import_table([{"text": str(row), "labels": value} for row in range(3)], tmp_path / "d")
+
+
+def test_rows_without_a_label_are_left_out_with_the_reason(tmp_path: Path) -> None:
+    said = r"all 2 rows were left out \(none of its labels is left: 2, .*label is no text: 2, e.g. rows:1: 3.5: a label"
+    with pytest.raises(DataError, match=said):
+        import_table([{"text": "x", "labels": 3.5}, {"text": "y", "labels": 4.5}], tmp_path / "d")
