@@ -127,7 +127,7 @@ class EclareClassifier:
         Args:
             data: A data set (of a folder its train split), or N texts.
             labels: With texts: for each its label names, or rows of `label_texts`; or an (N, L) indicator matrix, dense
-                or sparse, as of scikit-learn's `MultiLabelBinarizer`.
+                or sparse, as of scikit-learn's `MultiLabelBinarizer`, or a DataFrame whose columns name the labels.
             label_texts: What the labels say, in label order or by name; without it their names.
             folder: Where checkpoints and the event log are kept; None keeps none.
             resume: Go on from the checkpoint in `folder`, if there is one.
@@ -138,6 +138,7 @@ class EclareClassifier:
 
         Raises:
             DataError: An empty text, an unknown label.
+            UsageError: A table as texts, labels of a document that are no list; names the document.
             TrainingError: Too little data, or a loss that is not finite.
         """
         dataset = as_dataset(data, labels, label_texts)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from eclare_py.data.given_labels import check_label_lists, check_one_column, column_names, label_matrix
 from eclare_py.data.label_edges import check_edges, no_edges, sorted_edges
 from eclare_py.data.lines import lone_surrogate
 from eclare_py.data.problems import Report, show
@@ -163,19 +164,22 @@ class Dataset:
         """Build from plain lists.
 
         Args:
-            texts: N texts.
-            label_lists: N lists of label names, or of row numbers of `label_texts`.
+            texts: N texts: a list, an array, a column of a table.
+            label_lists: N lists (or tuples, sets, arrays) of label names, or of row numbers of `label_texts`.
             label_texts: L texts in label order, or a mapping name -> text. Without it the labels are the sorted
                 distinct names, each its own text.
 
         Raises:
             DataError: An empty text, an unknown or repeated label; the message names the document, from 0.
-            UsageError: Lists of unequal length, or row numbers without `label_texts`.
+            UsageError: A table as texts, labels of a document that are no list, lists of unequal length, or row numbers
+                without `label_texts`.
         """
+        check_one_column(texts)
+        check_label_lists(label_lists)
         if len(texts) != len(label_lists):
             raise UsageError(f"{len(texts)} texts but {len(label_lists)} label lists: give one list for each text")
-        if isinstance(label_texts, str) or any(isinstance(row, str) for row in label_lists):
-            raise UsageError("labels must be lists: a single name is written ['name']")
+        if isinstance(label_texts, str):
+            raise UsageError(f"label_texts is the string {show(label_texts)}: give a list of texts, or name -> text")
         named = any(isinstance(label, str) for row in label_lists for label in row)
         if label_texts is None and not named and any(len(row) for row in label_lists):
             raise UsageError("labels given as row numbers need label_texts: pass it, or use label names")
@@ -200,15 +204,19 @@ class Dataset:
 
         Args:
             texts: N texts.
-            labels: (N, L), dense or sparse; not zero where a label is relevant.
-            label_texts: L texts in column order (`binarizer.classes_`), or a mapping name -> text in that order.
-                Without it labels are called by the numbers of their columns, which says nothing of them.
+            labels: (N, L), dense or sparse; not zero where a label is relevant. The columns of a DataFrame name the
+                labels where they are called by texts.
+            label_texts: L texts in column order (`binarizer.classes_`), or a mapping name -> text in that order (for
+                the named columns of a DataFrame in any). Without it labels of columns that have no names are called by
+                their numbers, which says nothing of them.
 
         Raises:
             DataError: An empty text, or a number that is negative or not finite.
-            UsageError: Shapes disagree.
+            UsageError: A table as texts, a matrix of no numbers, shapes that disagree, or columns whose names cannot be
+                those of labels.
         """
-        matrix = sp.csr_array(labels, dtype=np.float32)
+        check_one_column(texts)
+        matrix = label_matrix(labels)
         if matrix.shape[0] != len(texts):
             raise UsageError(f"{len(texts)} texts but {matrix.shape[0]} rows of labels: give one row for each text")
         bad = ~(matrix.data >= 0) | ~np.isfinite(matrix.data)
@@ -217,8 +225,7 @@ class Dataset:
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
         total = matrix.shape[1]
-        names = [str(column) for column in range(total)] if label_texts is None else label_texts
-        ids, contents = _label_space([], names)
+        ids, contents = _label_space([], column_names(labels, label_texts))
         if len(contents) != total:
             raise UsageError(f"{len(contents)} label texts for {total} columns of labels: give one for each")
         _check_texts(texts, "document")
