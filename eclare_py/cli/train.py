@@ -9,6 +9,7 @@ import typer
 
 from eclare_py.cli.following import follow, follows
 from eclare_py.cli.work import Device, Resume, Track, train_beside
+from eclare_py.recipes import recipes
 from eclare_py.storage import check_target
 from eclare_py.storage.spool import spooled
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A YAML file, or a recipe of the package: default, eclare.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(help=f"A YAML file, or a recipe of the package: {', '.join(recipes())}.", show_default=False),
+    ],
     data: Annotated[Path, typer.Option("--data", help="The data folder; its train split is used.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="The model folder to write.", show_default=False)],
     overrides: Annotated[
@@ -36,8 +40,9 @@ def train(
     """Train a model.
 
     While it runs, checkpoints and the event log are in OUT.train beside the model. Ctrl-C writes a checkpoint. After
-    that, and after a kill, the same call goes on, to the same model as an undisturbed run. At the end the log moves
-    into the model folder and OUT.train is gone.
+    that, and after a kill, the same call goes on, to the same model as an undisturbed run; a call with other settings
+    or data is refused until --no-resume gives the checkpoint up. At the end the log moves into the model folder and
+    OUT.train is gone.
 
     \b
     eclare train default --data data/debian --out models/debian
@@ -80,7 +85,6 @@ def _train(
     command += [] if device == "auto" else ["--device", device]
     command += [] if spool is None else ["--spool", str(spool)]
     call = {"recipe": to_mapping(classifier.settings()), "data": fingerprint(folder.train), "device": device}
-    train_beside(
-        out, fit, command=command, call=call, resume=True if restarted() else resume, track=track,
-        together=joined(device),
-    )  # fmt: skip
+    if restarted() and resume is False:
+        resume = None  # what was to be dropped is gone since the first start, and what is there now is this run
+    train_beside(out, fit, command=command, call=call, resume=resume, track=track, together=joined(device))

@@ -13,6 +13,7 @@ import typer
 from eclare_py import __version__
 from eclare_py.cli.console import say
 from eclare_py.cli.progress import TrainingProgress
+from eclare_py.data.problems import show
 from eclare_py.errors import EclareError, ModelError, UsageError
 from eclare_py.storage import exclusive, read_json, remove_stale, remove_whole, write_json
 
@@ -23,14 +24,16 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 _CALL = "call.json"  # of what the run is
 _OURS = {"checkpoint", "events.jsonl", "embeddings", "imputation", _CALL}  # what training keeps in its working folder
+_WORTH = {"checkpoint", "embeddings", "imputation"}  # what took time to make
+_OPAQUE = {"data": "other data", "replay": "other data to replay", "model": "another model"}  # told by their checksums
 _MARKS = (".tmp-", ".old-", ".lock")  # what a kill may leave of these, e.g. checkpoint.tmp-<pid>
 
 Resume: TypeAlias = Annotated[
     bool | None,
     typer.Option(
         "--resume/--no-resume",
-        help="Insist on going on where an interrupted run stopped, or on beginning anew "
-        "[goes on where settings and data are the same].",
+        help="Go on where an interrupted run stopped (an error where there is none), or drop it and begin anew "
+        "[goes on where the call is the same, an error where it is another].",
         show_default=False,
     ),
 ]
@@ -60,12 +63,13 @@ def train_beside(
         fit: Trains in a working folder, or goes on there, telling a listener; gives what is saved.
         command: The words of the command line without --resume, told to whoever interrupts it.
         call: All that the model depends on, as plain data.
-        resume: Go on with an interrupted run; None: if it is of the same call.
+        resume: True goes on with an interrupted run, False drops it; None goes on, if it is of the same call.
         track: Where else the run is shown.
         together: Held from the beginning of the training to the end of the save, as other processes wait for both.
 
     Raises:
-        UsageError: Another process writes to `out`.
+        UsageError: Another process writes to `out`; there is nothing to resume; the interrupted run is of another call
+            and `resume` does not say what to do with it.
         Exit: Ctrl-C; a checkpoint is there if there was time for one.
     """
     with exclusive(out.absolute()):
@@ -106,30 +110,51 @@ def _train(
 
 
 def _prepare(work: Path, resume: bool | None, call: dict[str, Any]) -> bool:
-    """Whether to go on with an interrupted run; without one, or where it is another, its folder is made anew."""
+    """Whether to go on with an interrupted run; without one, or where it is to be dropped, its folder is made anew."""
     remove_stale(work)
+    there = {path.name for path in work.iterdir()} if work.exists() else set()
+    strangers = sorted(name for name in there if _stem(name) not in _OURS)
+    if strangers:
+        raise UsageError(f"{work / strangers[0]} is not of a training run: move it away, {work} is needed")
+    worth = any(_stem(name) in _WORTH and (name in _WORTH or ".old-" in name) for name in there)
+    if resume and not worth:
+        raise UsageError(f"no checkpoint in {work} to go on from: leave out --resume to train from the beginning")
     if work.exists():
-        strangers = sorted(path.name for path in work.iterdir() if _stem(path.name) not in _OURS)
-        if strangers:
-            raise UsageError(f"{work / strangers[0]} is not of a training run: move it away, {work} is needed")
-        if resume is None and (resume := _is_same(work, call)):
-            say(f"going on with the interrupted run in {work}")
+        if resume is None:
+            other = _difference(work, call)
+            if other and worth:
+                raise UsageError(
+                    f"{work} holds an interrupted run of another call ({other}): repeat that call to go on with it, or "
+                    "insist on going on with --resume, or give it up with --no-resume"
+                )
+            resume = not other
+            if resume:
+                say(f"going on with the interrupted run in {work}")
         if resume:
             return True
         say(f"training starts anew; the interrupted run in {work} is dropped")
         remove_whole(work)
-    elif resume:
-        say(f"there is no {work} to resume; training starts from the beginning")
     work.mkdir(parents=True)
     write_json(work / _CALL, call)
     return False
 
 
-def _is_same(work: Path, call: dict[str, Any]) -> bool:
+def _difference(work: Path, call: dict[str, Any]) -> str:
+    """What first differs between the call of the interrupted run and this one; nothing where they are the same."""
+    from eclare_py.train.checkpoint import flat
+
     try:
-        return bool(read_json(work / _CALL) == call)
+        old = read_json(work / _CALL)
     except ModelError:  # killed before it was there
-        return False
+        old = None
+    if not isinstance(old, dict):
+        return f"no readable {_CALL} says of which"
+    before, now = flat(old), flat(call)
+    for key in sorted(before.keys() | now.keys()):
+        if before.get(key) != now.get(key):
+            name = key.removeprefix("recipe.")
+            return _OPAQUE.get(name, f"{name} was {show(before.get(key))}, now it is {show(now.get(key))}")
+    return ""
 
 
 def _stem(name: str) -> str:

@@ -84,7 +84,7 @@ def _told(call: _Call) -> _Call:
         except RuntimeError as error:
             raise TrainingError(
                 f"process {self.rank} of {self.world} lost the others ({str(error).splitlines()[0][:200]}); under "
-                "torchrun --max-restarts=N all go on from the last checkpoint, else run the same command with --resume"
+                "torchrun --max-restarts=N all go on from the last checkpoint, else run the same command again"
             ) from error
 
     return cast(_Call, wrapped)

@@ -106,7 +106,7 @@ def check_same(point: Checkpoint, recipe: dict[str, Any], data: str) -> None:
     """
     if point.data != data:
         raise TrainingError("the checkpoint was made from other train documents; train anew with --no-resume")
-    old, new = _flat(point.recipe), _flat(recipe)
+    old, new = flat(point.recipe), flat(recipe)
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):
             raise TrainingError(
@@ -115,8 +115,9 @@ def check_same(point: Checkpoint, recipe: dict[str, Any], data: str) -> None:
             )
 
 
-def _flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by their dotted names."""
     found: dict[str, Any] = {}
     for key, value in mapping.items():
-        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return found

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from eclare_py.cli.app import app
 from eclare_py.cli.work import INTERRUPTED
 from eclare_py.model.losses import decoupled_softmax
+from eclare_py.recipes import recipes
 from eclare_py.train.events import EventLog
 from tests.tiny import HOLD, ROOT, arrays_of, python
 
@@ -153,9 +154,40 @@ def test_the_same_call_goes_on_by_itself_and_another_one_does_not(
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     interrupted_run(tiny, out, monkeypatch)
     (tmp_path / "model.train.tmp-999999999").mkdir()  # of a run that was killed while it cleaned up
+    manifest = Path(f"{out}.train", "checkpoint", "manifest.json")
+    before = manifest.read_bytes()
     other = CliRunner().invoke(app, train(tiny, out, "--set", "seed=1"))
+    assert other.exit_code == 2 and "an interrupted run of another call (seed was 0, now it is 1)" in other.stderr
+    assert "--resume" in other.stderr and "--no-resume" in other.stderr
+    assert manifest.read_bytes() == before  # nothing is given up unasked
+    other = CliRunner().invoke(app, train(tiny, out, "--set", "seed=1", "--no-resume"))
     assert other.exit_code == 0 and "training starts anew" in other.stderr and "resumed" not in other.stderr
     assert arrays_of(out) != reference and [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_run_without_a_checkpoint_is_no_obstacle(tiny: Any, reference: dict[str, str], tmp_path: Path) -> None:
+    work = tmp_path / "model.train"
+    for content in ('{"recipe": {}}', "{"):  # of another call, or killed while it was written
+        work.mkdir()
+        (work / "call.json").write_text(content)
+        (work / "checkpoint.lock").touch()
+        done = CliRunner().invoke(app, train(tiny, tmp_path / "model"))
+        assert done.exit_code == 0 and "training starts anew" in done.stderr
+    assert arrays_of(tmp_path / "model") == reference
+
+
+@pytest.mark.parametrize("key", ["data", "version"])
+def test_another_call_is_told_by_what_differs(
+    key: str, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "model"
+    interrupted_run(tiny, out, monkeypatch)
+    path = Path(f"{out}.train", "call.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: "0.0"}))
+    refused = CliRunner().invoke(app, train(tiny, out))
+    assert refused.exit_code == 2
+    assert {"data": "(other data)", "version": "(version was '0.0', now it is '"}[key] in refused.stderr
+    assert "resumed in stage ranker" in resume(tiny, out)  # insisted on: the checkpoint itself fits
 
 
 def test_two_trainings_of_one_model_are_refused(tiny: Any, tmp_path: Path) -> None:
@@ -180,9 +212,34 @@ def test_half_a_line_in_the_log_is_cut_off(tmp_path: Path) -> None:
     assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["a", "b"]
 
 
-def test_resume_without_a_checkpoint_just_trains(tiny: Any, reference: dict[str, str], tmp_path: Path) -> None:
-    assert "training starts from the beginning" in resume(tiny, tmp_path / "model")
-    assert arrays_of(tmp_path / "model") == reference
+def test_resume_without_a_checkpoint_is_refused(tiny: Any, tmp_path: Path) -> None:
+    for there in (False, True):
+        if there:
+            (tmp_path / "model.train").mkdir()
+            (tmp_path / "model.train" / "call.json").write_text("{}")
+        result = CliRunner().invoke(app, train(tiny, tmp_path / "model", "--resume"))
+        assert result.exit_code == 2
+        assert f"no checkpoint in {tmp_path}/model.train to go on from: leave out --resume" in result.stderr
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_restart_by_torchrun_goes_on_with_what_it_finds(
+    tiny: Any, reference: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the first start, which began anew, was lost before or after its first checkpoint."""
+    out = tmp_path / "model"
+    interrupted_run(tiny, out, monkeypatch)
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    again = CliRunner().invoke(app, train(tiny, out, "--no-resume"))
+    assert again.exit_code == 0 and "resumed in stage ranker" in again.stderr
+    shutil.rmtree(out)
+    assert CliRunner().invoke(app, train(tiny, out)).exit_code == 0
+    assert arrays_of(out) == reference
+
+
+def test_help_names_every_recipe() -> None:
+    said = CliRunner().invoke(app, ["train", "--help"]).output
+    assert len(recipes()) > 9 and not [name for name in recipes() if name not in said]
 
 
 def test_files_of_others_beside_the_model_are_left_alone(tiny: Any, tmp_path: Path) -> None:
