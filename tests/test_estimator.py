@@ -364,8 +364,8 @@ def test_texts_come_as_lists_arrays_columns_or_generators(tiny: Any) -> None:
         assert np.array_equal(tiny.classifier.predict(given, 4).indices, expected)
     assert len(tiny.classifier.predict_names(column[:1], 10**12)[0]) <= 90
     for wrong, message in (
-        ("a text", "texts is one string"),
-        (pd.DataFrame({"text": texts}), 'pass the column that holds the texts, table\\["text"\\]'),
+        ("a text", "the texts are one string"),
+        (pd.DataFrame({"text": texts}), "give the column that holds them"),
         (["a text", float("nan")], "text 1 is nan: it must be a string"),
         ([b"a text"], "text 0 is b'a text': it must be a string"),
     ):

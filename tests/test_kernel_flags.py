@@ -12,7 +12,7 @@ import hashlib
 import numpy as np
 from eclare_py.codebook import group
 from eclare_py.linear.squared_hinge import squared_hinge
-from eclare_py.model.bag_kernels import dot_rows, sum_rows, update_rows
+from eclare_py.model.bag_kernels import code_rows, dot_rows, sum_rows, update_rows
 from eclare_py.model.pair_scores import pair_products
 from eclare_py.quantize import Rows, dot_row
 from eclare_py.rank.layers import Layers, judge
@@ -41,8 +41,10 @@ for kind in (Rows(table, np.ones(terms, np.float32)), codes):
 accumulator = np.abs(floats(terms))
 touched = random.permutation(terms)[:rows].astype(np.int64)
 owners = random.integers(0, rows, entries)
-update_rows(indptr, touched, owners, values, vectors, table, accumulator, np.float32(0.3), np.float32(1e-8))
-note(table), note(accumulator)
+codes = code_rows(table)
+update_rows(indptr, touched, owners, values, vectors, table, accumulator, np.float32(0.3), np.float32(1e-8), codes)
+note(table), note(accumulator), note(codes.values), note(codes.scale)
+assert all(np.array_equal(*pair) for pair in zip(codes, code_rows(table)))
 products = np.empty((rows, 11), np.float32)
 pair_products(vectors, table, random.integers(-1, terms, (rows, 11)), products)
 note(products)

@@ -161,7 +161,7 @@ def memory_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
     documents, vectors = counts.documents * dim * _FLOAT, counts.labels * dim * _FLOAT
     rows = (counts.documents * counts.text_terms + counts.labels * counts.label_terms) * _ENTRY
     kept = _PROGRAM + counts.text_bytes + rows + 3 * counts.pairs * _ENTRY + counts.terms * _TERM
-    kept += 2 * (counts.edges + counts.labels) * _ENTRY + table + free
+    kept += 2 * (counts.edges + counts.labels) * _ENTRY + table + free + _codes(counts, recipe)
     hops = counts.hop_terms * _ENTRY
     # Parameters once more as the best epoch; vectors of all labels to judge it, of all documents for clustered batches.
     clustered = 2 * documents if recipe.training.batches == "clustered" else 0
@@ -250,6 +250,11 @@ def _parameters(counts: Counts, recipe: Recipe) -> tuple[int, int]:
     """Bytes of the embedding table and of free vectors, each with its accumulator."""
     each = (recipe.document.dim + 1) * _FLOAT
     return counts.terms * each if recipe.document.kind != "transformer" else 0, counts.labels * each * recipe.label.free
+
+
+def _codes(counts: Counts, recipe: Recipe) -> int:
+    """Bytes of the codes of the embedding table that sums read."""
+    return _parameters(counts, recipe)[0] // _FLOAT if recipe.document.coded else 0
 
 
 def _on_disk(counts: Counts, recipe: Recipe, n_words: int) -> float:

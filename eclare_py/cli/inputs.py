@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -25,7 +27,45 @@ def read_rows(source: str, columns: Sequence[str] = ()) -> Iterator[Row]:
     if not is_stream(source):
         return rows_of_file(Path(source), columns)
     place = Place(Path("stdin" if source == "-" else source), Report())
-    return rows_of_lines(_lines(sys.stdin.buffer if source == "-" else _pipe(source), place), place, columns)
+    return rows_of_lines(_lines(_stdin() if source == "-" else _pipe(source), place), place, columns)
+
+
+def as_they_come(rows: Iterator[Row], most: int) -> Iterator[list[Row]]:
+    """Chunks of what is there, so that a row need not wait for those that a slow program has yet to write.
+
+    Args:
+        rows: Read by a thread of its own, which waits for the next one.
+        most: Rows of a chunk; so many more are read ahead.
+    """
+    ready: queue.Queue[Row | BaseException | None] = queue.Queue(most)
+
+    def read() -> None:
+        try:
+            for row in rows:
+                ready.put(row)
+            ready.put(None)
+        except BaseException as error:
+            ready.put(error)
+
+    threading.Thread(target=read, daemon=True).start()  # nobody waits for it where the answers are given up
+    while True:
+        taken = [ready.get()]
+        while len(taken) < most and not ready.empty():
+            taken.append(ready.get())
+        if rows_there := [one for one in taken if isinstance(one, Row)]:
+            yield rows_there
+        if isinstance(taken[-1], BaseException):
+            raise taken[-1]
+        if taken[-1] is None:
+            return
+
+
+def _stdin() -> Iterable[bytes]:
+    """Stdin by a reader of its own: Python cannot end while another thread waits in `sys.stdin`."""
+    try:
+        return open(sys.stdin.fileno(), "rb", closefd=False)
+    except OSError:  # something in memory that stands for it
+        return sys.stdin.buffer
 
 
 def _pipe(source: str) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ import typer
 
 from eclare_py import __version__
 from eclare_py.cli.console import say
-from eclare_py.cli.inputs import read_rows
+from eclare_py.cli.inputs import as_they_come, is_stream, read_rows
 from eclare_py.cli.options import Address, Columns, Engine, TailBoost, Workers
 from eclare_py.cli.ranking_file import Done, pack, write_rankings
 from eclare_py.cli.shards import automation, predict_shards
@@ -151,9 +151,9 @@ def _answer(answers: Answers, model: Path, input: str, output: str, format: str)
 def _to_stream(
     stream: IO[bytes], source: str, columns: tuple[str, ...], encode: Callable[[list[Row]], tuple[bytes, int]]
 ) -> Done:
-    """Answer as the answers come; a person at the keyboard gets each one at once."""
-    done, size = Done(), 1 if source == "-" and sys.stdin.isatty() else CHUNK
-    for chunk in in_chunks(read_rows(source, columns), size):
+    """Answer as the texts come; of a stream each at once where no others are there."""
+    done, rows = Done(), read_rows(source, columns)
+    for chunk in as_they_come(rows, CHUNK) if is_stream(source) else in_chunks(rows, CHUNK):
         lines, marked = encode(chunk)
         stream.write(lines)
         stream.flush()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from eclare_py.data.dataset import DEFAULT_PROPENSITY_A, DEFAULT_PROPENSITY_B, DataFolder, Dataset
+from eclare_py.data.given_labels import check_one_column
 from eclare_py.data.problems import show
 from eclare_py.errors import DataError, UsageError
 
@@ -41,17 +42,14 @@ def test_split(data: DataFolder | Dataset) -> tuple[Dataset, float, float]:
     return data.test, data.propensity_a, data.propensity_b
 
 
-
 def as_texts(texts: Iterable[str]) -> list[str]:
     """Texts as a list: of any sequence, a column of a table, an array, a generator.
 
     Raises:
         UsageError: One string, a whole table, or something that is no string; says which.
     """
-    if isinstance(texts, str):
-        raise UsageError("texts is one string; pass a list of strings")
-    if hasattr(texts, "columns"):
-        raise UsageError('texts is a table; pass the column that holds the texts, table["text"]')
+    if not isinstance(texts, Iterator):
+        check_one_column(texts)
     found = list(texts)
     for number, text in enumerate(found):
         if not isinstance(text, str):

@@ -44,7 +44,8 @@ def label_network(pipeline: Pipeline, labels: IntArray) -> tuple[EclareNetwork, 
 
     recipe, encoder = pipeline.recipe, pipeline.encoder
     try:
-        document = load_config(DocumentEncoderConfig, recipe.get("document", {}), "recipe.json")
+        # Nothing is trained: texts are summed by the embeddings as they are.
+        document = load_config(DocumentEncoderConfig, {**recipe.get("document", {}), "coded": False}, "recipe.json")
         settings = load_config(LabelEncoderConfig, recipe.get("label", {}), "recipe.json")
     except ConfigError as error:
         raise ModelError(f"{error}; {_MEND}") from error

@@ -82,9 +82,12 @@ def _add_handlers(app: FastAPI) -> None:
         assert isinstance(error, Refusal)
         return error.response()
 
-    async def invalid(_: Request, error: Exception) -> Response:
+    async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         faults = [f"{_path(one['loc'])}: {one['msg']}" for one in error.errors()[:_TOLD]]
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if request.method == "POST" and kind != "application/json":  # not read as JSON then, whatever it holds
+            faults.insert(0, "send the body with the header Content-Type: application/json")
         return problem(422, "; ".join(faults))
 
     async def unknown(_: Request, error: Exception) -> Response:

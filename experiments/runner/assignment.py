@@ -6,8 +6,8 @@ import numpy as np
 
 from eclare_py.data.aggregated import AggregatedDataset
 from eclare_py.data.imputed import ImputedDataset
+from eclare_py.sparse import entries_at
 from eclare_py.train.imputation.pairs import MemberPairs
-from eclare_py.train.imputation.self_training import look_up
 from eclare_py.types import Csr
 
 
@@ -25,14 +25,14 @@ def assignment(imputed: ImputedDataset, data: AggregatedDataset, truth: Csr) -> 
         pairs given.
     """
     pairs = MemberPairs.of(data)
-    beliefs = look_up(imputed.beliefs, pairs.documents, pairs.labels)
-    right = look_up(truth, pairs.documents, pairs.labels) != 0
+    beliefs = entries_at(imputed.beliefs, pairs.documents, pairs.labels)
+    right = entries_at(truth, pairs.documents, pairs.labels) != 0
     greatest = np.zeros(pairs.n_bags, dtype=np.float32)
     np.maximum.at(greatest, pairs.bags, beliefs)
     first = beliefs == greatest[pairs.bags]
     filled = np.diff(pairs.bag_pairs) > 0
     shares = pairs.sums((first & right).astype(np.float32))[filled] / pairs.sums(first.astype(np.float32))[filled]
-    given = look_up(imputed.labels, pairs.documents, pairs.labels) > 0
+    given = entries_at(imputed.labels, pairs.documents, pairs.labels) > 0
     return {
         "assignment": 100 * float(shares.mean()),
         "label_precision": 100 * float(right[given].mean()),

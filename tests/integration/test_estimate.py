@@ -40,8 +40,11 @@ def test_memory_by_hand():
     found = memory_by_stage(COUNTS, recipe)
     rows, table = (400_000 * 100 + 1_000_000 * 50) * 8, 500_000 * 65 * 4
     kept = 620e6 + 1.5e8 + rows + 3 * 2_000_000 * 8 + 500_000 * 100 + 2 * 1_300_000 * 8 + table
+    kept += table // 4  # codes that sums read
     vectors = 1_000_000 * 64 * 4
     assert found["network"] == kept + 1e7 * 8 + table + vectors
+    plain = memory_by_stage(COUNTS, recipe_of("document.dim=64", "document.coded=false"))
+    assert plain["index"] == found["index"] - table // 4
     assert found["index"] == kept + 1e7 * 8 + 400_000 * 64 * 4 + 5 * vectors
 
 

@@ -69,6 +69,13 @@ def test_what_is_no_json_is_refused(live: Live, body: bytes) -> None:
     good(live)
 
 
+def test_a_body_that_is_not_said_to_be_json_is_told_so(live: Live) -> None:
+    reply = live.ask("POST", "/v1/predict", b'{"texts": ["one"]}', Content_Type="text/plain")
+    assert reply.status == 422 and "Content-Type: application/json" in reply.json["detail"]
+    reply = live.ask("POST", "/v1/predict", b'{"texts": 3}', Content_Type="application/json; charset=utf-8")
+    assert reply.status == 422 and "Content-Type" not in reply.json["detail"]
+
+
 def test_a_large_body_is_413_by_what_it_says(live: Live) -> None:
     assert live.ask("POST", "/v1/predict", b"x" * (MIB + 1)).status == 413
     assert live.ask("POST", "/v1/predict", b"x" * MIB).status == 422
