@@ -8,8 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from eclare_py.errors import UsageError
-from eclare_py.sparse import row_ids
-from eclare_py.sparse import select_entries as select_entries  # model/bag.py takes it from here
+from eclare_py.sparse import row_ids, select_entries
 from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, as_csr
 
 _EDGE_BLOCK = 65_536  # edges whose vectors are held at once

@@ -15,10 +15,10 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from eclare_py.graph.edges import select_entries
 from eclare_py.model.bag_kernels import NO_CODES, code_rows, sum_rows, update_rows
 from eclare_py.model.chance import Chance
 from eclare_py.quantize import Rows, plain
+from eclare_py.sparse import select_entries
 from eclare_py.types import BoolArray, Csr
 
 _EPSILON = 1e-6
