@@ -94,16 +94,20 @@ def code_rows(table: FloatArray) -> Rows:
 
 @njit(cache=True, nogil=True)
 def _code_rows(start: int, end: int, table: FloatArray, codes: Rows) -> None:
+    room = np.empty(1, np.int32)
     for row in range(start, end):
-        codes.scale[row] = _code_row(table[row], codes.values[row])
+        codes.scale[row] = _code_row(table[row], codes.values[row], room)
 
 
 @njit(cache=True, nogil=True)
-def _code_row(row: FloatArray, codes: npt.NDArray[np.int8]) -> np.float32:
-    """Write the codes of a row; returns their scale."""
-    largest = np.float32(0.0)
-    for k in range(row.shape[0]):
-        largest = max(largest, abs(row[k]))
+def _code_row(row: FloatArray, codes: npt.NDArray[np.int8], room: npt.NDArray[np.int32]) -> np.float32:
+    """Write the codes of a row; returns their scale. The largest number is found by its bits, eight at once."""
+    bits, most = row.view(np.int32), np.int32(0)
+    for k in range(bits.shape[0]):
+        size = bits[k] & np.int32(0x7FFFFFFF)
+        most = size if size > most else most
+    room[0] = most
+    largest = room.view(np.float32)[0]
     if largest < _LEAST_CODED:
         codes[:] = 0
         return np.float32(0.0)
@@ -141,7 +145,7 @@ def _update_rows(
     learning_rate: np.float32, epsilon: np.float32,
 ) -> None:  # fmt: skip
     dim, coded = table.shape[1], codes.scale.shape[0] > 0
-    gradient = np.empty(dim, dtype=np.float32)
+    gradient, room = np.empty(dim, dtype=np.float32), np.empty(1, np.int32)
     for c in range(start, end):
         gradient[:] = 0.0
         entry, stop = starts[c], starts[c + 1]
@@ -170,4 +174,4 @@ def _update_rows(
         for k in range(dim):
             target[k] -= rate * gradient[k]
         if coded:
-            codes.scale[row] = _code_row(target, codes.values[row])
+            codes.scale[row] = _code_row(target, codes.values[row], room)
