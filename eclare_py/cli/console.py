@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -36,6 +37,7 @@ def show_table(table: Table) -> None:
         title_justify="left",
         show_header=any(table.head),
         caption_justify="left",
+        min_width=min(cell_len(table.title or ""), output.width),  # else a long title is broken over a narrow table
     )
     columns = range(len(table.head))
     for place in columns:
