@@ -248,7 +248,7 @@ class EclareClassifier:
 
         Raises:
             UsageError: A precision that is not above 0 and at most 1.
-            ModelError: The model has no held-out scores: saved by an earlier version, or of the method linear.
+            ModelError: The model has no held-out scores: saved by an earlier version, or of another method than fusion.
         """
         return choose_thresholds(self.pipeline, precision, k)
 

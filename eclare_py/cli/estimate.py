@@ -31,7 +31,6 @@ _PER_HELD_OUT = 45_000  # bytes of candidates and evidence of a document while t
 _PROGRAM = 620e6  # interpreter, torch, compiled kernels
 _VOTER = 20  # bytes on disk beside a voting document's vector and labels
 _STRING, _TERM = 57, 100  # of a text beside its letters; of a term in the vocabulary
-_JUDGED = 2000  # held-out documents that pick the best epoch
 _SAMPLE = 20_000  # texts whose terms are counted for the mean
 # Processor seconds at pace 1.
 _START = 3.5
@@ -208,6 +207,8 @@ def seconds_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
 
 def _network_seconds(counts: Counts, recipe: Recipe) -> float:
     """Processor seconds of the steps, and of what comes between epochs."""
+    from eclare_py.train.best_epoch import JUDGED
+
     settings, dim = recipe.training, recipe.document.dim
     train = counts.documents - counts.held_out
     batch = settings.per_step(train)
@@ -223,7 +224,7 @@ def _network_seconds(counts: Counts, recipe: Recipe) -> float:
         values = batch * counts.text_terms * of_document + at_hand * label_terms * of_label
         step = batch * at_hand * (_PER_CELL + _PER_PRODUCT * dim) + values * dim * (1 - recipe.document.term_dropout)
         cell, product, term = _PER_JUDGED
-        judged = min(counts.held_out, _JUDGED) * counts.labels * (cell + product * dim)
+        judged = min(counts.held_out, JUDGED) * counts.labels * (cell + product * dim)
         judged += term * counts.labels * label_terms * dim
         if settings.batches == "clustered":
             levels = np.log2(max(train / settings.batch_clusters, 2))
