@@ -8,9 +8,11 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from eclare_py.data.importing.tables import DELIMITERS, table_format
 from eclare_py.data.problems import Place, Report
-from eclare_py.engines.rows import Row, rows_of_lines
+from eclare_py.engines.rows import PARQUET, Row, rows_of_lines
 from eclare_py.engines.rows import read_rows as rows_of_file
+from eclare_py.errors import UsageError
 
 
 def is_stream(source: str) -> bool:
@@ -26,6 +28,8 @@ def read_rows(source: str, columns: Sequence[str] = ()) -> Iterator[Row]:
     """
     if not is_stream(source):
         return rows_of_file(Path(source), columns)
+    if (kind := table_format(Path(source))) in (*DELIMITERS, *PARQUET):
+        raise UsageError(f"{source} is a pipe, which is read as lines or JSON objects, not as {kind}: give a file")
     place = Place(Path("stdin" if source == "-" else source), Report())
     return rows_of_lines(_lines(_stdin() if source == "-" else _pipe(source), place), place, columns)
 

@@ -124,8 +124,8 @@ def _prepare(work: Path, resume: bool | None, call: dict[str, Any]) -> bool:
             other = _difference(work, call)
             if other and worth:
                 raise UsageError(
-                    f"{work} holds an interrupted run of another call ({other}): repeat that call to go on with it, or "
-                    "insist on going on with --resume, or give it up with --no-resume"
+                    f"{work} holds an interrupted run of another call ({other}): repeat that call to go on with it "
+                    "(or --resume, where device or version alone differ), or give it up with --no-resume"
                 )
             resume = not other
             if resume:

@@ -71,7 +71,9 @@ def rows_of_lines(
             continue
         if as_json is None:
             as_json = line.lstrip().startswith("{")
-            if columns and not as_json:
+            if line.lstrip().startswith("[{") or line.strip() == "[":
+                as_json = True  # and told below what it is
+            elif columns and not as_json:
                 place.fault(f"lines have no columns ({', '.join(columns)}): write JSON objects, or leave out --text")
         if not as_json:
             yield Row(line)

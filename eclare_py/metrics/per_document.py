@@ -85,6 +85,11 @@ def by_frequency(cell: Cell) -> bool:
     return where != ALL or metric.startswith("tail_") or "PS" in metric
 
 
+def counts_labels(cell: Cell) -> bool:
+    """Whether a figure counts labels, so that what a document stands for is its influence on the whole."""
+    return cell[0].startswith(("coverage@", "macro_F1@"))
+
+
 def unpaired(one: DocumentScores, other: DocumentScores) -> str:
     """Why two runs cannot be compared document by document, and what to do; empty where they can be."""
     if one.n_documents != other.n_documents:

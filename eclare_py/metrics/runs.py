@@ -73,7 +73,8 @@ def group_runs(runs: Sequence[Run], *, by: str = "settings") -> dict[str, list[R
     Args:
         runs: Of `read_runs`.
         by: settings: the same recipe settings but the seed, trained on the same data. name: the recipe's name. file:
-            each one by itself. Results that do not tell their recipe stand by themselves.
+            each one by itself. Results that do not tell their recipe stand by themselves. So do those of the same
+            settings with one seed: a model and what it was fine-tuned or given labels to be, or one at several lifts.
 
     Returns:
         Runs by the name of their group, which is the recipe's, with the first file's where two are called the same.
@@ -83,15 +84,28 @@ def group_runs(runs: Sequence[Run], *, by: str = "settings") -> dict[str, list[R
     """
     if by not in BY:
         raise UsageError(f"--by {by} is unknown: choose {', '.join(BY)}")
-    groups: dict[tuple[str, ...], list[Run]] = {}
-    for run in runs:
-        groups.setdefault(run.key(by), []).append(run)
+    groups = _grouped(runs, [run.key(by) for run in runs])
+    if by == "settings":
+        apart = {key for key, group in groups.items() if _repeats_a_seed(group)}
+        groups = _grouped(runs, [run.key("file") if run.key(by) in apart else run.key(by) for run in runs])
     named: dict[str, list[Run]] = {}
     names = [group[0].path.stem if by == "file" else group[0].name for group in groups.values()]
     for name, group in zip(names, groups.values(), strict=True):
         place = name if names.count(name) == 1 else f"{name} ({group[0].path.with_suffix('')})"
         named[place] = group
     return named
+
+
+def _grouped(runs: Sequence[Run], keys: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], list[Run]]:
+    groups: dict[tuple[str, ...], list[Run]] = {}
+    for run, key in zip(runs, keys, strict=True):
+        groups.setdefault(key, []).append(run)
+    return groups
+
+
+def _repeats_a_seed(group: Sequence[Run]) -> bool:
+    seeds = [str(run.origin.get("seed")) for run in group]
+    return len(set(seeds)) < len(seeds)
 
 
 def find_groups(words: Iterable[str]) -> dict[str, list[Path]]:

@@ -116,3 +116,12 @@ def test_lines_have_no_columns(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one\n")
     with pytest.raises(DataError, match="lines have no columns"):
         list(read_rows(tmp_path / "a.txt", ["title"]))
+
+
+@pytest.mark.parametrize("text", ['[{"text": "one"}]\n', '[\n{"text": "one"}\n]\n'])
+def test_an_array_of_objects_is_no_plain_text_under_any_name(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(text)
+    with pytest.raises(DataError, match="a.txt:1: a JSON array"):
+        list(read_rows(tmp_path / "a.txt"))
+    (tmp_path / "a.txt").write_text("[1] a text that begins with a bracket\n")
+    assert [row.text for row in read_rows(tmp_path / "a.txt")] == ["[1] a text that begins with a bracket"]

@@ -268,3 +268,10 @@ def test_the_name_of_the_output_says_the_format_and_more_labels_than_there_are_c
     assert np.array_equal(sp.load_npz(target).toarray(), expected.toarray())
     lines = eclare("predict", tiny.model, "--top-k", 10**12, text="some words\n").stdout
     assert len(json.loads(lines)["labels"]) == expected.nnz
+
+
+def test_a_pipe_named_as_a_table_is_refused(tiny: Any, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    said = error_of(eclare("predict", tiny.model, "--input", pipe, code=2))
+    assert "is a pipe, which is read as lines or JSON objects, not as .csv" in said

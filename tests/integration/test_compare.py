@@ -232,3 +232,13 @@ def test_pairs_that_were_left_out_are_told(successors: dict[str, Path], tiny: An
     eclare("evaluate", tmp_path / "fewer", "--data", tiny.data, "--drop-unknown", "--json", tmp_path / "fewer.json")
     said = error_of(eclare("compare", successors["base-model"], tmp_path / "fewer.json", code=1))
     assert "if --drop-unknown left out labels of one, add these to its model first (eclare labels add)" in said
+
+
+def test_models_of_one_seed_are_compared_and_not_pooled(tmp_path: Path) -> None:
+    """A model and its successor, or one at two lifts: the settings are the same, and so is the seed."""
+    first, second = write(tmp_path / "before.json", 0), write(tmp_path / "after.json", 0, 15)
+    other = [write(tmp_path / f"other-{seed}.json", seed, settings="o", name="other") for seed in (1, 2)]
+    out = tmp_path / "out.json"
+    eclare("compare", first, second, *other, "--json", out)
+    found = json.loads(out.read_text())["groups"]
+    assert [len(one) for one in found.values()] == [1, 1, 2]

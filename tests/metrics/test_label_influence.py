@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from eclare_py.metrics.coverage import LabelCounts, count_labels, coverage, macro_f1
 from eclare_py.metrics.judged import Judged
 from eclare_py.metrics.label_influence import label_count_scores
+from eclare_py.metrics.significance import compare_groups
 from eclare_py.types import Csr, Ranking, as_csr
 
 N, L, K = 9, 13, 4
@@ -54,3 +55,21 @@ def test_bins_without_test_labels_are_left_out_and_a_lone_document_tells_nothing
     assert found.gained.tolist() == [[1.0], [1.0]]
     empty = label_count_scores(Judged.of(ranking, truth), 5, {"none": bins["none"]}, test_set="t")
     assert empty.cells == () and empty.gained.shape == (0, 1)
+
+
+@pytest.mark.parametrize(("changed", "real"), [(1, False), (25, True)])
+def test_one_document_is_no_difference_and_many_are(changed: int, real: bool) -> None:
+    """Labels of one test document each, of which one run finds some and the other none."""
+    n, labels = 84, 30
+    truth = sp.lil_array((n, labels + 1))
+    truth[np.arange(labels), np.arange(labels)] = 1
+    truth[np.arange(labels, n), labels] = 1
+    runs = []
+    for found in (changed, 0):
+        best = np.full((n, 1), labels)
+        best[:found, 0] = np.arange(found)
+        judged = Judged.of(Ranking(best, np.ones((n, 1), dtype=np.float32)), as_csr(truth))
+        runs.append(label_count_scores(judged, K, {"rare": np.arange(labels + 1) < labels}, test_set="t"))
+    test = compare_groups(runs[:1], runs[1:], swaps=1999)
+    assert test.difference[0] == pytest.approx(-100 * changed / labels)
+    assert ((test.p < 0.01) == real).all() and ((test.high < 0) == real).all()
