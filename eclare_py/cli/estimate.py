@@ -29,6 +29,8 @@ _LINEAR_PER_WORD = 58  # bytes of linear weights on disk for each word feature, 
 _LINEAR_PER_LABEL = 1400  # in memory, with what its training leaves behind
 _PER_HELD_OUT = 45_000  # bytes of candidates and evidence of a document while the fusion is fitted
 _PROGRAM = 620e6  # interpreter, torch, compiled kernels
+# Of a document and a label of a step in bfloat16: prepared products of every shape, and memory that is not given back.
+_PER_HALVED_CELL = 200
 _VOTER = 20  # bytes on disk beside a voting document's vector and labels
 _STRING, _TERM = 57, 100  # of a text beside its letters; of a term in the vocabulary
 _SAMPLE = 20_000  # texts whose terms are counted for the mean
@@ -99,13 +101,16 @@ def estimate_training(train: Dataset, recipe: Recipe) -> tuple[dict[str, Any], d
     Returns:
         Of the whole, and of each stage.
     """
+    import torch
+
     from eclare_py.features.tfidf import TfidfFeatures
+    from eclare_py.train.precision import in_bfloat16
 
     if recipe.method != "fusion":
         raise UsageError(f"there is no estimate for the method {recipe.method}: try it on a part of the documents")
     features = TfidfFeatures.fit(train.texts, train.label_texts, config=recipe.features)
     counts = count(train, recipe, features)
-    memory = memory_by_stage(counts, recipe)
+    memory = memory_by_stage(counts, recipe, half=in_bfloat16(recipe.training.precision, torch.device("cpu")))
     rate = pace()
     times = {stage: rate * seconds for stage, seconds in seconds_by_stage(counts, recipe).items()}
     stages = {
@@ -154,8 +159,8 @@ def count(train: Dataset, recipe: Recipe, features: TfidfFeatures) -> Counts:
     )  # fmt: skip
 
 
-def memory_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
-    """Bytes at the most in each of the stages that hold much."""
+def memory_by_stage(counts: Counts, recipe: Recipe, *, half: bool = False) -> dict[str, float]:
+    """Bytes at the most in each of the stages that hold much; `half`: steps multiply in bfloat16, on a processor."""
     dim, (table, free) = recipe.document.dim, _parameters(counts, recipe)
     documents, vectors = counts.documents * dim * _FLOAT, counts.labels * dim * _FLOAT
     rows = (counts.documents * counts.text_terms + counts.labels * counts.label_terms) * _ENTRY
@@ -166,6 +171,9 @@ def memory_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
     clustered = 2 * documents if recipe.training.batches == "clustered" else 0
     near = 4 * counts.rare * min(counts.label_terms, 16) * _ENTRY if recipe.training.soft_targets else 0
     network = kept + hops + table + free + max(vectors, clustered, near)
+    if half:
+        batch = recipe.training.per_step(counts.documents - counts.held_out)
+        network += _PER_HALVED_CELL * batch * max(_at_hand(counts, recipe, drawn) for _, drawn in _stages(recipe))
     # What is clustered, before and after it was smoothed over the graph, beside the vectors.
     both = 2 if recipe.index.combine == "concat" else 1
     index = kept + hops + documents + vectors * (1 + 2 * both)
@@ -213,13 +221,11 @@ def _network_seconds(counts: Counts, recipe: Recipe) -> float:
     train = counts.documents - counts.held_out
     batch = settings.per_step(train)
     steps = float(np.ceil(train / batch))
-    relevant = counts.pairs / max(counts.documents, 1)
     label_terms = counts.label_terms + counts.hop_terms / max(counts.labels, 1)
     total = _PER_RARE * counts.rare if settings.soft_targets else 0.0
-    for wanted, drawn in ((settings.surrogate_epochs, 0), (settings.ranker_epochs, settings.hard_negatives)):
+    for wanted, drawn in _stages(recipe):
         epochs = min(wanted, max(1, int(settings.max_steps // steps)))
-        soft = 1 if settings.soft_targets else 0
-        at_hand = min(max(batch * (0.65 * relevant + 0.7 * (drawn + soft)), settings.at_hand), counts.labels)
+        at_hand = _at_hand(counts, recipe, drawn)
         of_document, of_label = _PER_VALUE
         values = batch * counts.text_terms * of_document + at_hand * label_terms * of_label
         step = batch * at_hand * (_PER_CELL + _PER_PRODUCT * dim) + values * dim * (1 - recipe.document.term_dropout)
@@ -231,6 +237,21 @@ def _network_seconds(counts: Counts, recipe: Recipe) -> float:
             judged += _PER_SPLIT * train * dim * levels + _PER_ENCODED * train * counts.text_terms * dim
         total += epochs * (steps * step + judged)
     return total
+
+
+def _stages(recipe: Recipe) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Epochs of both stages, and the mined labels that a document of a step gets in them."""
+    settings = recipe.training
+    drawn = settings.hard_negatives if settings.ranker_epochs else 0
+    return (settings.surrogate_epochs, 0), (settings.ranker_epochs, drawn)
+
+
+def _at_hand(counts: Counts, recipe: Recipe, drawn: int) -> float:
+    """Labels that a step scores, with so many mined ones a document."""
+    settings, relevant = recipe.training, counts.pairs / max(counts.documents, 1)
+    batch = settings.per_step(counts.documents - counts.held_out)
+    soft = 1 if settings.soft_targets else 0
+    return min(max(batch * (0.65 * relevant + 0.7 * (drawn + soft)), settings.at_hand), counts.labels)
 
 
 def pace() -> float:

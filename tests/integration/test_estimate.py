@@ -43,6 +43,9 @@ def test_memory_by_hand():
     kept += table // 4  # codes that sums read
     vectors = 1_000_000 * 64 * 4
     assert found["network"] == kept + 1e7 * 8 + table + vectors
+    # 1,024 documents, whose 5 labels each and no others are the labels at hand.
+    halved = memory_by_stage(COUNTS, recipe, half=True)
+    assert halved == found | {"network": found["network"] + 200 * 1024 * 1024 * 0.65 * 5}
     plain = memory_by_stage(COUNTS, recipe_of("document.dim=64", "document.coded=false"))
     assert plain["index"] == found["index"] - table // 4
     assert found["index"] == kept + 1e7 * 8 + 400_000 * 64 * 4 + 5 * vectors
