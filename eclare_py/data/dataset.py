@@ -182,7 +182,8 @@ class Dataset:
             raise UsageError(f"label_texts is the string {show(label_texts)}: give a list of texts, or name -> text")
         named = any(isinstance(label, str) for row in label_lists for label in row)
         if label_texts is None and not named and any(len(row) for row in label_lists):
-            raise UsageError("labels given as row numbers need label_texts: pass it, or use label names")
+            first = next(label for row in label_lists for label in row)
+            raise UsageError(f"label {show(first)} is no name: give names, or row numbers and label_texts beside them")
         names, contents = _label_space(label_lists, label_texts)
         _check_texts(texts, "document")
         _check_texts(contents, "label")

@@ -182,6 +182,9 @@ def _same_cells(groups: Mapping[str, Sequence[DocumentScores]], only: Sequence[s
     ]
     asked = [cell for cell in shared if not only or any(fnmatchcase(cell_name(cell), one) for one in only)]
     cells = [cell for cell in asked if all(run.possible[run.cells.index(cell)].any() for run in runs)]
+    if asked and not cells:
+        nothing = ", ".join(map(cell_name, asked[:8]))
+        raise UsageError(f"no figure to compare: the test documents have nothing to find for {nothing}")
     if not cells:
         known = ", ".join(cell_name(cell) for cell in shared[:8])
         why = "" if alike else f" {LEFT_OUT}"

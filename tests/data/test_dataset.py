@@ -151,7 +151,7 @@ def test_from_texts_bad_content(texts: list[str], labels: list[list[str]], label
 def test_from_texts_bad_call() -> None:
     with pytest.raises(UsageError, match="2 texts but 1 label lists"):
         Dataset.from_texts(["x", "y"], [["a"]])
-    with pytest.raises(UsageError, match="need label_texts"):
+    with pytest.raises(UsageError, match="label 0 is no name: give names, or row numbers and label_texts"):
         Dataset.from_texts(["x"], [[0]])
     with pytest.raises(UsageError, match="labels must be lists"):
         Dataset.from_texts(["x"], ["name"])

@@ -127,6 +127,13 @@ def test_figures_that_not_all_runs_have_are_left_out() -> None:
     assert all(one.difference == 0 and one.p == 1 for one in found.comparisons[0].differences)
 
 
+def test_figures_over_nothing_are_told_so_where_they_are_asked_for() -> None:
+    full = run(1, 0, 0, 0, 0)
+    empty = replace(full, possible=np.where(np.arange(len(full.cells))[:, None] == 1, 0.0, full.possible))
+    with pytest.raises(UsageError, match=r"nothing to find for R@10$"):
+        compare({"a": [empty], "b": [empty]}, only=[full.cells[1][0]])
+
+
 def test_bins_of_other_frequencies_are_not_compared() -> None:
     """Where a label moved to another bin, a difference between bins would be one between labels."""
     one, other = run(1, 0, 0, 0, 0), replace(run(2, 0, 9, 9, 9), basis="b")
