@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from eclare_py.cli.console import say, show_json, show_table
+from eclare_py.data.importing.columns import names_of
 from eclare_py.errors import UsageError
 from eclare_py.report.model import Table
 
@@ -94,8 +95,8 @@ def import_(
     if test and test_share:
         raise UsageError("give --test or --test-share, not both")
     done = import_table(
-        files, out, test=test or None, name=name, text=_columns(text), labels=labels, separator=separator, id=id_,
-        label_file=label_file, label_id=label_id, label_text=_columns(label_text), language=language,
+        files, out, test=test or None, name=name, text=names_of(text), labels=labels, separator=separator, id=id_,
+        label_file=label_file, label_id=label_id, label_text=names_of(label_text), language=language,
         alt_labels=alt_labels, unknown_labels=unknown_labels, min_count=min_count, unlabelled=keep_unlabelled,
         duplicates=duplicates, keep=keep, seed=seed, repair=repair, encoding=encoding, strict=strict,
         max_rejected=max_rejected, **({} if test_share is None else {"test_share": test_share}),
@@ -160,7 +161,3 @@ def _say_next(out: Path, tested: bool) -> None:
     say("next (the first tells time and memory of the second):")
     for one in words:
         say(f"  {shlex.join(one)}")
-
-
-def _columns(words: str) -> list[str]:
-    return [word.strip() for word in words.split(",") if word.strip()]

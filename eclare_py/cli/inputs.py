@@ -8,9 +8,9 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from eclare_py.data.importing.tables import DELIMITERS, table_format
+from eclare_py.data.importing.tables import DELIMITERS, PARQUET, table_format
 from eclare_py.data.problems import Place, Report
-from eclare_py.engines.rows import PARQUET, Row, rows_of_lines
+from eclare_py.engines.rows import Row, rows_of_lines
 from eclare_py.engines.rows import read_rows as rows_of_file
 from eclare_py.errors import UsageError
 
@@ -56,8 +56,8 @@ def as_they_come(rows: Iterator[Row], most: int) -> Iterator[list[Row]]:
         taken = [ready.get()]
         while len(taken) < most and not ready.empty():
             taken.append(ready.get())
-        if rows_there := [one for one in taken if isinstance(one, Row)]:
-            yield rows_there
+        if chunk := [one for one in taken if isinstance(one, Row)]:
+            yield chunk
         if isinstance(taken[-1], BaseException):
             raise taken[-1]
         if taken[-1] is None:

@@ -1,4 +1,4 @@
-"""Options that several commands share, and those of predict that say where texts come from and who answers."""
+"""Options that several commands share, and those of predict and evaluate whose calls would be too long with them."""
 
 from __future__ import annotations
 

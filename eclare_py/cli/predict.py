@@ -16,7 +16,8 @@ from eclare_py.cli.inputs import as_they_come, is_stream, read_rows
 from eclare_py.cli.options import Address, Columns, Engine, TailBoost, Workers
 from eclare_py.cli.ranking_file import Done, pack, write_rankings
 from eclare_py.cli.shards import automation, predict_shards
-from eclare_py.engines.rows import CHUNK, Row, columns_of, in_chunks
+from eclare_py.data.importing.columns import names_of
+from eclare_py.engines.rows import CHUNK, Row, in_chunks
 from eclare_py.engines.shards import is_shards
 from eclare_py.errors import UsageError
 
@@ -129,7 +130,7 @@ def _answer(answers: Answers, model: Path, input: str, output: str, format: str)
         records = answers.records(chunk)
         return "".join(map(as_line, records)).encode(), sum(one.get("automate", False) for one in records)
 
-    columns = columns_of(answers.settings.text)
+    columns = names_of(answers.settings.text)
     if output == "-":
         return _to_stream(sys.stdout.buffer, input, columns, lines)
     if format == "jsonl" and Path(output).exists() and not Path(output).is_file() and not Path(output).is_dir():
@@ -149,7 +150,7 @@ def _answer(answers: Answers, model: Path, input: str, output: str, format: str)
 
 
 def _to_stream(
-    stream: IO[bytes], source: str, columns: tuple[str, ...], encode: Callable[[list[Row]], tuple[bytes, int]]
+    stream: IO[bytes], source: str, columns: list[str], encode: Callable[[list[Row]], tuple[bytes, int]]
 ) -> Done:
     """Answer as the texts come; of a stream each at once where no others are there."""
     done, rows = Done(), read_rows(source, columns)

@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from eclare_py.cli.console import say
 from eclare_py.cli.inputs import is_stream, read_rows
-from eclare_py.engines.rows import CHUNK, Row, columns_of, in_chunks
+from eclare_py.data.importing.columns import names_of
+from eclare_py.engines.rows import CHUNK, Row, in_chunks
 from eclare_py.storage import atomic_file, growing_file
 from eclare_py.types import PADDING, Csr, Ranking
 
@@ -59,7 +60,7 @@ def write_rankings(
     job = {**job, "input": source if source == "-" else os.path.abspath(source), "chunk": CHUNK}
     convert = None if n_labels is None else partial(_unpack, path=path, k=job["k"], n_labels=n_labels)
     every = math.inf if is_stream(source) else SECONDS
-    columns = columns_of(job["text"])
+    columns = names_of(job["text"])
     with growing_file(path, job, every=every, convert=convert) as growing:
         try:
             rows, done, digest = _begin(growing, source, columns)
@@ -75,7 +76,7 @@ def write_rankings(
     return done
 
 
-def _begin(growing: GrowingFile, source: str, columns: tuple[str, ...]) -> tuple[Iterator[Row], Done, Any]:
+def _begin(growing: GrowingFile, source: str, columns: list[str]) -> tuple[Iterator[Row], Done, Any]:
     """The rows to rank, what is done of them, and the checksum so far."""
     done, rows, digest = Done(**growing.notes), read_rows(source, columns), hashlib.sha256()
     seen = 0

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from eclare_py.data.importing.columns import listed, missing_column
-from eclare_py.data.importing.tables import DELIMITERS, read_table, table_format
+from eclare_py.data.importing.columns import listed
+from eclare_py.data.importing.tables import DELIMITERS, JSON, PARQUET, parquet_module, read_table, table_format
 from eclare_py.data.importing.tally import Tally
 from eclare_py.data.lf import parse_object
 from eclare_py.data.lines import LineReader, lone_surrogate
 from eclare_py.data.problems import Place, Report, show
-from eclare_py.errors import DataError, UsageError
+from eclare_py.errors import DataError
 
 CHUNK = 2048  # rows that are ranked together
-PARQUET = (".parquet", ".pq")
-JSON = (".jsonl", ".ndjson", ".json")
 _KEYS = ("text", "title", "content", "uid")
 _SAY = "say which columns are the text: --text NAME, or several by commas"
 
@@ -30,11 +27,6 @@ class Row:
 
     text: str
     uid: str | None = None
-
-
-def columns_of(words: str) -> tuple[str, ...]:
-    """Names of columns that stand between commas."""
-    return tuple(word.strip() for word in words.split(",") if word.strip())
 
 
 def read_rows(path: Path, columns: Sequence[str] = ()) -> Iterator[Row]:
@@ -50,10 +42,10 @@ def read_rows(path: Path, columns: Sequence[str] = ()) -> Iterator[Row]:
         UsageError: A parquet file, and no pyarrow.
     """
     place, format = Place(path, Report()), table_format(path)
-    if format in DELIMITERS:
-        return _delimited_rows(path, columns)
     if format in PARQUET and path.suffix != ".gz":
-        return _parquet_rows(place, parquet_module(), columns)
+        return _table_rows(path, columns) if columns else _parquet_rows(place, parquet_module())
+    if format in DELIMITERS:
+        return _table_rows(path, columns)
     lines = LineReader(path, Report(), skip_bom=True)
     return rows_of_lines(lines, place, columns, as_json=True if format in JSON else None)
 
@@ -89,26 +81,14 @@ def in_chunks(rows: Iterator[Row], size: int = CHUNK) -> Iterator[list[Row]]:
         yield chunk
 
 
-def parquet_module() -> Any:
-    """`pyarrow.parquet`.
-
-    Raises:
-        UsageError: It is not installed.
-    """
-    try:
-        return importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise UsageError("parquet needs pyarrow: pip install 'eclare_py[parquet]'") from error
-
-
-def _delimited_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+def _table_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
     tally = Tally(strict=True, mend="correct it")
     wanted = tuple(columns) or ("text",)
     optional = () if "uid" in wanted else ("uid",)
     try:
-        for _, values in read_table(path, wanted, tally, optional=optional):
-            uid = values[len(wanted)] if optional else None
-            yield Row(" ".join(part for part in values[: len(wanted)] if part), uid or None)
+        for place, values in read_table(path, wanted, tally, optional=optional):
+            filled = (None if value == "" else value for value in values)
+            yield _row(dict(zip((*wanted, *optional), filled, strict=True)), place, wanted)
     except DataError as error:
         if columns or "no column 'text'" not in str(error):
             raise
@@ -116,22 +96,17 @@ def _delimited_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
         raise DataError(f"{said}; {_SAY}", path=path, line=error.line) from None
 
 
-def _parquet_rows(place: Place, parquet: Any, columns: Sequence[str]) -> Iterator[Row]:
+def _parquet_rows(place: Place, parquet: Any) -> Iterator[Row]:
     try:
         with parquet.ParquetFile(place.path) as table:
             schema = table.schema_arrow
-            if columns and (wrong := missing_column(columns, schema.names)) is not None:
-                place.fault(wrong)
-            known = (*columns, "uid") if columns else _KEYS
-            wanted = [name for name in schema.names if name in known]
-            if not columns:
-                texts = [field.name for field in schema if str(field.type) in ("string", "large_string")]
-                _check_keys(schema.names, texts, place)
+            texts = [field.name for field in schema if str(field.type) in ("string", "large_string")]
+            _check_keys(schema.names, texts, place)
             place.line = 0
-            for batch in table.iter_batches(CHUNK, columns=wanted):
+            for batch in table.iter_batches(CHUNK, columns=[name for name in schema.names if name in _KEYS]):
                 for row in batch.to_pylist():
                     place.line += 1
-                    yield _row(row, place, columns)
+                    yield _row(row, place)
     except FileNotFoundError:
         raise DataError("file is missing", path=place.path) from None
     except (OSError, ValueError) as error:  # pyarrow's own errors are of these two kinds
@@ -155,7 +130,7 @@ def _check_keys(there: Sequence[str], texts: Sequence[str], place: Place) -> Non
         place.fault(f"is the text the title alone, or {listed(others)} too? {_SAY}")
 
 
-def _row(row: Mapping[str, Any], place: Place, columns: Sequence[str]) -> Row:
+def _row(row: Mapping[str, Any], place: Place, columns: Sequence[str] = ()) -> Row:
     if columns:
         parts = [row[name] for name in columns if row.get(name) is not None]
         if not any(name in row for name in columns):

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from eclare_py.data.importing.tables import DELIMITERS
-from eclare_py.engines.rows import JSON, PARQUET
+from eclare_py.data.importing.tables import DELIMITERS, JSON, PARQUET
 from eclare_py.errors import DataError, UsageError
 
 _LINES = (*JSON, ".txt", *DELIMITERS)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
+from eclare_py.data.importing.columns import names_of
 from eclare_py.engines.answers import Answers
 from eclare_py.engines.job import Job, model_digest
-from eclare_py.engines.rows import columns_of, in_chunks, read_rows
+from eclare_py.engines.rows import in_chunks, read_rows
 from eclare_py.engines.shards import Shard
 from eclare_py.engines.writers import shard_writer
 from eclare_py.errors import ModelError
@@ -36,7 +37,7 @@ def answer_shard(answers: Answers, shard: Shard, format: str) -> ShardDone:
     """
     rows = automated = 0
     with shard_writer(shard.target, format) as write:
-        for chunk in in_chunks(read_rows(shard.source, columns_of(answers.settings.text))):
+        for chunk in in_chunks(read_rows(shard.source, names_of(answers.settings.text))):
             records = answers.records(chunk)
             write(records)
             rows += len(records)

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
+from eclare_py.data.importing.tables import parquet_module
 from eclare_py.engines.answers import as_line
-from eclare_py.engines.rows import parquet_module
 from eclare_py.errors import UsageError
 
 Records: TypeAlias = Sequence[dict[str, Any]]

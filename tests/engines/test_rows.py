@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from eclare_py.engines import rows
 from eclare_py.engines.rows import Row, in_chunks, read_rows
 from eclare_py.errors import DataError, UsageError
 
@@ -59,7 +59,7 @@ def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def nothing(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(rows.importlib, "import_module", nothing)
+    monkeypatch.setattr(importlib, "import_module", nothing)
     with pytest.raises(UsageError, match=r"pip install 'eclare_py\[parquet\]'"):
         list(read_rows(tmp_path / "a.parquet"))
 

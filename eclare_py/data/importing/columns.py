@@ -8,6 +8,11 @@ from eclare_py.data.problems import show
 from eclare_py.data.settings import did_you_mean
 
 
+def names_of(words: str) -> list[str]:
+    """Names that stand between commas."""
+    return [word.strip() for word in words.split(",") if word.strip()]
+
+
 def missing_column(wanted: Sequence[str], there: Sequence[str]) -> str | None:
     """What is wrong with the columns of a table; None where each wanted one is there once."""
     for name in wanted:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eclare_py.data.importing.columns import missing_column
+from eclare_py.data.importing.values import is_missing
 from eclare_py.data.problems import Place, Report, show
 from eclare_py.errors import DataError, UsageError
 
@@ -88,10 +89,6 @@ def _check(columns: Sequence[str], there: Sequence[str], name: str) -> None:
 
 def _plain(value: Any) -> Any:
     """The missing values of pandas and numpy as None, arrays as lists."""
-    if isinstance(value, (str, list, int)) or value is None:
-        return value
-    if isinstance(value, float):
-        return None if value != value else value
-    if type(value).__name__ in ("NAType", "NaTType"):
+    if is_missing(value):
         return None
     return value.tolist() if hasattr(value, "tolist") else value

@@ -20,8 +20,8 @@ from eclare_py.errors import DataError, UsageError
 
 Record: TypeAlias = tuple[Place, Sequence[Any]]
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_JSONL = (".jsonl", ".ndjson", ".json")
-_PARQUET = (".parquet", ".pq")
+JSON = (".jsonl", ".ndjson", ".json")
+PARQUET = (".parquet", ".pq")
 _BATCH = 8192
 
 
@@ -47,13 +47,13 @@ def read_table(
         UsageError: Unknown suffix, or parquet without pyarrow.
     """
     suffix = table_format(path)
-    if suffix in _JSONL:
+    if suffix in JSON:
         return json_records(TableLines(path, tally, encoding), path, columns, optional, tally)
     if suffix in DELIMITERS:
         lines = TableLines(path, tally, encoding)
         return delimited_records(lines, path, columns, optional, DELIMITERS[suffix], tally)
-    if suffix in _PARQUET and path.suffix != ".gz":
-        return _parquet_records(path, columns, optional, _parquet_module())
+    if suffix in PARQUET and path.suffix != ".gz":
+        return _parquet_records(path, columns, optional, parquet_module())
     raise UsageError(f"{path}: cannot tell the format from {path.suffix!r}: name it .jsonl, .csv, .tsv or .parquet")
 
 
@@ -62,11 +62,16 @@ def table_format(path: Path) -> str:
     return Path(path.stem).suffix.lower() if path.suffix == ".gz" else path.suffix.lower()
 
 
-def _parquet_module() -> Any:
+def parquet_module() -> Any:
+    """`pyarrow.parquet`.
+
+    Raises:
+        UsageError: It is not installed.
+    """
     try:
         return importlib.import_module("pyarrow.parquet")
     except ImportError as error:
-        raise UsageError("reading parquet needs pyarrow: pip install 'eclare_py[parquet]'") from error
+        raise UsageError("parquet needs pyarrow: pip install 'eclare_py[parquet]'") from error
 
 
 def _parquet_records(path: Path, columns: Sequence[str], optional: Sequence[str], parquet: Any) -> Iterator[Record]:
