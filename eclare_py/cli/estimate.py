@@ -270,8 +270,8 @@ def pace() -> float:
 
 def _parameters(counts: Counts, recipe: Recipe) -> tuple[int, int]:
     """Bytes of the embedding table and of free vectors, each with its accumulator."""
-    each = (recipe.document.dim + 1) * _FLOAT
-    return counts.terms * each if recipe.document.kind != "transformer" else 0, counts.labels * each * recipe.label.free
+    each, free = (recipe.document.dim + 1) * _FLOAT, recipe.label.among(counts.documents, counts.labels).free
+    return counts.terms * each if recipe.document.kind != "transformer" else 0, counts.labels * each * free
 
 
 def _codes(counts: Counts, recipe: Recipe) -> int:

@@ -13,6 +13,7 @@ from eclare_py.model.bag import BagOfEmbeddings
 from eclare_py.model.chance import Chance
 from eclare_py.model.config import LabelEncoderConfig
 from eclare_py.model.residual import ResidualBlock
+from eclare_py.types import BoolArray
 
 _TEXT_HEAD_START = 1.0  # logit of hop 0 before training; the others start at 0
 
@@ -83,6 +84,15 @@ class LabelEncoder(torch.nn.Module):
             return None
         dropped = self.chance.like(torch.empty(n_labels, n_components)) < share
         dropped[:, 0] = False
+        return dropped
+
+    def without_free(self, dropped: Tensor | None, own: BoolArray | None) -> Tensor | None:
+        """(l, S) components that do not count, once (l,) labels `own` a free vector and the others do not."""
+        n_components = self.attention.weight.shape[0]
+        if own is None or n_components == 1 or own.all():
+            return dropped
+        dropped = torch.zeros(len(own), n_components, dtype=torch.bool) if dropped is None else dropped
+        dropped[:, -1] |= torch.from_numpy(~own)
         return dropped
 
     def forward(

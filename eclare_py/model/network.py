@@ -20,7 +20,7 @@ from eclare_py.model.hops import HopVectors, hop_vectors
 from eclare_py.model.inputs import Inputs
 from eclare_py.model.label_encoder import LabelEncoder, LabelParts, beyond_first, rarity_features
 from eclare_py.storage.spool import empty
-from eclare_py.types import Csr, FloatArray, IntArray, row_blocks
+from eclare_py.types import BoolArray, Csr, FloatArray, IntArray, row_blocks
 
 _BLOCK = 8192  # labels or documents encoded at once without gradients
 
@@ -91,7 +91,7 @@ class EclareNetwork(torch.nn.Module):
         self.auxiliary = auxiliary
         self.side, self.hop_features = labels, hop_features
         self.prototypes: FloatArray | None = None  # (L, d), set from outside as training goes on
-        self.per_label = False  # free vectors and biases join in the ranker stage
+        self.per_label = False  # biases join in the ranker stage, free vectors with them or before
         self._hops: HopVectors | None = None
         self._renew = transformer is not None  # the hops' transformer vectors are not those of the cache
         if transformer is not None:
@@ -149,7 +149,7 @@ class EclareNetwork(torch.nn.Module):
             labels: Ids.
             prototypes: (l, d) to use instead of the network's own, if the recipe has prototypes.
         """
-        free, more = None, []
+        more = []
         if self.label_encoder.config.prototype:
             if prototypes is None and self.prototypes is not None:
                 prototypes = self.prototypes[labels]
@@ -159,16 +159,34 @@ class EclareNetwork(torch.nn.Module):
         if self.label_encoder.shared is not None:
             clusters = self.label_encoder.get_buffer("clusters").cpu().numpy()[labels]
             more.append(self.label_encoder.shared(_identity(clusters, len(self.label_encoder.shared.weight))))
+        frequencies = self.side.frequencies[labels]
+        dropped = self.label_encoder.drop(len(labels))
+        free = None
         if self.label_encoder.free is not None:
+            own = self._have_free(labels, frequencies)
             rows = _identity(self.shard.places(labels), len(self.shard))
-            free = self.label_encoder.free(rows) if self.per_label else torch.zeros(
+            joined = self.per_label or self.label_encoder.config.free_stage == "surrogate"
+            free = self.label_encoder.free(rows, own) if joined else torch.zeros(
                 len(labels), self.bag.weight.shape[1], device=self.device
             )  # fmt: skip
-        rarity = rarity_features(torch.from_numpy(self.side.frequencies[labels])).to(self.device)
-        dropped = self.label_encoder.drop(len(labels))
+            dropped = self.label_encoder.without_free(dropped, own)
+        rarity = rarity_features(torch.from_numpy(frequencies)).to(self.device)
         # Without label texts the first component is a hop itself.
         wanted = None if dropped is None or not self.label_encoder.config.text else beyond_first(dropped).numpy()
         return self.label_encoder(self.hops(labels, wanted), free, rarity, more, dropped)
+
+    def _have_free(self, labels: IntArray, frequencies: IntArray) -> BoolArray | None:
+        """(l,) which labels have a free vector; None: all.
+
+        In training those with documents enough, and those that have learned one before: of a model that learns on,
+        few documents are at hand.
+        """
+        least, table = self.label_encoder.config.free_least, self.label_encoder.free
+        if not least or table is None:
+            return None
+        places = torch.from_numpy(self.shard.places(labels)).to(self.device)
+        learned: BoolArray = table.weight.detach()[places].any(dim=1).cpu().numpy()
+        return learned | (frequencies >= least) if self.training else learned
 
     def label_vectors(self, labels: IntArray, prototypes: FloatArray | None = None) -> Tensor:
         """(l,) label ids, and prototypes as in `label_parts` -> (l, d) unit vectors."""

@@ -35,8 +35,10 @@ class RankConfig:
         0.5, "lift of rare labels: this times ln(1 / propensity) is added to a label's logit; 0: none", low=0.0
     )
     hidden: int = option(64, "hidden units per layer of the fusion; its first pass has half in the second", low=1)
-    steps: int = option(3000, "most optimiser steps of the fusion", low=1)
-    passes: float = option(60.0, "most times that a step of the fusion draws a relevant pair, on average", low=1e-3)
+    steps: int = option(3000, "optimiser steps of the fusion", low=1)
+    passes: float = option(60.0, "but no more than draw a relevant pair so often, on average", low=1e-3)
+    least_passes: float = option(0.0, "and no fewer than draw it so often", low=0.0)
+    most_steps: int = option(9000, "which is not to take more steps than this, or `steps` if that is more", low=1)
     fusion_batch: int = option(1024, "(document, label) pairs per step of the fusion", low=1)
     fusion_rate: float = option(3e-3, "learning rate of the fusion (Adam, linear decay)", low=0.0)
     support: GraphConfig = field(

@@ -198,7 +198,8 @@ def _open(
         transformer = TextTransformer.load(recipe.transformer)
     tasks, group = recipe.training.auxiliary, current()
     network = EclareNetwork(
-        LabelSide(prepared.label_inputs, prepared.graph, prepared.frequencies), recipe.document, recipe.label,
+        LabelSide(prepared.label_inputs, prepared.graph, prepared.frequencies), recipe.document,
+        recipe.label.among(prepared.n_documents, prepared.train.n_labels),
         hop_features=recipe.training.hop_features, temperature=recipe.training.temperature, seed=recipe.seed,
         transformer=transformer,
         auxiliary=AuxiliaryTasks(recipe.document.dim, tasks, seed=recipe.seed) if tasks.used else None,
@@ -239,7 +240,7 @@ def _surrogate(session: Session) -> None:
 
 
 def _ranker(session: Session) -> None:
-    """Free vectors and biases join; every epoch starts with mining on the index as the network then stands."""
+    """Biases join, and free vectors if they have not; every epoch starts with mining on the index as it then is."""
     settings = session.recipe.training
     session.network.per_label = True
     if settings.ranker_epochs:

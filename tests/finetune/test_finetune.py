@@ -24,6 +24,8 @@ from eclare_py.labels.match import renumbered
 from eclare_py.model.inputs import Inputs
 from eclare_py.model.network import EclareNetwork, LabelSide
 from eclare_py.persist import load_pipeline, save_pipeline
+from eclare_py.rank.explain import explain
+from eclare_py.rank.label_network import has_free
 from eclare_py.rank.pipeline import LabelTable, Pipeline
 from eclare_py.train.recipe import Recipe
 from eclare_py.types import as_csr
@@ -123,6 +125,27 @@ def test_documents_begin_to_vote_with_a_new_fusion_alone(tiny: Any, parts: tuple
     assert fitted.ranker.neighbours is not None and len(fitted.ranker.neighbours) == fitted.n_documents
     again = finetune(fitted, parts[1], old=parts[0], device="cpu")
     assert again.ranker.neighbours is not None and (again.rank(parts[1].texts[:3], 4).indices >= 0).all()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_model_keeps_having_free_vectors_or_not(there: bool, tiny: Any, parts: tuple[Dataset, Dataset]) -> None:
+    """The recipe wants them from a number of documents on, which new ones reach, or of which too few learn on."""
+    first, more = parts[0], parts[0].n_documents + (not there)
+    settings = [f"label.free_from={more}", "label.free_stage=surrogate", "label.free_least=3", "rank.linear=false"]
+    model = EclareClassifier.from_recipe(tiny.recipe, settings, device="cpu").fit(first).pipeline
+    assert isinstance(model, Pipeline) and has_free(model) == there and model.recipe["label"]["free"]
+    tuned = finetune(model, parts[1], old=first if not there else None, device="cpu")
+    assert has_free(tuned) == there
+    if there:
+        learned = model.network["label_encoder.free.weight"].any(axis=1)
+        assert not learned[first.label_frequencies < 3].any()
+        assert learned[first.label_frequencies >= 10].all()  # some documents are held out
+        rows = [model.labels.texts.index(text) for text in tuned.labels.texts if text in model.labels.texts]
+        kept = tuned.network["label_encoder.free.weight"].any(axis=1)
+        assert kept[[tuned.labels.texts.index(model.labels.texts[row]) for row in rows if learned[row]]].all()
+    for some in (model, tuned):
+        found = explain(some, parts[1].texts[0], 1)
+        assert found.split.total == pytest.approx(found.dense, abs=1e-5)
 
 
 def test_the_network_starts_where_the_model_is(first: Pipeline, parts: tuple[Dataset, Dataset]) -> None:

@@ -141,6 +141,51 @@ def test_free_vectors_and_biases_join_in_the_ranker_stage():
     torch.testing.assert_close(biased - plain, network.label_encoder.bias[labels].expand(3, 3))
 
 
+def test_free_vectors_may_count_from_the_start():
+    network = build(free_stage="surrogate")
+    labels = np.array([2, 5, 9])
+    parts = network.label_parts(labels)
+    torch.testing.assert_close(parts.components[:, -1], network.label_encoder.free.weight[torch.from_numpy(labels)])
+    vectors, documents = network.label_vectors(labels), torch.randn(3, D)
+    torch.testing.assert_close(  # biases do not
+        network.scores(documents, vectors, labels), network.log_scale.exp() * documents @ vectors.T
+    )
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_labels_of_few_documents_have_no_free_vector(share):
+    """Label l of this network has l train documents."""
+    network = build(free_stage="surrogate", free_least=7, component_dropout=share)
+    with torch.no_grad():
+        network.label_encoder.free.weight.zero_()
+    rare, frequent, every = np.arange(7), np.arange(7, L), np.arange(L)
+    assert torch.all(network.eval().label_parts(every).weights[:, -1] == 0)  # nobody has learned one
+    network.train()
+    for seed in range(4):
+        torch.manual_seed(seed)
+        parts = network.label_parts(every)
+        torch.testing.assert_close(parts.weights.sum(dim=1), torch.ones(L))
+        assert torch.all(parts.weights[rare, -1] == 0) and torch.all(parts.components[rare, -1] == 0)
+        (parts.vectors() * torch.randn(L, D)).sum().backward()
+        network.label_encoder.free.step(0.1)
+    learned = network.label_encoder.free.weight.detach()
+    assert torch.all(learned[rare] == 0) and torch.all(learned[frequent].any(dim=1))
+    assert torch.all((network.eval().label_parts(every).weights[:, -1] > 0) == learned.any(dim=1))
+    # Of a model that learns on, labels keep what they have learned, however few their documents are now.
+    network.side = dataclasses.replace(network.side, frequencies=np.zeros(L, dtype=np.int64))
+    torch.manual_seed(9)
+    found = network.train().label_parts(frequent).components[:, -1]
+    torch.testing.assert_close(found, learned[frequent])
+
+
+@pytest.mark.parametrize(("documents", "labels", "there"), [(20, 8, True), (19, 8, False), (20, 9, False)])
+def test_free_vectors_where_there_are_documents_enough(documents, labels, there):
+    config = LabelEncoderConfig(free_from=20, free_per_label=2.5)
+    assert config.among(documents, labels) == dataclasses.replace(config, free=there)
+    assert not dataclasses.replace(config, free=False).among(10**6, 1).free
+    assert LabelEncoderConfig().among(1, 10**6).free
+
+
 def test_a_fresh_network_starts_from_plain_sums():
     side = LabelSide(Inputs(sparse(L, V, 4)), build().side.graph, np.ones(L, dtype=np.int64))
     exact = DocumentEncoderConfig(dim=D, coded=False)
