@@ -101,8 +101,8 @@ class EclareClassifier:
         Raises:
             ConfigError: No such recipe, an unknown key or a bad value.
         """
-        from eclare_py.config import apply_overrides, load_config, to_mapping
-        from eclare_py.train.recipe import Recipe, load_recipe
+        from eclare_py.config import to_mapping
+        from eclare_py.train.recipe import Recipe, load_recipe, recipe_from
 
         words = override_words(self.overrides)
         if isinstance(self.recipe, str | Path):
@@ -110,7 +110,7 @@ class EclareClassifier:
         if isinstance(self.recipe, Recipe) and not words:
             return self.recipe
         known = to_mapping(self.recipe) if isinstance(self.recipe, Recipe) else self.recipe
-        return load_config(Recipe, apply_overrides(known, words), "recipe")
+        return recipe_from(known, words)
 
     def fit(
         self,

@@ -15,7 +15,10 @@ from runner import Experiment, Results, Variant, main, plots
 
 NO_HOPS = ("label.propagation.hops=0", "index.graph_weight=0")
 NO_SPREAD = ("rank.graph_candidates=0", "rank.graph_features=false")
-RANKER_STAGE = ("training.ranker_epochs=1", "label.free=true", "label.bias=true")
+RANKER_STAGE = (
+    "training.ranker_epochs=1", "label.bias=true", "label.free=true", "label.free_least=0", "label.free_stage=ranker",
+    "training.free_rate=0.003",
+)  # fmt: skip
 CLUSTERED = ("training.batches=clustered", "training.batch_clusters=4")
 BY_PROPENSITY = "training.positive_weight=propensity"
 NO_GRAPH = "no graph"
@@ -33,7 +36,7 @@ OTHERS = (
     Variant("ranker edges: lift", ("rank.support.kind=lift",)),
     Variant("ranker edges: jaccard", ("rank.support.kind=jaccard",)),
     Variant("fixed weights instead of attention", ("label.attention=fixed",)),
-    Variant("retrieved documents vote", ("rank.neighbours_from=0", "rank.neighbours_per_label=0")),
+    Variant("retrieved documents vote", ("rank.neighbours=30",)),
     Variant("no linear ranker", ("rank.linear=false",)),
     Variant("no label text", ("label.text=false", "rank.words=false")),
     Variant("no words in the fusion", ("rank.words=false",)),

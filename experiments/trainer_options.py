@@ -22,7 +22,7 @@ SHOWN = ("P@1", "P@3", "P@5", "nDCG@5", "PSP@1", "PSP@5", "R@10", "R@100", "tail
 SOFT = ("training.soft_targets=0.3",)
 CLUSTERS = ("training.batches=clustered", "training.batch_clusters=4")
 PROPENSITY = ("training.positive_weight=propensity",)
-VOTES = ("rank.neighbours_from=0", "rank.neighbours_per_label=0")  # of 30 documents, whatever there are
+VOTES = ("rank.neighbours=30",)
 VARIANTS = {
     BASE: (),
     "soft targets": SOFT,

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from eclare_py.config import to_mapping
 from eclare_py.errors import ModelError, UsageError
 from eclare_py.persist import load_pipeline, save_pipeline
 from eclare_py.rank.neighbours import Neighbours
 from eclare_py.rank.pipeline import Pipeline
 from eclare_py.storage import State, atomic_folder, part_sizes, read_state, write_state
 from eclare_py.train.fit import train
-from eclare_py.train.recipe import load_recipe
+from eclare_py.train.recipe import PlentyConfig, load_recipe
 from eclare_py.types import as_csr
 from tests.tiny import python
 
@@ -319,14 +320,19 @@ def smaller_store() -> Neighbours:
     return Neighbours.of(vectors, as_csr(np.eye(12, 90, dtype=np.float32)), seed=0)
 
 
-def test_where_too_few_documents_would_vote_none_are_kept(tiny: Any, tmp_path: Path) -> None:
-    more = tiny.folder.train.n_documents + 1
-    recipe = load_recipe(tiny.recipe, ["rank.neighbours=8", f"rank.neighbours_from={more}"])
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_model_says_which_settings_it_has(more: int, tiny: Any, tmp_path: Path) -> None:
+    """Those for plenty documents are part of its recipe where there were so many, and are kept for others if not."""
+    enough, settings = tiny.folder.train.n_documents + more, {"rank": {"neighbours": 8}}
+    plenty = {"documents": enough, "per_label": 0.0, "settings": settings}
+    recipe = load_recipe(tiny.recipe, [f"plenty={json.dumps(plenty)}"])
     pipeline = train(tiny.folder.train, recipe, device="cpu")
-    assert isinstance(pipeline, Pipeline) and "votes" not in pipeline.ranker.first_columns
+    assert isinstance(pipeline, Pipeline) and ("votes" in pipeline.ranker.first_columns) == (not more)
     save_pipeline(pipeline, tmp_path / "model")
     loaded = load_pipeline(tmp_path / "model")
-    assert "neighbours" not in part_sizes(tmp_path / "model") and loaded.recipe["rank"]["neighbours"] == 8
+    assert ("neighbours" in part_sizes(tmp_path / "model")) == (not more)
+    assert loaded.recipe["rank"]["neighbours"] == (0 if more else 8)
+    assert loaded.recipe["plenty"] == (plenty if more else to_mapping(PlentyConfig()))
     one, other = (model.rank(tiny.folder.test.texts, 7) for model in (pipeline, loaded))
     assert np.array_equal(one.indices, other.indices) and one.scores.tobytes() == other.scores.tobytes()
 

@@ -24,3 +24,9 @@ from eclare_py.cli.progress import describe
 )
 def test_held_out_figures_are_all_told(values, line):
     assert describe("validation", {"stage": "s", **values}) == line
+
+
+def test_settings_for_plenty_documents_are_told():
+    settings = {"document": {"dim": 96}, "label": {"propagation": {"hops": 2}, "free": True}, "rank": {}}
+    told = "train documents are plenty, so the recipe has document.dim=96, label.propagation.hops=2, label.free=true"
+    assert describe("note", {"plenty": settings}) == told

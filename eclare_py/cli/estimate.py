@@ -108,6 +108,7 @@ def estimate_training(train: Dataset, recipe: Recipe) -> tuple[dict[str, Any], d
 
     if recipe.method != "fusion":
         raise UsageError(f"there is no estimate for the method {recipe.method}: try it on a part of the documents")
+    recipe = recipe.among(train.n_documents, train.n_labels)
     features = TfidfFeatures.fit(train.texts, train.label_texts, config=recipe.features)
     counts = count(train, recipe, features)
     memory = memory_by_stage(counts, recipe, half=in_bfloat16(recipe.training.precision, torch.device("cpu")))
@@ -181,7 +182,7 @@ def memory_by_stage(counts: Counts, recipe: Recipe, *, half: bool = False) -> di
     fusion = kept + documents + vectors * 3 + counts.labels * min(counts.label_terms, recipe.rank.label_terms) * _ENTRY
     fusion += 2 * counts.support * _ENTRY + counts.held_out * _PER_HELD_OUT
     fusion += counts.labels * _LINEAR_PER_LABEL if recipe.rank.linear else 0
-    fusion += documents if _vote(counts, recipe) else 0  # while they are clustered
+    fusion += documents if recipe.rank.neighbours else 0  # while they are clustered
     return {"network": network, "index": index, "fusion": fusion}
 
 
@@ -208,7 +209,7 @@ def seconds_by_stage(counts: Counts, recipe: Recipe) -> dict[str, float]:
         seconds["linear"] = 2 * _PER_CHILD * farther * taught * told_from
     steps = fusion_steps(round(counts.held_out * counts.pairs / max(counts.documents, 1)), recipe.rank)
     seconds["fusion"] = _PER_CANDIDATES * counts.held_out + _PER_FUSION_STEP * steps * _FUSION_FITS
-    if _vote(counts, recipe):  # clustered to fit the fusion, and again with the held-out ones
+    if recipe.rank.neighbours:  # clustered to fit the fusion, and again with the held-out ones
         seconds["fusion"] += 2 * _PER_SPLIT * counts.documents * dim * np.log2(max(counts.documents / MAX_LEAF, 2))
     return seconds
 
@@ -270,8 +271,8 @@ def pace() -> float:
 
 def _parameters(counts: Counts, recipe: Recipe) -> tuple[int, int]:
     """Bytes of the embedding table and of free vectors, each with its accumulator."""
-    each, free = (recipe.document.dim + 1) * _FLOAT, recipe.label.among(counts.documents, counts.labels).free
-    return counts.terms * each if recipe.document.kind != "transformer" else 0, counts.labels * each * free
+    each = (recipe.document.dim + 1) * _FLOAT
+    return counts.terms * each if recipe.document.kind != "transformer" else 0, counts.labels * each * recipe.label.free
 
 
 def _codes(counts: Counts, recipe: Recipe) -> int:
@@ -286,13 +287,11 @@ def _on_disk(counts: Counts, recipe: Recipe, n_words: int) -> float:
     size = table // 16 + 2 * free + 2.1 * counts.labels * recipe.document.dim + counts.terms * _TERM_ON_DISK
     size += counts.labels * min(counts.label_terms, recipe.rank.label_terms) * _PAIR
     size += counts.edges * _EDGE + counts.support * _PAIR + counts.text_bytes // 2
-    if _vote(counts, recipe):
+    if recipe.rank.neighbours:
         size += counts.documents * (recipe.document.dim / 2 + _VOTER) + counts.pairs * _FLOAT
     return size + (_LINEAR_PER_WORD * n_words if recipe.rank.linear else 0)
 
 
-def _vote(counts: Counts, recipe: Recipe) -> bool:
-    return recipe.rank.documents_vote(counts.documents, counts.labels)
 
 
 def _mean_terms(features: TfidfFeatures, texts: Sequence[str]) -> tuple[float, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
@@ -115,7 +117,18 @@ def _note(values: dict[str, Any]) -> str:
             return f"self-training {turn} of {turns}: two models judge each other's groups"
         case {"labels_known": known, "added": added, "dropped": dropped}:
             return f"{known:,} labels known, {added:,} added, {dropped:,} dropped"
+        case {"plenty": settings}:
+            return f"train documents are plenty, so the recipe has {', '.join(_words(settings))}"
         case {"documents": _}:
             sizes = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in values.items())
             return f"prepared: {sizes}"
     return ""
+
+
+def _words(settings: dict[str, Any], section: str = "") -> Iterator[str]:
+    """Settings as they are set by hand."""
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _words(value, f"{section}{name}.")
+        else:
+            yield f"{section}{name}={json.dumps(value)}"

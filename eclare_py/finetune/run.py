@@ -16,7 +16,6 @@ from eclare_py.finetune.prepare import TuningData, prepare_tuning
 from eclare_py.finetune.renew import renewed
 from eclare_py.finetune.together import Together, bring_together
 from eclare_py.finetune.warm import fill_network
-from eclare_py.rank.label_network import has_free
 from eclare_py.rank.models import Model, method_of
 from eclare_py.rank.pipeline import Pipeline
 from eclare_py.train.events import EventLog, Listener
@@ -74,9 +73,8 @@ def finetune(
         ready = prepare_tuning(model, data, recipe, config, folder=folder)
         start = partial(fill_network, model=model, features=ready.whole.features, model_rows=data.model_rows)
         session = train_prepared(
-            ready.steps, _steps(model, recipe, config), log=log, folder=folder, resume=resume, device=device,
-            start=start,
-        )  # fmt: skip
+            ready.steps, _steps(recipe, config), log=log, folder=folder, resume=resume, device=device, start=start
+        )
         tuned = renewed(model, session, ready.whole, data, recipe, config)
         seconds = round(time.perf_counter() - started, 1)
         target = session.network.device.type
@@ -102,13 +100,11 @@ def _recipe(model: Pipeline) -> Recipe:
         raise ModelError(f"{error}; restore the model from its source or train again") from error
 
 
-def _steps(model: Pipeline, recipe: Recipe, config: FinetuneConfig) -> Recipe:
+def _steps(recipe: Recipe, config: FinetuneConfig) -> Recipe:
     """The recipe as its last stage is trained now."""
     training, rate = recipe.training, config.rate
     return replace(
         recipe,
-        # Whether there are free vectors was decided when the model was trained.
-        label=replace(recipe.label, free=has_free(model), free_from=0, free_per_label=0.0),
         training=replace(
             training,
             surrogate_epochs=config.epochs, ranker_epochs=config.epochs if training.ranker_epochs else 0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from eclare_py.config import option
 from eclare_py.graph.propagate import PropagationConfig
@@ -29,8 +29,6 @@ class LabelEncoderConfig:
     propagation: PropagationConfig = field(default_factory=PropagationConfig)
     free: bool = option(True, "give every label a vector of its own")
     free_stage: str = option("ranker", "stage from which on these count", choices=("surrogate", "ranker"))
-    free_from: int = option(0, "train documents from which on there are such vectors", low=0)
-    free_per_label: float = option(0.0, "and for each label, on average, so many of them", low=0.0)
     free_least: int = option(0, "train documents that a label needs for such a vector", low=0)
     prototype: bool = option(False, "the mean of a label's train documents as one more component")
     shared: int = option(
@@ -41,8 +39,3 @@ class LabelEncoderConfig:
         0.5, "chance, in training, that a label does without a hop or its free vector", low=0.0, high=1.0
     )
     bias: bool = option(True, "learn a bias per label in the ranker stage")
-
-    def among(self, n_documents: int, n_labels: int) -> LabelEncoderConfig:
-        """The settings with `free` as so many train documents, held-out ones among them, and labels decide it."""
-        enough = max(self.free_from, self.free_per_label * n_labels)
-        return replace(self, free=self.free and n_documents >= enough)

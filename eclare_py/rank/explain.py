@@ -10,7 +10,7 @@ import numpy as np
 from eclare_py.errors import UsageError
 from eclare_py.rank.candidates import strongest
 from eclare_py.rank.fusion import probability
-from eclare_py.rank.label_network import has_free, label_network
+from eclare_py.rank.label_network import label_network
 from eclare_py.rank.pipeline import LabelTable, Pipeline
 from eclare_py.rank.query import Query
 from eclare_py.rank.ranker import Search
@@ -206,7 +206,7 @@ def split_parts(pipeline: Pipeline, x: FloatArray, label: int, components: Float
     moved = float(pipeline.ranker.scorer.vectors[label] @ x) - float(parts.sum())
     shares = (parts + moved * np.abs(parts) / max(float(np.abs(parts).sum()), 1e-12)).tolist()
     settings = pipeline.recipe["label"]
-    vectors = [shares.pop() for there in (has_free(pipeline), settings.get("shared")) if there]
+    vectors = [shares.pop() for kind in ("free", "shared") if settings.get(kind)]
     documents = shares.pop() if settings.get("prototype") else 0.0
     own = shares[:1] if settings["text"] else []
     return Split(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,7 +49,6 @@ def label_network(pipeline: Pipeline, labels: IntArray) -> tuple[EclareNetwork, 
         settings = load_config(LabelEncoderConfig, recipe.get("label", {}), "recipe.json")
     except ConfigError as error:
         raise ModelError(f"{error}; {_MEND}") from error
-    settings = replace(settings, free=has_free(pipeline))
     nodes = pipeline.graph.closure(labels, settings.propagation.hops)
     texts = [pipeline.labels.texts[node] for node in nodes.tolist()]
     features = pipeline.features.transform(texts)
@@ -76,11 +74,6 @@ def label_network(pipeline: Pipeline, labels: IntArray) -> tuple[EclareNetwork, 
     network.prototypes = profile.centroids[nodes]
     network.eval()
     return network, np.searchsorted(nodes, labels)
-
-
-def has_free(pipeline: Pipeline) -> bool:
-    """Whether labels have free vectors: the recipe may want them, and the documents have been too few."""
-    return "label_encoder.free.weight" in pipeline.network
 
 
 def encode_labels(pipeline: Pipeline, labels: IntArray) -> FloatArray:

@@ -46,8 +46,7 @@ def assemble(
     linear = build_linear(scorer.tree, [prepared.rows], prepared.train, prepared.features, recipe)
     terms = label_terms(prepared.label_rows, recipe.rank)
     profile = label_profile(documents, prepared.train.labels, terms, recipe.rank)
-    votes = recipe.rank.documents_vote(prepared.n_documents, prepared.train.n_labels)
-    neighbours = build_neighbours(documents, prepared.train, recipe) if votes else None
+    neighbours = build_neighbours(documents, prepared.train, recipe) if recipe.rank.neighbours else None
     ranker, seen, metrics = fit_ranker(scorer, profile, linear, neighbours, query, prepared, recipe, session.log)
     session.log("validation", stage="fusion", epoch=1, metrics=metrics)
     session.log("stage", name="completion", epochs=1, steps=1)

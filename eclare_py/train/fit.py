@@ -87,6 +87,7 @@ def train(
         UsageError: An unknown device, or a recipe that several processes do not train.
     """
     started, group = time.perf_counter(), current()
+    plenty, recipe = recipe.plenty.settings, recipe.among(dataset.n_documents, dataset.n_labels)
     check_together(recipe, dataset, group)
     if not group.leads:
         folder = listener = None
@@ -94,6 +95,8 @@ def train(
         pipeline: Model
         target = choose_device(device)
         log("start", recipe=to_mapping(recipe))
+        if plenty and not recipe.plenty.settings:
+            log("note", plenty=plenty)
         known: dict[str, Any] = {"data": fingerprint(dataset)}
         if isinstance(dataset, AggregatedDataset):
             dataset, known["imputation"] = imputed(
@@ -145,6 +148,7 @@ def train_network(
     Of several processes, process 0 has the whole network at the end, the others their part of it.
     """
     log("stage", name="prepare", epochs=1, steps=1)
+    recipe = recipe.among(dataset.n_documents, dataset.n_labels)
     prepared = prepare(dataset, recipe, folder=folder, log=log)
     return train_prepared(prepared, recipe, log=log, folder=folder, resume=resume, device=device)
 
@@ -198,8 +202,7 @@ def _open(
         transformer = TextTransformer.load(recipe.transformer)
     tasks, group = recipe.training.auxiliary, current()
     network = EclareNetwork(
-        LabelSide(prepared.label_inputs, prepared.graph, prepared.frequencies), recipe.document,
-        recipe.label.among(prepared.n_documents, prepared.train.n_labels),
+        LabelSide(prepared.label_inputs, prepared.graph, prepared.frequencies), recipe.document, recipe.label,
         hop_features=recipe.training.hop_features, temperature=recipe.training.temperature, seed=recipe.seed,
         transformer=transformer,
         auxiliary=AuxiliaryTasks(recipe.document.dim, tasks, seed=recipe.seed) if tasks.used else None,

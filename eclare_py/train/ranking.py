@@ -149,12 +149,12 @@ def fit_ranker(
     fit = partial(fit_fusion, config=config, seed=seed)
     # The first of two judges most pairs, and half the units of its second layer do as well.
     inner = max(1, config.hidden // 2) if ranker.uses_graph else config.hidden
-    first, others = _crosswise(partial(fit, names=ranker.first_columns, inner=inner), shown)
+    first, others = _crosswise(partial(fit, names=ranker.first_columns, inner=inner), shown, config.steps)
     log("step", log=False, stage="fusion", epoch=1, step=1, loss=0.0)
     ranker = ranker.refitted(first=first)
     if ranker.uses_graph:
         told = [_final_pairs(ranker.refitted(first=f), half) for f, half in zip(others, halves, strict=True)]
-        final, others = _crosswise(partial(fit, names=ranker.final_columns), told)
+        final, others = _crosswise(partial(fit, names=ranker.final_columns), told, config.steps)
         ranker = ranker.refitted(first=first, final=final)
         # Scores are to be on the scale of answers, whose first fusion is that of both halves: the others are more sure
         # of themselves. That it has seen these documents hardly shows after a final fusion that has not.
@@ -170,14 +170,14 @@ def fit_ranker(
 
 
 def _crosswise(
-    fit: Callable[..., FusionNetwork], shown: list[_Pairs]
+    fit: Callable[..., FusionNetwork], shown: list[_Pairs], steps: int
 ) -> tuple[FusionNetwork, list[FusionNetwork]]:
     """A fusion of both halves, and for each half one fitted on the other; that of both where a half cannot teach.
 
     Args:
-        fit: Fits a fusion to evidence and relevance. Of its steps those of halves take the share that their pairs
-            are, and so see each as often.
+        fit: Fits a fusion to evidence and relevance.
         shown: Both halves.
+        steps: Of the fusion of both; the others take the share that their pairs are, and so see each as often.
     """
     every = stacked((side.evidence for side in shown), shown[0].evidence.shape[1], np.float32)
     lessons = [(every, np.concatenate([side.relevance for side in shown]))]
@@ -188,7 +188,7 @@ def _crosswise(
     def learn(start: int, stop: int) -> None:
         for number in range(start, stop):
             evidence, relevance = lessons[number]
-            fitted[number] = fit(evidence, relevance, share=len(evidence) / len(every))
+            fitted[number] = fit(evidence, relevance, steps=max(1, round(steps * len(evidence) / len(every))))
 
     # Matrices as small as these cost two threads more in waiting for each other than they gain: one for each network.
     with threadpool_limits(1, user_api="blas"):

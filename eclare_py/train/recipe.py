@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from eclare_py.config import apply_overrides, load_config, option, read_recipe
+from eclare_py.config import apply_overrides, load_config, merge, option, read_recipe, to_mapping
 from eclare_py.features.tfidf import FeatureConfig
 from eclare_py.features.transformer_config import TransformerConfig
 from eclare_py.graph.build import GraphConfig
@@ -94,6 +94,21 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class PlentyConfig:
+    """What data with many documents get instead: more room to learn, which few documents would fill by heart."""
+
+    documents: int = option(0, "train documents, held-out ones among them, from which on the settings hold", low=0)
+    per_label: float = option(0.0, "and for each label, on average, so many of them", low=0.0)
+    settings: dict[str, Any] = field(
+        default_factory=dict, metadata={"help": "settings, by section, that then take the place of the recipe's"}
+    )
+
+    def reached(self, n_documents: int, n_labels: int) -> bool:
+        """Whether there are documents enough."""
+        return n_documents >= max(self.documents, self.per_label * n_labels)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides what a model becomes, given the data."""
 
@@ -119,8 +134,24 @@ class Recipe:
     rank_ae: RankAeConfig = field(default_factory=RankAeConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     imputation: ImputationConfig = field(default_factory=ImputationConfig)
+    plenty: PlentyConfig = field(default_factory=PlentyConfig)
+
+    def among(self, n_documents: int, n_labels: int) -> Recipe:
+        """The recipe for so many train documents and labels: where they are plenty, with the settings for that.
+
+        Whoever trains a recipe asks for this first; a recipe that was given such settings has none to give any more.
+        """
+        if not self.plenty.settings or not self.plenty.reached(n_documents, n_labels):
+            return self
+        return self._with_plenty()
+
+    def _with_plenty(self) -> Recipe:
+        mapping = to_mapping(replace(self, plenty=PlentyConfig()))
+        return load_config(Recipe, merge(mapping, self.plenty.settings), "plenty.settings")
 
     def __post_init__(self) -> None:
+        if self.plenty.settings:
+            self._with_plenty()  # which is to be as sound
         if self.method == "elias" and self.elias.ranker and self.linear.loss != "squared-hinge":
             raise ValueError(f"elias.ranker=true needs linear.loss=squared-hinge, not {self.linear.loss}")
 
@@ -131,4 +162,29 @@ def load_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     Raises:
         ConfigError: An unknown key, a bad value; names the file, the key and the mend.
     """
-    return load_config(Recipe, apply_overrides(read_recipe(path), overrides), str(path))
+    return recipe_from(read_recipe(path), overrides, str(path))
+
+
+def recipe_from(mapping: Mapping[str, Any], overrides: Iterable[str], where: str = "recipe") -> Recipe:
+    """The same from plain data. What is overridden holds for any data: `plenty.settings` do not come after it.
+
+    Raises:
+        ConfigError: As in `load_recipe`; names `where`.
+    """
+    overrides = list(overrides)
+    known = apply_overrides(mapping, overrides)
+    plenty = known.get("plenty")
+    if isinstance(plenty, dict) and isinstance(plenty.get("settings"), dict):
+        settings = plenty["settings"]
+        for text in overrides:
+            settings = _without(settings, text.partition("=")[0].strip().split("."))
+        known["plenty"] = {**plenty, "settings": settings}
+    return load_config(Recipe, known, where)
+
+
+def _without(mapping: Any, path: list[str]) -> Any:
+    """Nested mappings without the key at a path."""
+    if not isinstance(mapping, dict) or path[0] not in mapping:
+        return mapping
+    rest = {key: value for key, value in mapping.items() if key != path[0]}
+    return rest if len(path) == 1 else {**rest, path[0]: _without(mapping[path[0]], path[1:])}

@@ -25,9 +25,9 @@ from eclare_py.model.inputs import Inputs
 from eclare_py.model.network import EclareNetwork, LabelSide
 from eclare_py.persist import load_pipeline, save_pipeline
 from eclare_py.rank.explain import explain
-from eclare_py.rank.label_network import has_free
 from eclare_py.rank.pipeline import LabelTable, Pipeline
-from eclare_py.train.recipe import Recipe
+from eclare_py.train.fit import train
+from eclare_py.train.recipe import PlentyConfig, Recipe, load_recipe
 from eclare_py.types import as_csr
 from tests.tiny import arrays_of
 
@@ -114,38 +114,30 @@ def test_settings_decide_what_is_built_anew(first: Pipeline, parts: tuple[Datase
     assert other.facts["finetuned"][0]["replayed"] == round(0.5 * (parts[1].n_documents - held_out))
 
 
-def test_documents_begin_to_vote_with_a_new_fusion_alone(tiny: Any, parts: tuple[Dataset, Dataset]) -> None:
-    """New documents bring their number to where the recipe lets them vote; a fusion that is kept does not see votes."""
-    more = [f"rank.neighbours_from={parts[0].n_documents + 1}", "rank.neighbours=5"]
-    model = EclareClassifier.from_recipe(tiny.recipe, more, device="cpu").fit(parts[0]).pipeline
-    assert isinstance(model, Pipeline) and model.ranker.neighbours is None
-    kept = finetune(model, parts[1], old=parts[0], device="cpu")
-    assert kept.ranker.neighbours is None and (kept.rank(parts[1].texts[:3], 4).indices >= 0).all()
-    fitted = finetune(model, parts[1], old=parts[0], config=FinetuneConfig(fusion="fit"), device="cpu")
-    assert fitted.ranker.neighbours is not None and len(fitted.ranker.neighbours) == fitted.n_documents
-    again = finetune(fitted, parts[1], old=parts[0], device="cpu")
-    assert again.ranker.neighbours is not None and (again.rank(parts[1].texts[:3], 4).indices >= 0).all()
-
-
-@pytest.mark.parametrize("there", [True, False])
-def test_a_model_keeps_having_free_vectors_or_not(there: bool, tiny: Any, parts: tuple[Dataset, Dataset]) -> None:
-    """The recipe wants them from a number of documents on, which new ones reach, or of which too few learn on."""
-    first, more = parts[0], parts[0].n_documents + (not there)
-    settings = [f"label.free_from={more}", "label.free_stage=surrogate", "label.free_least=3", "rank.linear=false"]
-    model = EclareClassifier.from_recipe(tiny.recipe, settings, device="cpu").fit(first).pipeline
-    assert isinstance(model, Pipeline) and has_free(model) == there and model.recipe["label"]["free"]
-    tuned = finetune(model, parts[1], old=first if not there else None, device="cpu")
-    assert has_free(tuned) == there
-    if there:
+@pytest.mark.parametrize("plenty", [True, False])
+def test_a_model_keeps_what_plenty_documents_gave_it(plenty: bool, tiny: Any, parts: tuple[Dataset, Dataset]) -> None:
+    """Of a model that has it too few documents learn on; to one that has not new ones bring their number there."""
+    first = parts[0]
+    recipe = load_recipe(tiny.recipe, ["label.free_least=3", "label.free_stage=surrogate", "rank.linear=false"])
+    more = {"label": {"free": True}, "rank": {"neighbours": 5}, "document": {"dim": 40}}
+    recipe = replace(
+        recipe, label=replace(recipe.label, free=False), plenty=PlentyConfig(first.n_documents + (not plenty), 0, more)
+    )
+    model = train(first, recipe, device="cpu")
+    assert isinstance(model, Pipeline)
+    tuned = finetune(model, parts[1], old=None if plenty else first, config=FinetuneConfig(fusion="fit"), device="cpu")
+    for some in (model, tuned):
+        assert (some.ranker.neighbours is not None) == ("label_encoder.free.weight" in some.network) == plenty
+        assert (some.encoder.dim == 40) == some.recipe["label"]["free"] == plenty
+        found = explain(some, parts[1].texts[0], 1)
+        assert found.split.total == pytest.approx(found.dense, abs=1e-5)
+    if plenty:
         learned = model.network["label_encoder.free.weight"].any(axis=1)
         assert not learned[first.label_frequencies < 3].any()
         assert learned[first.label_frequencies >= 10].all()  # some documents are held out
-        rows = [model.labels.texts.index(text) for text in tuned.labels.texts if text in model.labels.texts]
         kept = tuned.network["label_encoder.free.weight"].any(axis=1)
-        assert kept[[tuned.labels.texts.index(model.labels.texts[row]) for row in rows if learned[row]]].all()
-    for some in (model, tuned):
-        found = explain(some, parts[1].texts[0], 1)
-        assert found.split.total == pytest.approx(found.dense, abs=1e-5)
+        place = {text: row for row, text in enumerate(tuned.labels.texts)}
+        assert all(kept[place[text]] for row, text in enumerate(model.labels.texts) if learned[row] and text in place)
 
 
 def test_the_network_starts_where_the_model_is(first: Pipeline, parts: tuple[Dataset, Dataset]) -> None:

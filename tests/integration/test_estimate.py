@@ -52,7 +52,7 @@ def test_memory_by_hand():
 
 
 def test_documents_that_vote_take_room_and_time():
-    few, many = recipe_of(), recipe_of("rank.neighbours_per_label=0.4")  # COUNTS has so many documents a label
+    few, many = recipe_of(), recipe_of("rank.neighbours=30")
     memory, more_memory = memory_by_stage(COUNTS, few), memory_by_stage(COUNTS, many)
     assert more_memory == memory | {"fusion": memory["fusion"] + 400_000 * 256 * 4}
     seconds, more_seconds = seconds_by_stage(COUNTS, few), seconds_by_stage(COUNTS, many)

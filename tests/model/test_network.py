@@ -178,14 +178,6 @@ def test_labels_of_few_documents_have_no_free_vector(share):
     torch.testing.assert_close(found, learned[frequent])
 
 
-@pytest.mark.parametrize(("documents", "labels", "there"), [(20, 8, True), (19, 8, False), (20, 9, False)])
-def test_free_vectors_where_there_are_documents_enough(documents, labels, there):
-    config = LabelEncoderConfig(free_from=20, free_per_label=2.5)
-    assert config.among(documents, labels) == dataclasses.replace(config, free=there)
-    assert not dataclasses.replace(config, free=False).among(10**6, 1).free
-    assert LabelEncoderConfig().among(1, 10**6).free
-
-
 def test_a_fresh_network_starts_from_plain_sums():
     side = LabelSide(Inputs(sparse(L, V, 4)), build().side.graph, np.ones(L, dtype=np.int64))
     exact = DocumentEncoderConfig(dim=D, coded=False)

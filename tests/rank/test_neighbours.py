@@ -135,11 +135,3 @@ def test_damaged_stores_are_refused(name, change):
 
 def test_no_document_votes_unless_the_recipe_says_so():
     assert RankConfig().neighbours == 0
-
-
-def test_documents_vote_where_there_are_enough_of_them():
-    config = RankConfig(neighbours=5, neighbours_from=20, neighbours_per_label=2.5)
-    assert config.documents_vote(25, 10) and not config.documents_vote(24, 10)  # for each label
-    assert config.documents_vote(20, 1) and not config.documents_vote(19, 1)  # at all
-    assert RankConfig(neighbours=5).documents_vote(1, 1000)
-    assert not RankConfig(neighbours=0).documents_vote(10**6, 1)

@@ -39,20 +39,12 @@ def test_learns_a_separable_toy_and_is_seeded():
 
 
 @pytest.mark.parametrize(
-    ("relevant", "share", "steps"),
-    [
-        (0, 1, 250), (424, 1, 250), (1000, 1, 588), (5101, 1, 3000), (15_300, 1, 3000), (25_500, 1, 5000),
-        (10**6, 1, 9000), (5101, 0.5, 1500), (12_750, 0.5, 2500), (10**6, 0.5, 4500), (500, 0.01, 90),
-    ],
-)  # fmt: skip
-def test_steps_go_with_the_relevant_pairs(relevant: int, share: float, steps: int) -> None:
-    """Of 1024 pairs a step 102 are relevant; each is to come up 20 to 60 times."""
-    assert fusion_steps(relevant, RankConfig(least_passes=20), share) == steps
-
-
-def test_steps_that_are_asked_for_are_taken() -> None:
-    assert fusion_steps(10**6, RankConfig(steps=20_000, least_passes=20)) == 20_000
-    assert fusion_steps(10**6, RankConfig()) == 3000
+    ("relevant", "most", "steps"),
+    [(0, None, 250), (424, None, 250), (1000, None, 588), (5101, None, 3000), (10**6, None, 3000), (1000, 40, 40)],
+)
+def test_steps_go_with_the_relevant_pairs(relevant: int, most: int | None, steps: int) -> None:
+    """Of 1024 pairs a step 102 are relevant; each may come up 60 times."""
+    assert fusion_steps(relevant, RankConfig(), most) == steps
 
 
 def test_few_pairs_take_few_steps() -> None:
@@ -98,10 +90,10 @@ def test_nothing_relevant_is_an_error():
 
 
 def test_the_final_fusion_meets_first_logits_of_documents_not_fitted_on(monkeypatch, dataset_of, recipe_of):
-    calls, shares = [], []
+    calls, steps = [], []
 
     def recording(columns, relevant, **options):
-        shares.append(options.get("share", 1.0))
+        steps.append(options["steps"])
         calls.append((columns, fit_fusion(columns, relevant, **options)))
         return calls[-1][1]
 
@@ -120,8 +112,9 @@ def test_the_final_fusion_meets_first_logits_of_documents_not_fitted_on(monkeypa
     assert len(seen_by_one) < len(calls[0][0]) and len(seen_by_one) + len(seen_by_other) == len(calls[0][0])
     # Each sees its pairs as often.
     for (all_columns, _), first_of in ((calls[0], 0), (calls[3], 3)):
-        expected = [len(calls[place][0]) / len(all_columns) for place in (first_of + 1, first_of + 2)]
-        assert shares[first_of : first_of + 3] == [1, *expected]
+        assert steps[first_of] == recipe_of().rank.steps
+        expected = [steps[first_of] * len(calls[place][0]) / len(all_columns) for place in (first_of + 1, first_of + 2)]
+        assert steps[first_of + 1 : first_of + 3] == [round(count) for count in expected]
     # Held-out scores: the first half gets them from the last fusion that was fitted on the second, and vice versa.
     np.testing.assert_array_equal(halves[0][0], columns[border:])
     np.testing.assert_array_equal(halves[1][0], columns[:border])

@@ -97,8 +97,8 @@ def gathered_whole(
     if not group.leads:
         return network, prepared
     whole = EclareNetwork(
-        network.side, recipe.document, network.label_encoder.config, hop_features=network.hop_features,
-        seed=recipe.seed, transformer=network.transformer,
+        network.side, recipe.document, recipe.label, hop_features=network.hop_features, seed=recipe.seed,
+        transformer=network.transformer,
     ).to(network.device)  # fmt: skip
     whole.load_state_dict({name: value.to(network.device) for name, value in state.items()})
     whole.per_label = network.per_label
