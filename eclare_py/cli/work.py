@@ -112,6 +112,8 @@ def _train(
 def _prepare(work: Path, resume: bool | None, call: dict[str, Any]) -> bool:
     """Whether to go on with an interrupted run; without one, or where it is to be dropped, its folder is made anew."""
     remove_stale(work)
+    if work.is_file():
+        raise UsageError(f"{work} is a file: move it away, a training keeps its checkpoints in a folder of this name")
     there = {path.name for path in work.iterdir()} if work.exists() else set()
     strangers = sorted(name for name in there if _stem(name) not in _OURS)
     if strangers:

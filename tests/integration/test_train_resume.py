@@ -251,6 +251,13 @@ def test_files_of_others_beside_the_model_are_left_alone(tiny: Any, tmp_path: Pa
     assert (work / "thesis.txt").read_text() == "mine"
 
 
+def test_a_file_where_the_run_has_its_folder_is_named(tiny: Any, tmp_path: Path) -> None:
+    (tmp_path / "model.train").write_text("a log of my own\n")
+    result = CliRunner().invoke(app, train(tiny, tmp_path / "model"))
+    assert result.exit_code == 2 and "model.train is a file: move it away" in " ".join(result.stderr.split())
+    assert (tmp_path / "model.train").read_text() == "a log of my own\n"
+
+
 def test_a_loss_that_is_not_finite_stops_with_a_reason(
     tiny: Any, reference: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
