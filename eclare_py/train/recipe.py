@@ -100,7 +100,9 @@ class PlentyConfig:
     documents: int = option(0, "train documents, held-out ones among them, from which on the settings hold", low=0)
     per_label: float = option(0.0, "and for each label, on average, so many of them", low=0.0)
     settings: dict[str, Any] = field(
-        default_factory=dict, metadata={"help": "settings, by section, that then take the place of the recipe's"}
+        default_factory=dict,
+        hash=False,  # or recipes, which are compared, could not be keys of tables
+        metadata={"help": "settings, by section, that then take the place of the recipe's"},
     )
 
     def reached(self, n_documents: int, n_labels: int) -> bool:

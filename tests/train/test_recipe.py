@@ -27,6 +27,7 @@ def test_settings_for_plenty_documents_hold_where_they_are(documents: int, label
     assert found.document.dropout == 0.2  # beside them, what the recipe says
     assert found.plenty == (PlentyConfig() if reached else recipe.plenty)
     assert found.among(1, 10**6) == found  # decided once
+    assert {recipe: 1}[recipe_with()] == 1 and (hash(found) == hash(recipe)) != reached  # recipes are keys of tables
     assert load_config(Recipe, to_mapping(found)) == found and load_config(Recipe, to_mapping(recipe)) == recipe
 
 
