@@ -292,8 +292,6 @@ def _on_disk(counts: Counts, recipe: Recipe, n_words: int) -> float:
     return size + (_LINEAR_PER_WORD * n_words if recipe.rank.linear else 0)
 
 
-
-
 def _mean_terms(features: TfidfFeatures, texts: Sequence[str]) -> tuple[float, float]:
     """Mean terms of a text, and words among them."""
     matrix = features.transform(texts[:: max(len(texts) // _SAMPLE, 1)])

@@ -42,8 +42,9 @@ class LabelEncoder(torch.nn.Module):
 
     Source: ECLARE (WWW 2021), section 3: graph convolution on the raw text embedding, a residual block per hop, softmax
     attention per label. Deviations: attention also sees how often the label occurs (rare labels lean on neighbours,
-    frequent ones on themselves), its two maps are folded into one, the free vector starts at zero and joins in the
-    ranker stage only. Two components more, on wish: the prototype, a mean of the label's documents (PRIME, NAACL 2025),
+    frequent ones on themselves), its two maps are folded into one, the free vector starts at zero, joins in the
+    ranker stage or before, and may be left to labels with documents enough. Two components more, on wish: the
+    prototype, a mean of the label's documents (PRIME, NAACL 2025),
     taken as it is, and a free vector shared by a cluster of labels (DEXA, KDD 2023), which starts at zero.
 
     Args:
